@@ -1,0 +1,63 @@
+# Every target sets up what it needs on a machine with Python 3.11 or newer, and nothing else.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Some machines forbid bytecode, which triples the time of every import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(VENV)/ready ## Write the demonstration deliveries of wave 2014 and run it to a release
+	$(BIN)/asco demo --wave 2014
+	$(BIN)/asco run 2014
+	@$(BIN)/asco releases 2014
+	@echo "Next: “make up” opens the pages at http://127.0.0.1:3000"
+
+up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quality pages
+	$(BIN)/asco up
+
+# The waves that run whole share their homes, so one process takes them all, beside two for the rest. Folders
+# of their own, since another pytest session closes the shared one to PostgreSQL's system user.
+test: $(VENV)/ready ## All tests
+	@folder=$$(mktemp -d); \
+	$(BIN)/python -m pytest --basetemp=$$folder/waves tests/pipeline & waves=$$!; \
+	$(BIN)/python -m pytest -n 2 --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
+	wait $$waves; pipeline=$$?; rm -rf $$folder; exit $$(( rest || pipeline ))
+
+check: $(VENV)/ready ## Lint, format, types, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, with pandas beside it
+	$(BIN)/python tests/benchmarks/collection/bench_collection.py
+
+fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
+
+reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
+	Rscript tests/reference/make_reference.R
+
+bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour)
+	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
+
+lock: $(VENV)/ready ## Pin the requirements again, without any address
+	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
+
+clean:
+	rm -rf $(VENV) var

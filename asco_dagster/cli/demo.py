@@ -1,0 +1,37 @@
+"""``asco demo``: writes demonstration deliveries into the inbox, in the publishers' own formats."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    wave: Annotated[str, typer.Option(help="The wave to deliver for.")] = "2014",
+    scale: Annotated[float, typer.Option(help="Share of the true sample size; 1 is the true size.")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Seed; the wave's own by default.")] = None,
+    real: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the publishers' real files, to lay beside generated returns."),
+    ] = None,
+) -> None:
+    """Write demonstration deliveries into the inbox of a wave."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from asco_dagster.demonstration.deliveries import write_deliveries
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+    from asco_dagster.waves import load_wave
+
+    places = Places.of(Settings.from_environment())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task(f"Deliveries of wave {wave}")
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        files = write_deliveries(
+            load_wave(wave), places=places, scale=scale, seed=seed, real=real, progress=tell
+        )
+    typer.echo(f"{len(files)} files for wave {wave} in {places.inbox(wave)}")

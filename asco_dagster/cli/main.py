@@ -1,0 +1,60 @@
+"""Entry point of ``asco``: registers the subcommands and tells errors as one line.
+
+A traceback is shown only with ``--debug``. Exit codes: 0 done, 1 a gate refused or a check does not hold,
+2 usage or configuration, 3 failed.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from asco_dagster.cli.demo import demo
+from asco_dagster.cli.doctor import doctor
+from asco_dagster.cli.quarantine import quarantine
+from asco_dagster.cli.questionnaire import questionnaire
+from asco_dagster.cli.releases import releases
+from asco_dagster.cli.run import run
+from asco_dagster.cli.status import status
+from asco_dagster.cli.up import up
+from asco_dagster.cli.verify import verify
+from asco_dagster.errors import AscoError, ConfigurationError, GateError
+
+app = typer.Typer(
+    name="asco",
+    help="The ASCO pipeline: from delivered files to gated, protected releases.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, run, up, status, releases, verify, doctor):
+    app.command()(command)
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(questionnaire, name="questionnaire")
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Options of every command; ``main`` reads ``--debug`` itself."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except AscoError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"asco: {error}", err=True)
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: AscoError) -> int:
+    """Exit code that an error stands for."""
+    if isinstance(error, ConfigurationError):
+        return 2
+    return 1 if isinstance(error, GateError) else 3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""``asco run``: the wave job without the UI, with progress, gates summarised and the release's path.
+
+One wave runs in this process; several run side by side, each in a process of its own. What does not belong
+here: the job itself (``orchestration``) and Dagster's instance (``operations``).
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.waves import load_wave
+
+
+def run(
+    waves: Annotated[
+        list[str], typer.Argument(metavar="WAVE...", help="The waves to run, for example 2014.")
+    ],
+    inbox: Annotated[
+        Path | None, typer.Option(help="Take the deliveries from this folder instead of the home's inbox.")
+    ] = None,
+) -> None:
+    """Run waves from their deliveries to a release; exits 0 released, 1 refused by a gate, 2 or 3 failed."""
+    for wave in waves:
+        load_wave(wave)
+    if inbox is not None and not inbox.is_dir():
+        raise ConfigurationError(f"there is no folder {inbox}", remedy="Name the folder of the deliveries")
+    if len(set(waves)) < len(waves):
+        raise ConfigurationError("a wave is named twice", remedy="Name each wave once")
+    if len(waves) == 1:
+        raise typer.Exit(_run_here(waves[0], inbox))
+    with ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1)) as pool:
+        codes = list(pool.map(lambda wave: _run_beside(wave, inbox), waves))
+    raise typer.Exit(max(codes))
+
+
+def _run_here(wave: str, inbox: Path | None) -> int:
+    from asco_dagster.operations.wave_run import run_wave
+    from asco_dagster.settings import Settings
+
+    return run_wave(wave, Settings.from_environment(), inbox=inbox, tell=typer.echo)
+
+
+def _run_beside(wave: str, inbox: Path | None) -> int:
+    command = [sys.executable, "-m", "asco_dagster.cli.main", "run", wave]
+    if inbox is not None:
+        command += ["--inbox", str(inbox)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        for line in child.stdout or ():
+            typer.echo(f"[{wave}] {line.rstrip()}")
+    return child.returncode

@@ -1,0 +1,57 @@
+"""``asco status``: each wave's last run, gates and release; they are read in ``operations/overview.py``."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from asco_dagster.operations.overview import LastRun, WaveStatus
+
+
+def status(
+    json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+) -> None:
+    """Show each wave: its last run, its gates, its latest release."""
+    from asco_dagster.operations.overview import overview
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+
+    settings = Settings.from_environment()
+    waves = overview(settings, Places.of(settings))
+    if json_:
+        typer.echo(json.dumps([wave.told() for wave in waves], indent=2))
+    else:
+        _show(waves)
+    raise typer.Exit(0)
+
+
+def _show(waves: "list[WaveStatus]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("wave", "last run", "started (UTC)", "took", "gates", "release", "released at")
+    for wave in waves:
+        started = wave.run.start[:16].replace("T", " ") if wave.run and wave.run.start else "–"
+        last = wave.run.status.lower() if wave.run else "never"
+        release, released_at = wave.release or "–", wave.released_at or "–"
+        table.add_row(wave.wave, last, started, _duration(wave.run), _gates(wave), release, released_at)
+    console = Console()
+    console.print(table)
+    for wave in waves:
+        for asset, state in wave.gates.items():
+            if state in {"failed", "warned"}:
+                console.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
+
+
+def _duration(run: "LastRun | None") -> str:
+    if run is None or run.seconds is None:
+        return "–"
+    minutes, seconds = divmod(round(run.seconds), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def _gates(wave: "WaveStatus") -> str:
+    from asco_dagster.operations.overview import STATES
+
+    return ", ".join(f"{wave.count(state)} {state}" for state in STATES if wave.count(state)) or "none"

@@ -1,0 +1,27 @@
+"""``asco up``: the UI and everything it needs, until Ctrl-C. The work is in ``operations/servers.py``."""
+
+from typing import Annotated
+
+import typer
+
+
+def up(
+    host: Annotated[
+        str, typer.Option(help="Address to bind to; 127.0.0.1 is this machine only.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port of the UI; the quality pages take the next.", min=1, max=65534)
+    ] = 3000,
+) -> None:
+    """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
+    from asco_dagster.operations.servers import serve
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+
+    settings = Settings.from_environment()
+    raise typer.Exit(serve(settings, Places.of(settings), host=host, port=port, say=_say))
+
+
+def _say(line: str) -> None:
+    # Flushed, since the output may be a file that somebody watches.
+    print(line, flush=True)

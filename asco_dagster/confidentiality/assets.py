@@ -1,0 +1,160 @@
+"""The confidentiality layer: the cells with their status, their log, the audit of the mask, the profiles."""
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.confidentiality.earlier import earlier_cells
+from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
+from asco_dagster.confidentiality.over_time import attack_over_time
+from asco_dagster.confidentiality.released import is_released, rounding_steps, rules_of
+from asco_dagster.errors import DisclosureError
+from asco_dagster.methods.disclosure import attack, contributions, primary, protect, released
+from asco_dagster.methods.disclosure.earlier import closed_before, small_differences, still_true
+from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
+from asco_dagster.methods.precision import QualityThresholds, quality_flag
+from asco_dagster.orchestration.dbt_layer import dbt_layer
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.release import versions
+from asco_dagster.questionnaires.codebook import families, load_indicators
+from asco_dagster.warehouse import read_table
+from asco_dagster.waves.statistics import Precision
+
+confidentiality = dbt_layer("confidentiality")
+
+STATISTICS = ("share", "population_share", "total")  # those that the methods of disclosure can protect
+MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units"]
+
+
+@wave_asset(
+    deps=[
+        "est_asco__estimates",
+        "est_asco__indicators",
+        "est_asco__sample",
+        "est_asco__weights",
+        "est_profile__departements",
+    ]
+)
+def sec_asco__cells(step: WaveStep) -> Table:
+    """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
+    estimates = read_table(step.database, "est_asco__estimates", [*KEYS, *MEASURES])
+    known = estimates["statistic"].isin(STATISTICS)
+    cells = estimates[is_released(estimates) & known & (estimates["respondents"] > 0)]
+    made = _composition(step, cells)
+    cells = cells.merge(made[[*KEYS, *AUXILIARY]], on=list(KEYS), how="left", validate="one_to_one")
+    rules, former = rules_of(step.wave), _former(step)
+    closed, public = closed_before(former), still_true(former, cells, rounding_steps(step.wave))
+    started = time.perf_counter()
+    judged = pd.concat(
+        [
+            protect(
+                primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type)),
+                _regions(step),
+                rules,
+                together=families(unit_type),
+                closed=closed,
+                public=public,
+            )
+            for unit_type in ("commune", "epci")
+        ],
+        ignore_index=True,
+    )
+    judged["quality_flag"] = _flags(judged, step.wave.precision)
+    return Table(judged, cells_metadata(judged, rules, time.perf_counter() - started))
+
+
+def _former(step: WaveStep) -> pd.DataFrame:
+    """Cells of the wave's earlier releases."""
+    releases = step.places.releases(step.wave.wave)
+    standing = versions(releases) if releases.is_dir() else []
+    return earlier_cells([releases / version for version in standing])
+
+
+def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:
+    """Contributors of every cell, from the respondents."""
+    respondents = read_table(step.database, "est_asco__weights", ["unit_id", "weight"]).merge(
+        read_table(
+            step.database,
+            "est_asco__sample",
+            ["unit_id", "unit_type", "region_code", "departement_code", "size_class", "population"],
+        ),
+        on="unit_id",
+        validate="one_to_one",
+    )
+    values = read_table(step.database, "est_asco__indicators", ["unit_id", "indicator", "value"])
+    own = []
+    for unit_type, wanted in cells.groupby("unit_type"):
+        units = respondents[respondents["unit_type"] == unit_type]
+        domains = wanted[["geography", "area_code", "size_class"]].drop_duplicates()
+        own.append(contributions(units, values[values["unit_id"].isin(units["unit_id"])], domains))
+    return pd.concat(own, ignore_index=True)
+
+
+def _magnitudes(unit_type: str) -> list[str]:
+    """Indicators to which the rule of dominance applies: euros, staff and counts of things or people."""
+    return [
+        indicator.code for indicator in getattr(load_indicators(), unit_type) if indicator.kind != "binary"
+    ]
+
+
+def _regions(step: WaveStep) -> dict[str, str]:
+    areas = read_table(step.database, "est_profile__departements", ["departement_code", "region_code"])
+    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
+
+
+def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
+    shares = cells["statistic"].isin(["share", "population_share"])
+    return quality_flag(
+        cells["cv"].to_numpy(dtype=float),
+        cells["respondents"].to_numpy(),
+        QualityThresholds(
+            precision.cv.low_precision,
+            precision.cv.unreliable,
+            precision.half_width.low_precision,
+            precision.half_width.unreliable,
+            int(precision.respondents.low_precision),
+            int(precision.respondents.unreliable),
+        ),
+        half_width=((cells["ci_high"] - cells["ci_low"]) / 2).where(shares).to_numpy(dtype=float),
+    )
+
+
+@wave_asset(deps=["sec_asco__cells"])
+def sec_asco__disclosure_log(step: WaveStep) -> Table:
+    """One row a suppressed cell of a table: why it is closed, since which version, and who told it before."""
+    cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
+    log = disclosure_log(cells, former, rounding_steps(step.wave))
+    small = small_differences(former, released(cells), step.wave.disclosure.minimum_respondents)
+    return Table(
+        log,
+        {
+            "closed in an earlier release": int(log["closed_since"].notna().sum()),
+            "published by an earlier release, cannot be withdrawn": int(log["published_in"].notna().sum()),
+            "versions differing by fewer respondents than the threshold": len(small),
+        },
+    )
+
+
+@wave_asset(deps=["sec_asco__cells", "est_profile__departements"])
+def sec_asco__audit(step: WaveStep) -> Table:
+    """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
+    cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
+    started, regions, rules = time.perf_counter(), _regions(step), rules_of(step.wave)
+    found = attack(released(cells), regions, rules, truth=cells)
+    known = still_true(former, cells, rounding_steps(step.wave))
+    over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
+    skipped = (*found.skipped, *over_time.skipped)
+    if skipped:
+        raise DisclosureError(
+            f"{len(skipped)} tables were not attacked, first {skipped[0]}",
+            remedy="Nothing is released that was not attacked: look at the cells of this table",
+        )
+    rows = pd.concat([found.cells, over_time.new], ignore_index=True)
+    rows = rows.assign(recovered=rows["exact"].astype(int), too_close=(rows["by"] != "").astype(int))
+    told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
+    told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
+    return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
+
+
+confidentiality_assets = [confidentiality, sec_asco__cells, sec_asco__audit, sec_asco__disclosure_log]

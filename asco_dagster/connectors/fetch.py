@@ -1,0 +1,230 @@
+"""Bring one delivered file within reach: read in place from the inbox, or downloaded whole and checked.
+
+A download lands under a temporary name and is renamed last, so that a name without ``.part`` is a complete
+file. What does not belong here: which files a wave needs, and what they contain.
+"""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
+from asco_dagster.errors import SourceError
+
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 60.0
+"""Seconds before the first retry, doubled each time and never more than the longest, jitter apart."""
+
+SILENCE = 60
+"""Seconds without a byte after which a server counts as gone."""
+
+_CHUNK = 1024 * 1024
+
+
+class _TransientError(Exception):
+    """A fault that may pass: a sentence without the address, and the seconds it is asked to wait."""
+
+    def __init__(self, what: str, wait: float | None = None) -> None:
+        self.what = what
+        self.wait = wait
+        super().__init__(what)
+
+
+def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, attempts: int = 4) -> Path:
+    """Make the file at an address readable at a local path.
+
+    Args:
+        address: a name relative to ``base``, ``file://…``, ``https://…``, ``s3://…`` (endpoint and keys from
+            fsspec's own environment, for example ``FSSPEC_S3_ENDPOINT_URL``), or ``http://`` on loopback.
+        into: folder for downloads, created when missing. Downloads are named by the last part of their
+            address, so sources whose names collide need folders of their own.
+        base: the wave's inbox.
+        sha256: expected checksum in hexadecimal, any case.
+        attempts: how often a download is tried in all.
+
+    Returns:
+        The local path: the file itself when it is local, else the finished download.
+
+    Raises:
+        SourceError: unacceptable address, file not there or refused, still failing after all attempts,
+            shorter or longer than announced, or another checksum.
+    """
+    if not is_remote(address):
+        path = local_path(address, base)
+        _check_sum(path, sha256, path.name)
+        return path
+    name = name_of(address)
+    into.mkdir(parents=True, exist_ok=True)
+    _sweep(into, name)
+    part = into / f".{name}.{os.getpid()}.part"
+    try:
+        _download(address, part, attempts)
+        _check_sum(part, sha256, name)
+        _sync(part)
+        part.replace(into / name)
+        _sync(into)
+    finally:
+        part.unlink(missing_ok=True)
+    return into / name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, read in pieces.
+
+    Args:
+        path: the file, of any size.
+
+    Returns:
+        64 hexadecimal digits in lower case.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_sum(path: Path, expected: str | None, name: str) -> None:
+    if expected is None:
+        return
+    found = sha256_of(path)
+    if found != expected.strip().lower():
+        raise SourceError(
+            f"its sha256 is {found}",
+            file=name,
+            expected=expected.strip().lower(),
+            remedy="compare it with what the publisher announces; the wave's file names the accepted sum",
+        )
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sweep(into: Path, name: str) -> None:
+    """Remove what a killed download of the same file has left; a living process keeps its own."""
+    for left in into.glob(".*.part"):
+        owner = left.name.removeprefix(f".{name}.").removesuffix(".part")
+        if owner.isdigit() and left.name == f".{name}.{owner}.part" and not _is_alive(int(owner)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _download(address: str, target: Path, attempts: int) -> None:
+    """Try until it holds; the sentence at the end never contains the address as it was given."""
+    import tenacity
+
+    backoff = tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        asked = fault.wait if isinstance(fault, _TransientError) else None
+        return backoff(state) if asked is None else min(asked, LONGEST_WAIT)
+
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=pause,
+        retry=tenacity.retry_if_exception_type(_TransientError),
+        reraise=True,
+    )
+    try:
+        retrying(_download_once, address, target)
+    except _TransientError as fault:
+        what = fault.what
+    else:
+        return
+    raise SourceError(
+        f"the download from “{shown(address)}” failed {attempts} times, last because {what}",
+        file=name_of(address),
+        remedy="try again later, or put the file into the inbox by hand",
+    )
+
+
+def _download_once(address: str, target: Path) -> None:
+    from fsspec.callbacks import Callback
+
+    progress = Callback()
+    fault: Exception | None = None
+    try:
+        _filesystem(address).get_file(address, str(target), callback=progress)
+    # Whatever the libraries raise is judged below, outside: a chained error would show the address.
+    except Exception as raised:
+        fault = raised
+    if fault is not None:
+        raise _judged(fault, address) from None
+    size = target.stat().st_size if target.exists() else 0
+    if progress.size is not None and size != progress.size:
+        raise _TransientError(f"{size} of {progress.size} bytes came")
+
+
+def _filesystem(address: str) -> Any:
+    """The fsspec file system of an address, fresh, so that a retry gets a fresh connection."""
+    import fsspec
+
+    if address.startswith("s3://"):
+        return fsspec.filesystem("s3", skip_instance_cache=True)
+    import aiohttp
+
+    async def refuse_downgrade(session: Any, context: Any, step: Any) -> None:
+        target = step.url.join(aiohttp.client.URL(step.response.headers.get("Location", "")))
+        if target.scheme != "https" and not is_loopback(target.host or ""):
+            raise PermissionError("redirected to an address without encryption")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse_downgrade)
+    return fsspec.filesystem(
+        "http",
+        skip_instance_cache=True,
+        # Compressed on the way, a body would not have the announced length.
+        headers={"Accept-Encoding": "identity"},
+        client_kwargs={
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
+            "trust_env": True,
+            "trace_configs": [trace],
+        },
+    )
+
+
+def _judged(fault: Exception, address: str) -> Exception:
+    """A transient fault to try again, or the sentence that ends it. Never the fault's own words."""
+    status = getattr(fault, "status", None)
+    if isinstance(status, int) and (status == 429 or status >= 500):
+        return _TransientError(f"the server answered {status}", _retry_after(fault))
+    if isinstance(fault, FileNotFoundError) or status == 404:
+        what = "there is no such file (404)"
+    elif isinstance(fault, PermissionError) or status in (401, 403):
+        what = f"access is refused ({status or 403})"
+    elif isinstance(status, int) and status >= 400:
+        what = f"the server answered {status}"
+    elif type(fault).__name__ in ("NoCredentialsError", "PartialCredentialsError", "ImportError"):
+        what = f"the store cannot be used ({type(fault).__name__})"
+    else:
+        return _TransientError(f"the connection broke ({type(fault).__name__})")
+    return SourceError(
+        f"the download from “{shown(address)}” is not possible: {what}",
+        file=name_of(address),
+        remedy="check the address and the access rights, or put the file into the inbox by hand",
+    )
+
+
+def _retry_after(fault: Exception) -> float | None:
+    """Seconds of a ``Retry-After`` header; its form as a date is left to the back-off."""
+    headers = getattr(fault, "headers", None) or {}
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, float(headers.get("Retry-After", "")))
+    return None

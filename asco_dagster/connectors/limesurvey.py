@@ -1,0 +1,128 @@
+"""Responses of a LimeSurvey server, through its RemoteControl 2 interface and the ``citric`` client.
+
+``citric`` was preferred to ``limesurveyrc2api`` (unmaintained since 2018) and to own code. The export stays
+in memory, since it holds contact details; credentials come from the settings and are never told. Does not
+belong here: what an export says (``sources/readers/web_returns``).
+"""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from asco_dagster.connectors.addresses import is_loopback, shown
+from asco_dagster.errors import ConfigurationError, SourceError
+from asco_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    import requests
+
+ATTEMPTS = 3
+FIRST_WAIT = 0.5
+TIMEOUT = (10, 300)
+"""Seconds to connect, and between two bytes: an export of ten thousand responses takes the server a while."""
+
+_REFUSED = {
+    "Invalid user name or password": "user name or password is wrong",
+    "Invalid session key": "the session ended early",
+    "No permission": "this user may not export the responses",
+    "Error: Invalid survey ID": "there is no such survey",
+    "No Data, survey table does not exist.": "the survey was never activated",
+    "No Data, could not get max id.": "the survey has no response yet",
+}
+
+
+def export_responses(survey: int, settings: Settings) -> bytes:
+    """Export every response of a survey, complete or not.
+
+    Args:
+        survey: its id.
+        settings: address and credentials of the server.
+
+    Returns:
+        LimeSurvey's CSV: question codes as headings, answer codes.
+
+    Raises:
+        ConfigurationError: no server is set, or its address is not acceptable.
+        SourceError: the server refuses, cannot be reached, or does not speak RemoteControl.
+    """
+    import requests
+    import tenacity
+
+    url, user, password = settings.limesurvey_url, settings.limesurvey_user, settings.limesurvey_password
+    if url is None or user is None or password is None:
+        raise ConfigurationError(
+            f"survey {survey} is on a LimeSurvey server, but none is set",
+            expected="ASCO_LIMESURVEY_URL, ASCO_LIMESURVEY_USER and ASCO_LIMESURVEY_PASSWORD",
+            remedy="Set them in the environment of the run",
+        )
+    _demand_encrypted(url)
+    transient = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=30),
+        retry=tenacity.retry_if_exception_type(transient),
+        reraise=True,
+    )
+    fault: Exception | None = None
+    try:
+        content: bytes = retrying(_export, url, user, password, survey)
+    # Whatever the libraries raise is judged below, outside: a chained error could show address and password.
+    except Exception as raised:
+        fault = raised
+    if fault is not None:
+        raise _judged(fault, survey, url) from None
+    return content
+
+
+def _demand_encrypted(url: str) -> None:
+    parts = urlsplit(url)
+    loopback = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if (parts.scheme != "https" and not loopback) or not parts.hostname:
+        raise ConfigurationError(
+            f"ASCO_LIMESURVEY_URL “{shown(url)}” is not acceptable",
+            expected="https://…/index.php/admin/remotecontrol",
+            remedy="Correct the setting",
+        )
+
+
+def _export(url: str, user: str, password: str, survey: int) -> bytes:
+    from citric import Client
+
+    with Client(url, user, password, requests_session=_session()) as client:
+        return client.export_responses(
+            survey, file_format="csv", completion_status="all", heading_type="code", response_type="short"
+        )
+
+
+def _session() -> "requests.Session":
+    """A session that waits for no server for ever and follows none elsewhere with the password."""
+    import requests
+
+    class _Bounded(requests.Session):
+        def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+            kwargs.setdefault("timeout", TIMEOUT)
+            kwargs["allow_redirects"] = False
+            return super().request(*args, **kwargs)
+
+    return _Bounded()
+
+
+def _judged(fault: Exception, survey: int, url: str) -> SourceError:
+    """The sentence that ends it; never the fault's own words, save those of LimeSurvey that are known."""
+    from citric.exceptions import LimeSurveyError
+    from requests.exceptions import HTTPError, RequestException
+
+    status = getattr(getattr(fault, "response", None), "status_code", None)
+    if isinstance(fault, LimeSurveyError):
+        told = next((why for text, why in _REFUSED.items() if text in str(fault)), type(fault).__name__)
+        what = f"the server refuses: {told}"
+    elif isinstance(fault, HTTPError):
+        what = f"the server answered {status}"
+    elif isinstance(fault, RequestException):
+        what = f"the connection broke ({type(fault).__name__})"
+    else:
+        what = f"the answer is not RemoteControl's ({type(fault).__name__})"
+    return SourceError(
+        f"the responses of survey {survey} could not be exported from “{shown(url)}”: {what}",
+        expected="LimeSurvey with the JSON-RPC interface switched on",
+        remedy="check address, user, rights and survey id, or deliver the export as a CSV file",
+    )

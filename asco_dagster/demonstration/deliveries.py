@@ -1,0 +1,246 @@
+"""Lays the demonstration's deliveries of a wave into its inbox, each file whole or not at all.
+
+Belongs here: which file is written by which writer, in a temporary folder first, and the note that tells what
+is invented. Does not belong here: layouts, answers, and the command line.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from asco_dagster.demonstration.age_sex_file import write_age_sex
+from asco_dagster.demonstration.aid_files import write_aid_beneficiaries, write_aid_spending
+from asco_dagster.demonstration.answers import true_answers
+from asco_dagster.demonstration.frame import (
+    Territory,
+    commune_frame,
+    epci_frame,
+    invented_territory,
+    real_territory,
+)
+from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
+from asco_dagster.demonstration.sample import draw_sample, write_sample
+from asco_dagster.demonstration.staff_file import write_aid_staff
+from asco_dagster.demonstration.territory_files import write_members, write_populations
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.places import Places
+from asco_dagster.questionnaires.codebook import Codebook, load_codebook
+from asco_dagster.waves import Wave
+from asco_dagster.waves.form import UnitType
+from asco_dagster.waves.wave import Delivery
+
+WAVES_WITH_REAL_FILES = ("2014",)
+NOTE = "DELIVERY.txt"
+
+Progress = Callable[[str, int, int], None]
+Step = tuple[str, Callable[[Path], object]]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """Everything the survey's own files are made of."""
+
+    wave: Wave
+    frames: dict[str, pd.DataFrame]
+    truth: dict[str, pd.DataFrame]
+    samples: dict[str, pd.DataFrame]
+    codebooks: dict[str, Codebook]
+    seed: int
+
+    def write_truth(self, path: Path) -> None:
+        """Write the true answers of the whole frame."""
+        table = pd.concat([self.truth["commune"], self.truth["epci"]], ignore_index=True)
+        table.to_parquet(path, compression="zstd", index=False)
+
+    def write_returns(self, path: Path, unit_type: UnitType) -> None:
+        """Write what the sampled units of a type send back."""
+        sent = returned(
+            self.truth[unit_type],
+            self.samples[unit_type]["unit_code"],
+            self.codebooks[unit_type],
+            self.wave.collection,
+            returns_seed(self.seed, self.wave, unit_type),
+        )
+        write_returns(path, sent, self.wave, unit_type)
+
+
+def write_deliveries(
+    wave: Wave,
+    *,
+    places: Places,
+    scale: float = 1.0,
+    seed: int | None = None,
+    real: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write every file that the wave pulls from its inbox, and the truth behind the returns.
+
+    Files carry the names of the wave file; sources with an address on the network are left alone. They are
+    made in a temporary folder and renamed into the inbox one by one, so that no half file is ever seen there;
+    other files of the inbox stay. The same wave, scale and seed give the same bytes.
+
+    Args:
+        wave: the wave.
+        places: where inbox and truth lie; the truth is ``<wave>-truth.parquet`` of ``places.demonstration``.
+        scale: multiplies the sizes of the sample; 1 is the true size. The territory is always whole.
+        seed: seed of everything invented and of the draw; None takes the wave's sampling seed.
+        real: folder of the publishers' real files: they are copied unchanged, and sample and returns are
+            made for the territory that they tell.
+        progress: called with what was written, how many steps are done, and how many there are.
+
+    Returns:
+        The files of the inbox, in the order of the wave file, then ``DELIVERY.txt``.
+
+    Raises:
+        ConfigurationError: an impossible scale or seed, real files missing or asked for a wave without any.
+        EstimationError: the design's take-all units and minima exceed its size.
+    """
+    seed = wave.sampling.seed if seed is None else seed
+    if not scale > 0 or seed < 0:
+        raise ConfigurationError(
+            f"a demonstration of scale {scale} and seed {seed} cannot be made",
+            expected="a scale above 0 and a seed of 0 or more",
+            remedy="Correct --scale or --seed",
+        )
+    if real is not None:
+        _check_real(wave, real)
+    with tempfile.TemporaryDirectory(prefix=f"{wave.wave}-writing-", dir=places.demonstration) as folder:
+        work = Path(folder)
+        names = _write_all(wave, work, scale, seed, real, progress or _silent)
+        _rename(work / _truth_name(wave), places.demonstration)
+        inbox = places.inbox(wave.wave)
+        inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return [_rename(work / name, inbox) for name in names]
+
+
+def _write_all(
+    wave: Wave, work: Path, scale: float, seed: int, real: Path | None, progress: Progress
+) -> list[str]:
+    """Write every file into the work folder; gives the names of those for the inbox."""
+    territory = real_territory(wave, real) if real is not None else invented_territory(wave, seed)
+    # The survey first: a design that cannot be drawn is told before any workbook is written.
+    survey = _survey(wave, territory, scale, seed)
+    official = [
+        (name, partial(shutil.copyfile, real / name) if real is not None else write)
+        for name, write in _official_steps(wave, territory, seed)
+    ]
+    steps: list[Step] = [*official, (_truth_name(wave), survey.write_truth), *_survey_steps(survey)]
+    for done, (name, write) in enumerate(steps, 1):
+        write(work / name)
+        progress(name, done, len(steps))
+    written = [name for name, _ in steps if name != _truth_name(wave)]
+    (work / NOTE).write_text(_note(wave, written, official, scale, seed, real is not None), encoding="utf-8")
+    return [*written, NOTE]
+
+
+def _official_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Step]:
+    """The publishers' files: name in the inbox and what writes it."""
+    sources = wave.sources
+    for delivery in filter(_in_inbox, sources.epci_members):
+        yield delivery.address, partial(write_members, territory=territory, delivery=delivery)
+    for delivery in filter(_in_inbox, sources.legal_populations):
+        yield delivery.address, partial(write_populations, territory=territory, delivery=delivery)
+    for delivery in filter(_in_inbox, sources.population_age_sex):
+        yield delivery.address, partial(write_age_sex, territory=territory, delivery=delivery, seed=seed)
+    for deliveries, write in (
+        (sources.aid_beneficiaries, write_aid_beneficiaries),
+        (sources.aid_spending, write_aid_spending),
+        (sources.aid_staff, write_aid_staff),
+    ):
+        for delivery in filter(_in_inbox, deliveries):
+            yield delivery.address, partial(write, territory=territory, seed=seed)
+
+
+def _survey(wave: Wave, territory: Territory, scale: float, seed: int) -> _Survey:
+    communes = commune_frame(territory, wave)
+    frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
+    codebooks = {
+        str(unit_type): load_codebook(name) for unit_type, name in sorted(wave.questionnaires.items())
+    }
+    truth = true_answers(communes, frames["epci"], codebooks, wave=wave.wave, seed=seed)
+    samples = {
+        unit_type: draw_sample(frame, wave.design(unit_type), scale=scale, seed=seed)
+        for unit_type, frame in frames.items()
+    }
+    return _Survey(wave, frames, truth, samples, codebooks, seed)
+
+
+def _survey_files(wave: Wave) -> list[Delivery]:
+    # A wave that splits a questionnaire's returns over several files receives all of them in the first.
+    sources = wave.sources
+    return [sources.sample[0], sources.commune_returns[0], sources.epci_returns[0]]
+
+
+def _survey_steps(survey: _Survey) -> Iterator[Step]:
+    """The survey's own files: the sample and the returns."""
+    sample, communes, epci = _survey_files(survey.wave)
+    if _in_inbox(sample):
+        yield sample.address, partial(write_sample, samples=survey.samples)
+    returns: dict[UnitType, Delivery] = {"commune": communes, "epci": epci}
+    for unit_type, delivery in returns.items():
+        if _in_inbox(delivery):
+            yield delivery.address, partial(survey.write_returns, unit_type=unit_type)
+
+
+def _truth_name(wave: Wave) -> str:
+    return f"{wave.wave}-truth.parquet"
+
+
+def _in_inbox(delivery: Delivery) -> bool:
+    return "://" not in delivery.address
+
+
+def _check_real(wave: Wave, real: Path) -> None:
+    if wave.wave not in WAVES_WITH_REAL_FILES:
+        raise ConfigurationError(
+            f"there are no real files for wave {wave.wave}",
+            expected=f"wave {' or '.join(WAVES_WITH_REAL_FILES)}",
+            remedy="Leave --real out to have them invented",
+        )
+    survey = {file.address for file in _survey_files(wave)}
+    names = [file.address for file in wave.deliveries() if _in_inbox(file) and file.address not in survey]
+    missing = [name for name in names if not (real / name).is_file()]
+    if missing:
+        raise ConfigurationError(
+            f"the folder {real} lacks {', '.join(missing)}",
+            expected=f"the {len(names)} real files of wave {wave.wave}, under the names of its wave file",
+            remedy="Give --real the folder that holds them, or leave it out to have them invented",
+        )
+
+
+def _rename(source: Path, folder: Path) -> Path:
+    target = folder / source.name
+    return source.replace(target)
+
+
+def _note(wave: Wave, written: list[str], official: list[Step], scale: float, seed: int, real: bool) -> str:
+    """What is invented and what is not, in French and English."""
+    true_files = [name for name, _ in official] if real else []
+    invented = [name for name in written if name not in true_files]
+    lines = [
+        f"ASCO {wave.wave} : livraison de démonstration / demonstration delivery",
+        f"échelle / scale {scale:g}, graine / seed {seed}",
+        "",
+        "Fichiers inventés, qui ne viennent d'aucun producteur / Invented files, from no publisher:",
+        *(f"  {name}" for name in invented),
+    ]
+    if true_files:
+        lines += [
+            "",
+            "Fichiers réels, inchangés (Licence Ouverte 2.0 ; INSEE, DREES, DGCL) / Real files, unchanged:",
+            *(f"  {name}" for name in true_files),
+        ]
+    lines += [
+        "",
+        "Les réponses à l'enquête et les contacts sont inventés. / Survey answers and contacts are invented.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """No progress wanted."""

@@ -1,0 +1,86 @@
+"""Errors that a person can act on: what is wrong, where, what was expected, what to do.
+
+Every error that this project raises on purpose is one of these. The command line prints them as one
+line and shows a traceback only with ``--debug``. What does not belong here: handling, which is the caller's.
+"""
+
+from pathlib import PurePath
+
+
+class AscoError(Exception):
+    """A failure told as a sentence.
+
+    Args:
+        what: what is wrong, in plain words, without a final full stop.
+        file: name or path of the file concerned; only its name is shown.
+        sheet: sheet (or tab) of a workbook.
+        row: row in the file, counted from 1 as a spreadsheet shows it.
+        column: column name or letter.
+        expected: what should have been there.
+        remedy: what the reader should do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        file: str | PurePath | None = None,
+        sheet: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        expected: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.file = PurePath(file).name if file is not None else None
+        self.sheet = sheet
+        self.row = row
+        self.column = column
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(self.sentence())
+
+    def place(self) -> str:
+        """Where it is, from the largest to the smallest: file, sheet, row, column."""
+        parts = [
+            f"file {self.file}" if self.file else "",
+            f"sheet “{self.sheet}”" if self.sheet is not None else "",
+            f"row {self.row}" if self.row is not None else "",
+            f"column {self.column}" if self.column is not None else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def sentence(self) -> str:
+        """The whole message on one line."""
+        place = self.place()
+        text = f"{place}: {self.what}" if place else self.what
+        if self.expected:
+            text += f"; expected {self.expected}"
+        text += "."
+        if self.remedy:
+            text += f" {self.remedy.rstrip('.')}."
+        return " ".join(text.split())
+
+
+class ConfigurationError(AscoError):
+    """A setting, a wave file or the machine is not as it must be."""
+
+
+class SourceError(AscoError):
+    """A delivered file was refused; nothing of it was loaded."""
+
+
+class GateError(AscoError):
+    """A quality gate is closed, missing, or older than the data it should judge."""
+
+
+class EstimationError(AscoError):
+    """The sample, the weights or the margins do not allow an estimate."""
+
+
+class DisclosureError(AscoError):
+    """A table cannot be protected, or its protection does not hold."""
+
+
+class ReleaseError(AscoError):
+    """A release is incomplete, altered, or cannot be written."""

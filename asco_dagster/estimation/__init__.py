@@ -1,0 +1,4 @@
+"""Estimation: sample, non-response, calibration, indicators, estimates with their precision, profiles.
+
+Everything here knows a unit by its pseudonym only.
+"""

@@ -1,0 +1,19 @@
+"""The estimation layer: draw, weights and estimates in Python; sample, indicators and profiles in dbt."""
+
+from asco_dagster.estimation.collection import est_asco__collection
+from asco_dagster.estimation.draw import est_asco__draw
+from asco_dagster.estimation.estimates import est_asco__estimates
+from asco_dagster.estimation.imputing import est_asco__imputations
+from asco_dagster.estimation.weights import weighting
+from asco_dagster.orchestration.dbt_layer import dbt_layer
+
+estimation = dbt_layer("estimation")
+
+estimation_assets = [
+    est_asco__draw,
+    estimation,
+    est_asco__collection,
+    est_asco__imputations,
+    weighting,
+    est_asco__estimates,
+]

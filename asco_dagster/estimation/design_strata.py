@@ -1,0 +1,65 @@
+"""The strata of a wave's design, on its frame: what the sample is drawn in and its probabilities come from.
+
+Belongs here: how the wave file's strata, take-all threshold and allocation meet the units of the frame. Does
+not belong here: the formulas of allocation and draw (``methods.sampling``), keeping what was drawn
+(``frozen_sample``).
+"""
+
+import pandas as pd
+
+from asco_dagster.methods.sampling import allocate, draw
+from asco_dagster.waves.statistics import Design
+
+TAKE_ALL = ":all"
+
+
+def design_strata(units: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """The stratum of each unit, and whether it is taken with certainty.
+
+    A stratum that the take-all threshold cuts in two is two strata: the part that is taken whole bears the
+    same label with ``:all`` behind it.
+
+    Args:
+        units: ``stratum`` (the crossing of the wave's variables) and ``population``, one row a unit.
+        design: the sample design of this type of unit.
+
+    Returns:
+        ``stratum`` and ``take_all``, aligned with the units.
+    """
+    take_all = units["population"] >= design.take_all_from
+    mixed = take_all.groupby(units["stratum"]).transform("nunique") > 1
+    stratum = units["stratum"].mask(mixed & take_all, units["stratum"] + TAKE_ALL)
+    return pd.DataFrame({"stratum": stratum, "take_all": take_all}, index=units.index)
+
+
+def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFrame:
+    """Draw the sample of one type of unit from its frame.
+
+    Args:
+        units: ``unit_code``, ``stratum`` and ``population``, one row a unit of the frame.
+        design: its sample design.
+        seed: seed of the draw; with the same frame it gives the same sample on every machine, for the draw
+            goes by the units' codes and not by their pseudonyms.
+
+    Returns:
+        ``unit_code``, ``stratum``, ``stratum_population``, ``stratum_sample``, ``inclusion_probability``,
+        exactly ``design.size`` rows in the order of the codes.
+
+    Raises:
+        EstimationError: the design does not fit the frame; says by how much.
+    """
+    own = design_strata(units, design).assign(unit_id=units["unit_code"], population=units["population"])
+    groups = own.groupby("stratum", as_index=False)
+    strata = groups.agg(population=("unit_id", "size"), take_all=("take_all", "all"))
+    spread = None
+    if design.allocation.variable is not None:
+        # One unit shows no spread; such a stratum still gets its minimum.
+        spread = own.groupby("stratum")[design.allocation.variable].std().fillna(0.0)
+    allocation = allocate(
+        strata,
+        design.size,
+        minimum_per_stratum=design.minimum_per_stratum,
+        method=design.allocation.method,
+        spread=spread,
+    )
+    return draw(own, allocation, seed).rename(columns={"unit_id": "unit_code"})

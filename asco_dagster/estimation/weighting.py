@@ -1,0 +1,170 @@
+"""From the sample to calibrated weights, for one type of unit.
+
+Puts the methods in order: design weights, response-homogeneity groups, non-response adjustment, calibration
+on the wave's margins. What does not belong here: the formulas (``methods``) and Dagster (``assets``).
+
+Limits of this version: the adjustment treats response within a group as random; bounds on weight ratios are
+the wave file's and widen at most to a tenth and ten before the margins are given up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.methods.calibration_fallback import calibrate_with_fallback
+from asco_dagster.methods.margins import MarginSpec, margin_matrix, margin_totals
+from asco_dagster.methods.poststrata import LOG_COLUMNS, merge_thin_classes
+from asco_dagster.methods.response import nonresponse_weights, response_groups
+from asco_dagster.methods.strata import group_populations, variance_strata
+from asco_dagster.waves.statistics import Calibration, Margin, UnitCalibration
+
+WIDEST = (0.1, 10.0)
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weights of the respondents of one type of unit, and how they came about.
+
+    Attributes:
+        weights: one row a respondent: unit_id, unit_type, stratum, design_weight, response_group,
+            nonresponse_weight, variance_stratum, variance_population, weight.
+        x: calibration variables of the same respondents, shape (n, p).
+        margins: one row a margin: unit_type, margin, total, before, after, gap (relative, after).
+        log: one row a decision: unit_type, step, stage, action, detail.
+        distance: what calibration minimised.
+    """
+
+    weights: pd.DataFrame
+    x: np.ndarray
+    margins: pd.DataFrame
+    log: pd.DataFrame
+    distance: float
+
+
+def weigh(
+    sample: pd.DataFrame, frame: pd.DataFrame, calibration: Calibration, own: UnitCalibration, unit_type: str
+) -> Weighting:
+    """Weigh the respondents of one type of unit.
+
+    Args:
+        sample: ``est_asco__sample`` of that type.
+        frame: units of the population of that type, with region_code, departement_code, size_class,
+            population, epci_nature.
+        calibration: the wave's rules on response groups.
+        own: the type's method, bounds and margins.
+        unit_type: ``commune`` or ``epci``.
+
+    Returns:
+        The weights, aligned with the respondents in the order of ``sample``.
+
+    Raises:
+        EstimationError: a group or a margin that cannot be met; names it.
+    """
+    sample = sample.reset_index(drop=True).assign(
+        design_weight=1 / sample["inclusion_probability"].to_numpy(),
+        responded=sample["response_status"].to_numpy() == "respondent",
+    )
+    grouped = response_groups(
+        sample,
+        minimum_respondents=calibration.minimum_respondents,
+        maximum_adjustment=calibration.maximum_adjustment,
+    )
+    sample = sample.assign(
+        response_group=grouped.groups,
+        nonresponse_weight=nonresponse_weights(sample, grouped.groups),
+    )
+    respondents = sample[sample["responded"]].reset_index(drop=True)
+    x, totals, names, merged = calibration_variables(respondents, frame, own.margins, calibration)
+    before = respondents["nonresponse_weight"].to_numpy()
+    result, steps = calibrate_with_fallback(
+        before, x, totals, method=own.method, bounds=own.bounds, bounds_limits=WIDEST, names=names
+    )
+    strata = variance_strata(respondents["response_group"], group_populations(sample, grouped.groups))
+    columns = ["unit_id", "unit_type", "stratum", "design_weight", "response_group", "nonresponse_weight"]
+    weights = respondents[columns].assign(
+        variance_stratum=strata.strata["variance_stratum"].to_numpy(),
+        variance_population=strata.strata["stratum_population"].to_numpy(),
+        weight=result.weights,
+    )
+    margins = _margins(unit_type, names, totals, before @ x, result.weights @ x)
+    log = _log(unit_type, grouped.log, merged, strata.log, steps)
+    return Weighting(weights, x, margins, log, result.distance)
+
+
+def calibration_variables(
+    respondents: pd.DataFrame, frame: pd.DataFrame, margins: list[Margin], calibration: Calibration
+) -> tuple[np.ndarray, np.ndarray, list[str], pd.DataFrame]:
+    """The calibration variables of the respondents, their totals over the frame, their names.
+
+    Size classes too thin within a région are merged first where a margin crosses both; the merges are logged.
+
+    Returns:
+        x of shape (n, p), totals of shape (p,), p names, the log of merges.
+    """
+    log = pd.DataFrame(columns=LOG_COLUMNS)
+    if any(_crosses(margin) for margin in margins):
+        own_class, frame_class, log = merge_thin_classes(
+            respondents, frame, area="region_code", minimum=calibration.minimum_respondents
+        )
+        respondents = respondents.assign(post_stratum=own_class)
+        frame = frame.assign(post_stratum=frame_class)
+    specs = [_spec(margin) for margin in margins]
+    x, names = margin_matrix(respondents, specs)
+    return x, margin_totals(frame, specs, names), names, log
+
+
+def _crosses(margin: Margin) -> bool:
+    return {"region_code", "size_class"} <= set(margin.by)
+
+
+def _spec(margin: Margin) -> MarginSpec:
+    merged = _crosses(margin)
+    by = tuple("post_stratum" if merged and name == "size_class" else str(name) for name in margin.by)
+    value = "population" if margin.total == "population" else None
+    return MarginSpec(f"{margin.total}_by_{'_and_'.join(margin.by)}", by, value)
+
+
+def _margins(
+    unit_type: str, names: list[str], totals: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> pd.DataFrame:
+    """The margins with what the weights give; a margin of 0 that is met has no gap."""
+    gap = np.where(totals != 0, after / np.where(totals != 0, totals, 1.0) - 1, after)
+    columns = {"margin": names, "total": totals, "before": before, "after": after, "gap": gap}
+    return pd.DataFrame(columns).assign(unit_type=unit_type)[["unit_type", *columns]]
+
+
+def _log(
+    unit_type: str, groups: pd.DataFrame, merged: pd.DataFrame, strata: pd.DataFrame, steps: pd.DataFrame
+) -> pd.DataFrame:
+    lines = [
+        (
+            "response group",
+            "merged",
+            f"{row.group} ({row.respondents} respondents, adjustment {row.adjustment:.3g}) merged into "
+            f"{row.merged_into} by {row.rule}",
+        )
+        for row in groups.itertuples()
+    ]
+    lines += [
+        (
+            "post-stratum",
+            "merged",
+            f"région {row.area}: {row.merged} ({row.respondents} respondents) merged into {row.into}",
+        )
+        for row in merged.itertuples()
+    ]
+    lines += [
+        ("variance stratum", "merged", f"{row.group} (one respondent) merged into {row.merged_into}")
+        for row in strata.itertuples()
+    ]
+    lines += [
+        (
+            "calibration",
+            str(row.action),
+            f"{row.detail} (bounds {row.bound_low:g} to {row.bound_high:g})",
+        )
+        for row in steps.itertuples()
+    ]
+    rows = [(unit_type, number, *line) for number, line in enumerate(lines, start=1)]
+    return pd.DataFrame(rows, columns=pd.Index(["unit_type", "step", "stage", "action", "detail"]))

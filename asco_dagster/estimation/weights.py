@@ -1,0 +1,53 @@
+"""The assets of weighting: weights, margins before and after, and the log of every decision.
+
+Belongs here: reading the sample and the frame, handing both to ``weighting`` for each type of unit, telling
+the diagnostics. Does not belong here: the order of the methods (``weighting``), how diagnostics look
+(``diagnostics``).
+"""
+
+import pandas as pd
+
+from asco_dagster.estimation.diagnostics import diagnostics_metadata
+from asco_dagster.estimation.weighting import weigh
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
+from asco_dagster.warehouse import read_table
+
+UNIT_TYPES = ("commune", "epci")
+FRAME = ["unit_id", "unit_type", "departement_code", "region_code", "size_class", "population", "epci_nature"]
+
+
+@wave_assets(
+    [
+        "est_asco__weights: One row a respondent: design weight, non-response group and weight, "
+        "calibrated weight.",
+        "est_asco__margins: One row a calibration margin: its known total, and what the weights give before "
+        "and after.",
+        "est_asco__weighting_log: One row a decision of the weighting: groups and post-strata merged, "
+        "collinear margins left out, bounds widened.",
+    ],
+    deps=["est_asco__sample", "stg_asco__units"],
+)
+def weighting(step: WaveStep) -> dict[str, Table]:
+    """Weights of both types of unit."""
+    sample = read_table(step.database, "est_asco__sample")
+    frame = read_table(step.database, "stg_asco__units", FRAME)
+    made = [
+        weigh(
+            sample[sample["unit_type"] == unit_type],
+            frame[frame["unit_type"] == unit_type],
+            step.wave.calibration,
+            getattr(step.wave.calibration, unit_type),
+            unit_type,
+        )
+        for unit_type in UNIT_TYPES
+    ]
+    weights = pd.concat([own.weights for own in made], ignore_index=True)
+    margins = pd.concat([own.margins for own in made], ignore_index=True)
+    log = pd.concat([own.log for own in made], ignore_index=True)
+    distances = {unit_type: own.distance for unit_type, own in zip(UNIT_TYPES, made, strict=True)}
+    told = diagnostics_metadata(weights, margins, log, distances)
+    return {
+        "est_asco__weights": Table(weights, told),
+        "est_asco__margins": Table(margins, {"margins": told["margins"]}),
+        "est_asco__weighting_log": Table(log, {"decisions": told["decisions"]}),
+    }

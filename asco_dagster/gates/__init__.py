@@ -1,0 +1,6 @@
+"""Gates: the Great Expectations suites at work.
+
+``suite`` reads a suite file, ``validation`` runs one on a table, ``checks`` tells Dagster, ``demand`` is how
+publication asks that every gate upstream be there, fresh and open. The suites themselves are in
+``expectations/<layer>/<asset>.json``; their bounds in the wave files.
+"""

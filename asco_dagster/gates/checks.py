@@ -1,0 +1,99 @@
+"""The gate as a Dagster asset check: its specification, its run, its metadata.
+
+A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and shows one row an expectation.
+"""
+
+import warnings
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from asco_dagster.gates.suite import load_suite
+from asco_dagster.gates.validation import GateResult, Verdict, validate
+from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+from asco_dagster.warehouse import columns_of, read_table
+from asco_dagster.waves import Wave
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def gate_name(asset: str) -> str:
+    """Name of the asset check that is the gate of an asset."""
+    return f"gx__{asset}"
+
+
+def gate_spec(asset: str) -> dg.AssetCheckSpec:
+    """The gate of an asset as a check."""
+    return wave_check(
+        gate_name(asset),
+        asset,
+        f"The Great Expectations suite of {asset}. A critical failure stops the wave.",
+    )
+
+
+def wave_check(name: str, asset: str, description: str) -> dg.AssetCheckSpec:
+    """A blocking check of an asset, with one result a wave."""
+    with warnings.catch_warnings():
+        # Checks with partitions are a preview of Dagster's; a check without one would mix the waves.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name, asset=asset, blocking=True, partitions_def=WAVES, description=description
+        )
+
+
+def run_gate(
+    database: "duckdb.DuckDBPyConnection", asset: str, wave: Wave, places: Places, settings: Settings
+) -> dg.AssetCheckResult:
+    """Validate an asset's table and tell Dagster; the result is also kept under ``waves/<wave>/gates``."""
+    suite = load_suite(asset)
+    present = columns_of(database, asset)
+    wanted = [column for column in suite.columns() if column in present]
+    # A suite that names no column counts rows only: any one column will do for that.
+    frame = read_table(database, asset, wanted or list(present)[:1])
+    result = validate(suite, frame, wave)
+    result.write(places.gates(wave.wave))
+    return _told(result, settings)
+
+
+def _told(result: GateResult, settings: Settings) -> dg.AssetCheckResult:
+    failed = [verdict for verdict in result.verdicts if not verdict.passed]
+    metadata: dict[str, dg.MetadataValue] = {
+        "expectations": dg.MetadataValue.table([_record(verdict) for verdict in result.verdicts]),
+        "failed": dg.MetadataValue.int(len(failed)),
+        "rows judged": dg.MetadataValue.int(result.rows),
+    }
+    offending = [f"- {verdict.column}: {key}" for verdict in failed for key in verdict.offending]
+    if offending:
+        metadata["offending rows"] = dg.MetadataValue.md("\n".join(offending))
+    return dg.AssetCheckResult(
+        check_name=gate_name(result.asset),
+        asset_key=result.asset,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if result.closed else dg.AssetCheckSeverity.WARN,
+        description="; ".join(_sentence(verdict) for verdict in failed) or "Every expectation holds.",
+        metadata=metadata,
+    )
+
+
+def _sentence(verdict: Verdict) -> str:
+    where = f"{verdict.column}: " if verdict.column else ""
+    seen = verdict.fault or verdict.observed
+    return f"{where}{verdict.reason} (saw {seen})" if seen else f"{where}{verdict.reason}"
+
+
+def _record(verdict: Verdict) -> dg.TableRecord:
+    share = "" if verdict.unexpected_share is None else f"{verdict.unexpected_share:.4%}"
+    return dg.TableRecord(
+        {
+            "expectation": verdict.expectation.removeprefix("expect_"),
+            "column": verdict.column,
+            "severity": verdict.severity,
+            "passed": "yes" if verdict.passed else "NO",
+            "observed": (verdict.fault or verdict.observed)[:200],
+            "share unexpected": share,
+            "reason": verdict.reason,
+        }
+    )

@@ -1,0 +1,62 @@
+"""Publication asks for itself: every gate upstream must be there, fresh and open.
+
+Dagster's blocking checks block within one run only, so a release that trusted them could be made by
+materialising publication alone over a red gate. This asks the event log instead. What does not belong here:
+running a gate.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from asco_dagster.errors import GateError
+from asco_dagster.gates.checks import gate_name
+
+
+def demand_open_gates(instance: dg.DagsterInstance, wave: str, assets: Iterable[str]) -> dict[str, str]:
+    """Demand the gates of ``assets`` for one wave.
+
+    A gate is open when its latest evaluation for the wave passed (or only warned) and judged the latest
+    materialisation of its asset.
+
+    Returns:
+        ``passed`` or ``warned`` for each asset.
+
+    Raises:
+        GateError: lists each gate that is missing, older than its data, or closed.
+    """
+    from dagster._core.event_api import PartitionKeyFilter
+
+    assets = list(assets)
+    keys = [dg.AssetCheckKey(dg.AssetKey(asset), gate_name(asset)) for asset in assets]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        keys, partition_filter=PartitionKeyFilter(key=wave)
+    )
+    states, faults = {}, []
+    for asset, key in zip(assets, keys, strict=True):
+        state, fault = _state(instance, wave, asset, latest.get(key))
+        states[asset] = state
+        if fault:
+            faults.append(fault)
+    if faults:
+        raise GateError(
+            f"wave {wave} is not released: {'; '.join(faults)}",
+            remedy="Mend what the gates name, materialise it for this wave again, then publish",
+        )
+    return states
+
+
+def _state(instance: dg.DagsterInstance, wave: str, asset: str, record: object) -> tuple[str, str | None]:
+    evaluation = getattr(getattr(record, "event", None), "dagster_event", None)
+    if evaluation is None or record is None:
+        return "missing", f"gate {gate_name(asset)} has never run for this wave"
+    told = evaluation.asset_check_evaluation_data
+    data = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
+    ).records
+    judged = told.target_materialization_data
+    if not data or judged is None or judged.storage_id != data[0].storage_id:
+        return "stale", f"gate {gate_name(asset)} is older than the data it should judge"
+    if not told.passed and told.severity == dg.AssetCheckSeverity.ERROR:
+        return "closed", f"gate {gate_name(asset)} is closed ({told.description})"
+    return ("passed" if told.passed else "warned"), None

@@ -1,0 +1,194 @@
+"""Running a suite on the table as it stands in DuckDB.
+
+Great Expectations reads a data frame with only the columns that the suite names (through SQLAlchemy it fails
+on DuckDB: great_expectations issue 10738). GX costs seconds to import, so that happens here, inside, once a
+run. What does not belong here: Dagster.
+"""
+
+import functools
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.gates.suite import Suite
+from asco_dagster.layers import layer_of
+from asco_dagster.waves import Wave
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Layers whose numbers may be those of suppressed cells: a check, which the UI shows, names keys only.
+_CONFIDENTIAL = ("estimation", "confidentiality", "publication")
+SAMPLE = 10  # offending keys shown: enough to find the fault, too few to be a list of units
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one expectation found.
+
+    Attributes:
+        expectation: GX's type, for example ``expect_column_values_to_be_unique``.
+        column: the column or columns concerned; empty for the whole table.
+        severity: ``critical`` or ``warning``.
+        passed: whether it held.
+        observed: what was seen, as text.
+        unexpected_share: share of rows that failed, between 0 and 1; None where it has no meaning.
+        reason: why it is asked, from the suite.
+        offending: keys of some rows that failed.
+        fault: message of an expectation that could not be evaluated at all; counts as critical.
+    """
+
+    expectation: str
+    column: str
+    severity: str
+    passed: bool
+    observed: str
+    unexpected_share: float | None
+    reason: str
+    offending: list[str]
+    fault: str | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether this verdict closes the gate."""
+        return not self.passed and (self.severity == "critical" or self.fault is not None)
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate found on one asset of one wave."""
+
+    asset: str
+    wave: str
+    rows: int
+    verdicts: list[Verdict]
+
+    @property
+    def closed(self) -> bool:
+        """Whether anything critical failed."""
+        return any(verdict.closes for verdict in self.verdicts)
+
+    @property
+    def warned(self) -> bool:
+        """Whether something failed that does not close the gate."""
+        return any(not verdict.passed and not verdict.closes for verdict in self.verdicts)
+
+    def write(self, folder: Path) -> None:
+        """Keep the result as ``<asset>.json`` in ``folder``, replacing the former one whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{self.asset}.json"
+        draft = target.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_text(json.dumps({**asdict(self), "closed": self.closed}, ensure_ascii=False, indent=1))
+        draft.replace(target)
+
+
+def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
+    """Run a suite on a data frame, with the wave's bounds as suite parameters.
+
+    Args:
+        suite: the suite.
+        frame: the columns that the suite names, all rows.
+        wave: the wave, for its bounds.
+
+    Returns:
+        One verdict an expectation, in the order in which GX evaluates them.
+
+    Raises:
+        ConfigurationError: the suite takes a bound that the wave file does not give.
+    """
+    missing = sorted(suite.parameters() - set(wave.bounds))
+    if missing:
+        raise ConfigurationError(
+            f"suite {suite.asset} takes the bound {', '.join(missing)}, which the wave does not give",
+            file=f"{wave.wave}.yaml",
+            remedy="Add it under bounds",
+        )
+    gx, batches = _engine()
+    own = gx.ExpectationSuite(
+        name=suite.asset,
+        expectations=[_plain(expectation) for expectation in suite.expectations],
+        meta=dict(suite.content.get("meta", {})),
+    )
+    form: dict[str, Any] = {
+        "result_format": "COMPLETE" if suite.key else "SUMMARY",
+        "partial_unexpected_count": SAMPLE,
+    }
+    if suite.key:
+        form["unexpected_index_column_names"] = suite.key
+    batch = batches.get_batch({"dataframe": frame})
+    outcome = batch.validate(own, result_format=form, expectation_parameters=dict(wave.bounds))
+    told = suite.key if layer_of(suite.asset) in _CONFIDENTIAL else None
+    verdicts = [_verdict(result, told) for result in outcome.results]
+    return GateResult(suite.asset, wave.wave, len(frame), verdicts)
+
+
+@functools.cache
+def _engine() -> tuple[Any, Any]:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_pandas("wave")
+    return gx, source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
+
+
+def _plain(expectation: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: expectation[key] for key in ("type", "kwargs", "severity", "meta")}
+
+
+def _verdict(result: Any, told: Sequence[str] | None) -> Verdict:
+    config, found = result.expectation_config, result.result or {}
+    kwargs = config.kwargs
+    column = kwargs.get("column") or " ~ ".join(
+        kwargs.get("column_list") or [kwargs[c] for c in ("column_A", "column_B") if c in kwargs]
+    )
+    share = found.get("unexpected_percent")
+    if share is not None and not math.isfinite(share):
+        share = None
+    return Verdict(
+        expectation=config.type,
+        column=column,
+        severity=str(getattr(config.severity, "value", config.severity)),
+        passed=bool(result.success),
+        observed=_observed(found),
+        unexpected_share=None if share is None else share / 100,
+        reason=config.meta["reason"],
+        offending=[] if result.success else _offending(found, told),
+        fault=_fault(result),
+    )
+
+
+def _observed(found: Mapping[str, Any]) -> str:
+    if found.get("observed_value") is not None:
+        return str(found["observed_value"])
+    if "unexpected_count" in found:
+        return f"{found['unexpected_count']} unexpected of {found.get('element_count', '?')}"
+    return ""
+
+
+def _offending(found: Mapping[str, Any], told: Sequence[str] | None) -> list[str]:
+    """Some rows that failed; of each only the columns in ``told``, all where that is None."""
+    rows = found.get("unexpected_index_list") or found.get("partial_unexpected_index_list") or []
+    # without a key in the suite GX gives bare positions in the data frame
+    return [
+        " ".join(f"{name}={value}" for name, value in row.items() if told is None or name in told)
+        if isinstance(row, dict)
+        else f"row {row}"
+        for row in rows[:SAMPLE]
+    ]
+
+
+def _fault(result: Any) -> str | None:
+    info = result.exception_info or {}
+    faults = [info] if "raised_exception" in info else list(info.values())
+    messages = [str(fault["exception_message"]) for fault in faults if fault.get("raised_exception")]
+    return messages[0] if messages else None

@@ -1,0 +1,81 @@
+"""What each cell is made of: counts, numerators and largest contributors, from respondents and weights.
+
+These columns feed the primary rules and never leave the working database. Estimates and their precision are
+not computed here.
+"""
+
+import pandas as pd
+
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, TOTAL
+
+_AREA = {"france": None, "region": "region_code", "departement": "departement_code"}
+
+
+def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: pd.DataFrame) -> pd.DataFrame:
+    """Composition of every cell: unit type × indicator × statistic × domain.
+
+    Args:
+        respondents: one row per respondent: ``unit_id``, ``unit_type``, ``region_code``,
+            ``departement_code``,
+            ``size_class``, ``population`` (inhabitants), ``weight``.
+        indicators: one row per respondent × indicator: ``unit_id``, ``indicator``, ``value``; a missing value
+            is an unanswered question and leaves the cell.
+        domains: the cells wanted: ``geography`` (``france``, ``region``, ``departement``), ``area_code``,
+            ``size_class`` (``total`` or a class).
+
+    Returns:
+        Rows in the order of ``KEYS`` with ``respondents`` (answers, unweighted), ``weighted_units`` (Σw),
+        ``positive_respondents`` (answers ≠ 0), ``numerator`` (Σwy; Σw·pop·y for ``population_share``),
+        ``denominator`` (Σw; Σw·pop), ``largest``, ``largest_weighted`` (y, wy) and ``second_largest`` (y),
+        where y stands for pop·y in ``population_share``. ``share`` and ``population_share`` exist for
+        indicators whose values lie in 0..1; ``total`` for all. A domain without any answer has no row.
+    """
+    answers = indicators.dropna(subset=["value"]).merge(respondents, on="unit_id", validate="many_to_one")
+    answers = answers.assign(value=answers["value"].astype(float))
+    reach = answers.groupby("indicator")["value"].agg(["min", "max"])
+    bounded = set(reach.index[(reach["min"] >= 0) & (reach["max"] <= 1)])
+    ones = pd.Series(1.0, index=answers.index)
+    variants = {
+        "share": (answers["indicator"].isin(bounded), ones),
+        "population_share": (answers["indicator"].isin(bounded), answers["population"].astype(float)),
+        "total": (ones.astype(bool), ones),
+    }
+    parts = []
+    for statistic, (kept, size) in variants.items():
+        sized = answers.assign(amount=answers["value"] * size, size=size, statistic=statistic)[kept]
+        for geography, with_class in dict.fromkeys(
+            zip(domains["geography"], domains["size_class"] != TOTAL, strict=True)
+        ):
+            wanted = domains[
+                (domains["geography"] == geography) & ((domains["size_class"] != TOTAL) == with_class)
+            ]
+            parts.append(_composition(sized, geography, with_class, wanted))
+    columns = [*KEYS, *[c for c in parts[0].columns if c not in KEYS]]
+    return pd.concat(parts, ignore_index=True)[columns].sort_values(list(KEYS), ignore_index=True)
+
+
+def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: pd.DataFrame) -> pd.DataFrame:
+    """Cells of one geography, by class or over all classes, kept where ``wanted`` lists them."""
+    area = _AREA[geography]
+    frame = sized.assign(
+        geography=geography,
+        area_code=wanted["area_code"].iloc[0] if area is None else sized[area].astype(str),
+        size_class=sized["size_class"] if with_class else TOTAL,
+        positive=sized["value"] != 0,
+        weighted=sized["weight"] * sized["amount"],
+        weighted_size=sized["weight"] * sized["size"],
+    ).sort_values("unit_id")  # one order of summation, so that equal sums are equal to the last bit
+    cells = frame.groupby(list(KEYS), sort=True)
+    made = cells.agg(
+        respondents=("value", "size"),
+        weighted_units=("weight", "sum"),
+        positive_respondents=("positive", "sum"),
+        numerator=("weighted", "sum"),
+        denominator=("weighted_size", "sum"),
+        largest=("amount", "max"),
+        largest_weighted=("weighted", "max"),
+    )
+    ranked = frame.sort_values(["amount", "unit_id"], ascending=[False, True])
+    seconds = ranked[ranked.groupby(list(KEYS)).cumcount() == 1].set_index(list(KEYS))["amount"]
+    made["second_largest"] = seconds.reindex(made.index).fillna(0.0)
+    return made.reset_index().merge(wanted[list(CELL)].drop_duplicates(), on=list(CELL), how="inner")

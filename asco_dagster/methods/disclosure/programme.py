@@ -1,0 +1,83 @@
+"""One way to build and run a linear programme for HiGHS, such that the same input gives the same answer.
+
+Only construction and the solver's verdict; what a programme asks is written where it is asked.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import highspy
+
+_DUAL, _PRIMAL = 1, 4  # HiGHS's numbers of its simplex strategies
+
+
+def programme(
+    matrix: np.ndarray,
+    columns: tuple[np.ndarray, np.ndarray],
+    rows: tuple[np.ndarray, np.ndarray],
+) -> "highspy.Highs":
+    """A programme without costs: one thread, fixed seed, simplex, no presolve (so that bases are reused).
+
+    No time limit is set: it would let the clock decide the answer.
+
+    Args:
+        matrix: rows × columns.
+        columns: lower and upper bounds of the columns.
+        rows: lower and upper bounds of the rows.
+
+    Returns:
+        The solver with the model loaded, silent.
+    """
+    import highspy
+
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = matrix.shape
+    model.col_cost_ = np.zeros(matrix.shape[1])
+    model.col_lower_, model.col_upper_ = columns
+    model.row_lower_, model.row_upper_ = rows
+    at, to = np.nonzero(matrix)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = np.searchsorted(at, np.arange(len(matrix) + 1)).astype(np.int32)
+    model.a_matrix_.index_ = to.astype(np.int32)
+    model.a_matrix_.value_ = matrix[at, to]
+    solver = highspy.Highs()
+    options: dict[str, bool | int | str] = {
+        "output_flag": False,
+        "threads": 1,
+        "parallel": "off",
+        "random_seed": 0,
+        "presolve": "off",
+        "solver": "simplex",
+    }
+    for option, value in options.items():
+        solver.setOptionValue(option, value)
+    solver.passModel(model)
+    return solver
+
+
+def settle(solver: "highspy.Highs") -> "highspy.HighsModelStatus":
+    """Run until the verdict is one: from the basis at hand, afresh, then with the primal simplex.
+
+    A reused basis may go bad: HiGHS then ends in ``kUnknown``, or calls a programme infeasible that is not.
+    Only the verdict of a fresh start counts against feasibility.
+
+    Returns:
+        The last run's status: ``kOptimal``, or what every start agreed not to solve.
+    """
+    import highspy
+
+    solver.run()
+    status = solver.getModelStatus()
+    for strategy in (_DUAL, _PRIMAL):
+        if status == highspy.HighsModelStatus.kOptimal:
+            break
+        solver.clearSolver()
+        solver.setOptionValue("simplex_strategy", strategy)
+        solver.run()
+        status = solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            break
+    solver.setOptionValue("simplex_strategy", _DUAL)
+    return status

@@ -1,0 +1,147 @@
+"""The whole suppression of a wave: primary statuses in, statuses over all linked tables out.
+
+One mask covers every statistic of an indicator (and of its family), so that a share cannot give away a total
+of the same cell. Frequency cells are the same under all indicators that the same respondents answered: they
+are protected once, on the counts, and every indicator adds to that mask what its own values require; thus
+counts repeated under other indicators give nothing away. The programme itself stands in ``secondary``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.errors import DisclosureError
+from asco_dagster.methods.disclosure.masking import Family, Unit
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, AdditiveSet, DisclosureRules
+from asco_dagster.methods.disclosure.tables import families, layout
+
+
+def protect(
+    cells: pd.DataFrame,
+    regions: Mapping[str, str],
+    rules: DisclosureRules,
+    *,
+    together: Sequence[Sequence[str]] = (),
+    sets: Sequence[AdditiveSet] = (),
+    closed: pd.DataFrame | None = None,
+    public: pd.DataFrame | None = None,
+    workers: int = 1,
+) -> pd.DataFrame:
+    """Add the secondary cells: status ``D`` wherever a sensitive cell could otherwise be recomputed.
+
+    Args:
+        cells: result of ``primary``.
+        regions: département code → région code.
+        rules: of the wave.
+        together: indicators that share a mask (a yes/no question and the amount asked if yes).
+        sets: indicators that add up in every cell; they share a mask and are solved as one programme.
+        closed: cells (``unit_type``, ``indicator``, geography, area_code, size_class) suppressed in an
+            earlier release of the wave: they stay closed, and those that its ``status`` calls A or B (all,
+            without that column) stay protected as sensitive cells.
+        public: cells (same columns) whose value an earlier release made public: closing them hides nothing
+            any more, so they protect others only where nothing else can.
+        workers: processes; the result does not depend on it.
+
+    Returns:
+        The frame in the order it came with ``status`` ``V``/``A``/``B``/``D`` and ``reason`` completed. All
+        statistics of a cell are suppressed together: where one is A or B, another that no rule hits is D.
+
+    Raises:
+        DisclosureError: a cell cannot be protected, totals do not add up, or a value is negative.
+    """
+    ordered = cells.sort_values(list(KEYS))
+    tasks = [
+        (Unit(str(unit_type), layout(_cells(rows), regions), rows, rules), together, sets, closed, public)
+        for unit_type, rows in ordered.groupby("unit_type", sort=True)
+    ]
+    jobs = [family for families_of_unit in _each(_bases, tasks, workers) for family in families_of_unit]
+    found = _each(_family, jobs, workers)
+    while again := _pool_counts(jobs, found):
+        for number, renewed in zip(again, _each(_family, [jobs[n] for n in again], workers), strict=True):
+            found[number] = renewed
+    return _with_status(cells, pd.concat([verdicts for verdicts, _, _ in found], ignore_index=True))
+
+
+def released(cells: pd.DataFrame) -> pd.DataFrame:
+    """What may be published: every number of a suppressed cell empty, auxiliary columns and reasons gone.
+
+    Args:
+        cells: result of ``protect``.
+
+    Returns:
+        ``KEYS``, the numbers (nullable where suppressed) and ``status``, sorted by ``KEYS``.
+    """
+    numbers = [name for name in NUMBERS if name in cells.columns]
+    public = cells[[*KEYS, *numbers, "status"]].sort_values(list(KEYS), ignore_index=True)
+    for name in numbers:
+        public[name] = public[name].astype("Float64").mask(public["status"] != "V", pd.NA)
+    return public
+
+
+def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Cell keys of the rows."""
+    return list(zip(*(rows[key] for key in CELL), strict=True))
+
+
+def _bases(task: tuple) -> list[Family]:
+    """Masks of one unit type's counts, and the families that start from them."""
+    unit, together, sets, closed, public = task
+    groups = families(unit.rows["indicator"], together, sets)
+    return unit.families(groups, sets, closed, public)
+
+
+def _family(family: Family) -> tuple[pd.DataFrame, np.ndarray, dict[int, int]]:
+    """Verdicts of one family (unit_type, indicator, cell, ``by``: a reason), its mask, what protects what."""
+    return family.verdicts()
+
+
+def _pool_counts(jobs: Sequence[Family], found: Sequence[tuple]) -> list[int]:
+    """Families to protect again, because counts released under some give away counts closed under all.
+
+    Indicators that the same respondents answered repeat the same counts: an intruder knows the count of
+    every cell that any of them releases. What stays closed under all of them must hold by itself.
+    """
+    groups: dict[tuple[str, bytes], list[int]] = {}
+    for number, family in enumerate(jobs):
+        for signature in sorted(family.signatures()):
+            groups.setdefault((family.unit.unit_type, signature), []).append(number)
+    again: set[int] = set()
+    for (_, signature), numbers in groups.items():
+        common = np.logical_and.reduce([found[number][1] for number in numbers])
+        counts = np.frombuffer(signature).reshape(2, -1)
+        wider = jobs[numbers[0]].pooled(counts, common)
+        if (wider.mask & ~common).any():
+            for number in numbers:
+                jobs[number].protects = {**found[number][2], **jobs[number].protects}
+                jobs[number].adopt(wider)
+            again |= set(numbers)
+    return sorted(again)
+
+
+def _each(function: Callable, jobs: Sequence, workers: int) -> list:
+    """Map in order, in this process or in fresh ones (no fork: the caller may run threads)."""
+    if workers <= 1 or len(jobs) <= 1:
+        return [function(job) for job in jobs]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(function, jobs, chunksize=max(1, len(jobs) // (4 * workers))))
+
+
+def _with_status(cells: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Write D and its reason into the rows that no primary rule hit."""
+    on = ["unit_type", "indicator", *CELL]
+    merged = cells[on].merge(verdicts, on=on, how="left", validate="many_to_one")
+    why = merged["by"].to_numpy()
+    hit = merged["by"].notna().to_numpy() & (cells["status"] == "V").to_numpy()
+    done = cells.copy()
+    done.loc[hit, "status"] = "D"
+    done.loc[hit, "reason"] = why[hit]
+    open_again = (done["status"] != "V").to_numpy() & merged["by"].isna().to_numpy()
+    if open_again.any():
+        raise DisclosureError(
+            f"{int(open_again.sum())} sensitive cells are missing from the mask",
+            expected="a mask that covers every primary cell",
+        )
+    return done.assign(status=np.asarray(done["status"], dtype=object))

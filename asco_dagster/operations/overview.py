@@ -1,0 +1,144 @@
+"""What is known of each wave: its last run, its gates, its latest release. Read-only, without the webserver.
+
+The gates of a wave are the suites in ``expectations/``, so that a gate that never ran is told as such and
+nothing heavy has to be loaded to know it. What does not belong here: printing it (``cli/status.py``).
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
+from asco_dagster.operations.releases import list_releases
+from asco_dagster.places import EXPECTATIONS, Places
+from asco_dagster.settings import Settings
+from asco_dagster.waves import wave_names
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+STATES = ("passed", "warned", "failed", "never")
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The last run of a wave.
+
+    Attributes:
+        run_id: Dagster's id.
+        status: Dagster's status, for example ``SUCCESS``.
+        start: its start, ISO 8601 in UTC; None while it is queued.
+        seconds: how long it took, or has taken; None while it is queued.
+    """
+
+    run_id: str
+    status: str
+    start: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class WaveStatus:
+    """One wave.
+
+    Attributes:
+        wave: its name.
+        run: its last run, None when it never ran.
+        gates: state of each gate (``passed``, ``warned``, ``failed``, ``never``), by asset.
+        release: the version that ``latest`` points to, None without a release.
+        released_at: when that was released.
+    """
+
+    wave: str
+    run: LastRun | None = None
+    gates: Mapping[str, str] = field(default_factory=dict)
+    release: str | None = None
+    released_at: str | None = None
+
+    def count(self, state: str) -> int:
+        """Number of gates in a state."""
+        return sum(1 for own in self.gates.values() if own == state)
+
+    def told(self) -> dict[str, Any]:
+        """As JSON tells it."""
+        return {
+            "wave": self.wave,
+            "run": asdict(self.run) if self.run else None,
+            "gates": {"counts": {state: self.count(state) for state in STATES}, "by_asset": dict(self.gates)},
+            "release": {"version": self.release, "released_at": self.released_at} if self.release else None,
+        }
+
+
+def gated_assets(expectations: Path = EXPECTATIONS) -> list[str]:
+    """Assets that have a suite, in alphabetical order of their layer and name."""
+    return [path.stem for path in sorted(expectations.glob("*/*.json"))]
+
+
+def overview(settings: Settings, places: Places, expectations: Path = EXPECTATIONS) -> list[WaveStatus]:
+    """State of every wave.
+
+    Raises:
+        ConfigurationError: the storage cannot be had.
+        ReleaseError: a release folder cannot be read.
+    """
+    assets = gated_assets(expectations)
+    with ExitStack() as stack:
+        instance = None
+        # Before the first run there is no storage, and looking must not make one.
+        if settings.postgres_url is not None or (places.postgres / "PG_VERSION").exists():
+            instance = stack.enter_context(open_instance(settings, places))
+            mark_dead_runs(instance)
+        return [_of_wave(instance, places, wave, assets) for wave in wave_names()]
+
+
+def _of_wave(instance: "DagsterInstance | None", places: Places, wave: str, assets: list[str]) -> WaveStatus:
+    latest = next((release for release in list_releases(places, [wave]) if release.latest), None)
+    return WaveStatus(
+        wave=wave,
+        run=None if instance is None else _last_run(instance, wave),
+        gates=dict.fromkeys(assets, "never") if instance is None else _gates(instance, wave, assets),
+        release=latest.version if latest else None,
+        released_at=latest.released_at if latest else None,
+    )
+
+
+def _last_run(instance: "DagsterInstance", wave: str) -> LastRun | None:
+    from dagster import RunsFilter
+
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: wave}), limit=1)
+    if not records:
+        return None
+    record = records[0]
+    start, seconds = None, None
+    if record.start_time is not None:
+        start = datetime.fromtimestamp(record.start_time, UTC).isoformat(timespec="seconds")
+        seconds = round((record.end_time or datetime.now(UTC).timestamp()) - record.start_time, 1)
+    return LastRun(record.dagster_run.run_id, record.dagster_run.status.value, start, seconds)
+
+
+def _gates(instance: "DagsterInstance", wave: str, assets: list[str]) -> dict[str, str]:
+    from dagster import AssetCheckKey, AssetKey
+    from dagster._core.event_api import PartitionKeyFilter
+
+    keys = {asset: AssetCheckKey(AssetKey(asset), f"gx__{asset}") for asset in assets}
+    if not keys:
+        return {}
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        list(keys.values()), partition_filter=PartitionKeyFilter(key=wave)
+    )
+    return {asset: _state(latest.get(key)) for asset, key in keys.items()}
+
+
+def _state(record: object) -> str:
+    from dagster import AssetCheckSeverity
+
+    event = getattr(getattr(record, "event", None), "dagster_event", None)
+    if event is None or event.event_type_value != "ASSET_CHECK_EVALUATION":
+        return "never"  # planned only: the run ended, or has not come, before the gate
+    told = event.asset_check_evaluation_data
+    if told.passed:
+        return "passed"
+    return "warned" if told.severity == AssetCheckSeverity.WARN else "failed"

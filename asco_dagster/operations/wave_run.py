@@ -1,0 +1,139 @@
+"""One wave run in this process, told line by line: what ``asco run`` does.
+
+It executes the same job as the UI does, on the same instance, so its runs, checks and materialisations are
+seen there. What does not belong here: the command line's arguments.
+"""
+
+import dataclasses
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.errors import AscoError
+from asco_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+Tell = Callable[[str], None]
+_SENTENCES = {error.__name__ for error in (AscoError, *AscoError.__subclasses__())}
+
+
+class _Narrator:
+    """Follows the events of a run and tells the ones that a person waits for."""
+
+    def __init__(self, tell: Tell, total: int) -> None:
+        self.tell, self.total = tell, total
+        self.made = 0
+        self.closed: list[str] = []
+        self.warned: list[str] = []
+        self.passed = 0
+        self.failures: list[str] = []
+        self.refused = False
+        self.release: str | None = None
+
+    def follow(self, entry: Any) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        kind = event.event_type_value
+        if kind == "ASSET_MATERIALIZATION":
+            self._materialized(event.step_materialization_data.materialization)
+        elif kind == "ASSET_CHECK_EVALUATION":
+            self._judged(event.asset_check_evaluation_data)
+        elif kind == "STEP_FAILURE":
+            self._failed(event.step_failure_data.error)
+
+    def _materialized(self, made: Any) -> None:
+        self.made += 1
+        rows = made.metadata.get("dagster/row_count")
+        counted = f"{rows.value:>11,} rows" if rows is not None else ""
+        self.tell(f"{self.made:>3}/{self.total}  {made.asset_key.path[-1]:<36}{counted}")
+        folder = made.metadata.get("folder")
+        if folder is not None:
+            self.release = str(folder.value)
+
+    def _judged(self, check: Any) -> None:
+        if check.passed:
+            self.passed += 1
+        elif check.severity.value == "ERROR":
+            self.closed.append(f"{check.check_name}: {check.description}")
+            self.tell(f"        CLOSED  {check.check_name}: {check.description}")
+        else:
+            self.warned.append(check.check_name)
+            self.tell(f"        warns   {check.check_name}: {check.description}")
+
+    def _failed(self, error: Any) -> None:
+        # ours first: a sentence of this project says more than what a library raised below it
+        while error is not None and error.cause is not None and error.cls_name not in _SENTENCES:
+            error = error.cause
+        name = (error.cls_name or "") if error is not None else ""
+        if name == "DagsterAssetCheckFailedError":
+            return  # told already, as a closed gate
+        self.refused = self.refused or name == "GateError"
+        message = " ".join(error.message.split()) if error is not None else "a step failed without a reason"
+        self.failures.append(message.split(": ", 1)[-1] if name in _SENTENCES else message)
+
+
+def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -> int:
+    """Run the wave job for one wave.
+
+    Args:
+        wave: the wave.
+        settings: the environment.
+        inbox: folder of the deliveries, when it is not the home's.
+        tell: called with each line for the reader.
+
+    Returns:
+        0 released, 1 a gate refused, 3 failed.
+
+    Raises:
+        AscoError: the wave is running already, or Dagster's storage cannot be reached.
+    """
+    from asco_dagster.operations.instance import mark_dead_runs, open_instance, run_tags, running_run
+    from asco_dagster.places import Places
+
+    settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
+    places = Places.of(settings)
+    with open_instance(settings, places) as instance:
+        for dead in mark_dead_runs(instance):
+            tell(f"run {dead[:8]} had lost its process and is marked failed")
+        other = running_run(instance, wave)
+        if other is not None:
+            raise AscoError(
+                f"wave {wave} is running already (run {other.run_id[:8]})",
+                remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
+            )
+        return _execute(wave, settings, instance, run_tags(), tell)
+
+
+def _execute(
+    wave: str, settings: Settings, instance: "dg.DagsterInstance", tags: dict[str, str], tell: Tell
+) -> int:
+    from asco_dagster.definitions import build_definitions
+
+    os.environ["ASCO_HOME"] = str(settings.home)
+    job = build_definitions(settings=settings).resolve_job_def("wave_job")
+    narrator = _Narrator(tell, len(job.asset_layer.selected_asset_keys))
+    run_id = str(uuid.uuid4())
+    instance.add_event_listener(run_id, narrator.follow)
+    outcome = job.execute_in_process(
+        instance=instance,
+        partition_key=wave,
+        run_id=run_id,
+        tags=tags,
+        raise_on_error=False,
+        # the narrator tells what happens; Dagster's own log is kept in its storage
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    warned, closed = len(narrator.warned), len(narrator.closed)
+    tell(f"wave {wave}: {narrator.passed} checks passed, {warned} warned, {closed} closed")
+    if outcome.success:
+        tell(f"release: {narrator.release}")
+        return 0
+    for failure in narrator.failures:
+        tell(f"asco: {failure}")
+    tell(f"wave {wave} is not released; the former release, if any, stands unchanged")
+    return 1 if narrator.closed or narrator.refused else 3

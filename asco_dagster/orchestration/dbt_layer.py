@@ -1,0 +1,135 @@
+"""A layer of dbt models as one Dagster step, with a gate for each model and dbt's tests as checks.
+
+Built from the manifest directly rather than through dagster-dbt, whose step costs a subprocess, a second
+adapter and seconds of waiting a call (``shared/stack.md``), and whose assets take no gates of ours. What
+does not belong here: the SQL (``dbt_project/models/<layer>``).
+"""
+
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import Any
+
+import dagster as dg
+
+from asco_dagster.errors import AscoError
+from asco_dagster.gates.checks import gate_spec, run_gate, wave_check
+from asco_dagster.orchestration.dbt_manifest import read_manifest
+from asco_dagster.orchestration.dbt_run import NodeResult, build
+from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.wave_step import OWNERS, describe
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+from asco_dagster.warehouse import open_database
+from asco_dagster.waves import load_wave
+
+
+def dbt_layer(layer: str) -> dg.AssetsDefinition:
+    """The dbt models and seeds of a layer as one step that can be run for some of them.
+
+    Args:
+        layer: name of the layer, as its folder under ``dbt_project/models``.
+
+    Returns:
+        The assets, their gates and their dbt tests, on the wave partition.
+    """
+    manifest = read_manifest(Places.of(Settings.from_environment()))
+    nodes = {node["name"]: node for node in _nodes(manifest, layer)}
+    tests = {test["name"]: test for test in _tests(manifest, nodes)}
+
+    @dg.multi_asset(
+        name=f"dbt_{layer}",
+        specs=[_asset_spec(manifest, node, layer) for node in nodes.values()],
+        check_specs=[gate_spec(name) for name in nodes] + [_test_spec(test) for test in tests.values()],
+        partitions_def=WAVES,
+        can_subset=True,
+    )
+    def step(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        wave, places = load_wave(context.partition_key), Places.of(settings)
+        wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
+        checked = {key.name for key in context.selected_asset_check_keys}
+        chosen = [*wanted, *(name for name in tests if name in checked)]
+        results = {r.unique_id: r for r in build(chosen, wave=wave, places=places)}
+        for name in wanted:
+            _demand_built(results.get(nodes[name]["unique_id"]), name)
+        with open_database(places.database(wave.wave)) as database:
+            for name in wanted:
+                seconds = results[nodes[name]["unique_id"]].seconds
+                metadata = {**describe(database, name), "dbt seconds": round(seconds, 3)}
+                yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+                yield run_gate(database, name, wave, places, settings)
+        for name, test in tests.items():
+            if name in checked:
+                yield _test_result(test, results.get(test["unique_id"]))
+
+    return step
+
+
+def _nodes(manifest: Mapping[str, Any], layer: str) -> list[Mapping[str, Any]]:
+    """Models and seeds of a layer, each after those that it reads: the order in which Dagster wants them."""
+    own = {
+        unique_id: node
+        for unique_id, node in sorted(manifest["nodes"].items())
+        if node["resource_type"] in ("model", "seed") and node["schema"] == layer
+    }
+    reads = {
+        unique_id: [parent for parent in node["depends_on"].get("nodes", []) if parent in own]
+        for unique_id, node in own.items()
+    }
+    return [own[unique_id] for unique_id in TopologicalSorter(reads).static_order()]
+
+
+def _tests(manifest: Mapping[str, Any], nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    own = {node["unique_id"] for node in nodes.values()}
+    return [
+        node
+        for _, node in sorted(manifest["nodes"].items())
+        if node["resource_type"] == "test" and node.get("attached_node") in own
+    ]
+
+
+def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str) -> dg.AssetSpec:
+    everything = {**manifest["nodes"], **manifest["sources"]}
+    columns = [
+        dg.TableColumn(column["name"], column.get("data_type") or "?", description=column.get("description"))
+        for column in node["columns"].values()
+    ]
+    return dg.AssetSpec(
+        node["name"],
+        deps=sorted({everything[unique_id]["name"] for unique_id in node["depends_on"].get("nodes", [])}),
+        group_name=layer,
+        description=node["description"],
+        kinds={"dbt", "duckdb"} | ({"seed"} if node["resource_type"] == "seed" else set()),
+        owners=OWNERS,
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "model": f"dbt_project/{node['original_file_path']}",
+        },
+    )
+
+
+def _test_spec(test: Mapping[str, Any]) -> dg.AssetCheckSpec:
+    return wave_check(
+        test["name"],
+        test["attached_node"].split(".")[-1],
+        test["description"] or "dbt test of keys, relations and contracts",
+    )
+
+
+def _demand_built(result: NodeResult | None, name: str) -> None:
+    if result is None or result.status not in ("success", "pass"):
+        message = result.message if result else "dbt did not select it"
+        raise AscoError(f"model {name} was not built: {message}", remedy="Correct the model or what it reads")
+
+
+def _test_result(test: Mapping[str, Any], result: NodeResult | None) -> dg.AssetCheckResult:
+    passed = result is not None and result.status == "pass"
+    return dg.AssetCheckResult(
+        check_name=test["name"],
+        asset_key=test["attached_node"].split(".")[-1],
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=result.message if result else "dbt did not run the test",
+        metadata={"failing rows": result.failures if result else 0},
+    )

@@ -1,0 +1,71 @@
+"""The prebuilt dbt manifest: parsed once per content of ``dbt_project/``, then shared by every run.
+
+It lies under ``ASCO_HOME/dbt/<hash of the project>``, so a changed model is a new manifest and two processes
+never disagree. What does not belong here: running models (``dbt_run``), Dagster assets (``dbt_layer``).
+"""
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.places import DBT_PROJECT, Places
+
+_NOT_SOURCE = {"target", "logs"}
+
+
+@functools.cache
+def project_hash(project: Path = DBT_PROJECT) -> str:
+    """Hash of every file of the dbt project that says something."""
+    digest = hashlib.sha256()
+    for path in sorted(project.rglob("*")):
+        inside = path.relative_to(project)
+        if path.is_file() and inside.parts[0] not in _NOT_SOURCE and not inside.name.startswith("."):
+            digest.update(f"{inside.as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def manifest_folder(places: Places, project: Path = DBT_PROJECT) -> Path:
+    """Folder of the manifest of the project as it stands; built when it is not there."""
+    folder = places.dbt / project_hash(project)
+    if not (folder / "manifest.json").is_file():
+        _build(folder, project)
+    return folder
+
+
+@functools.cache
+def read_manifest(places: Places) -> dict[str, Any]:
+    """The manifest as dbt writes it (JSON)."""
+    return dict(json.loads((manifest_folder(places) / "manifest.json").read_text(encoding="utf-8")))
+
+
+def _build(folder: Path, project: Path) -> None:
+    """Parse into a folder of our own and rename: two processes that build at once both end well."""
+    from dbt.cli.main import dbtRunner
+
+    draft = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    outcome = dbtRunner().invoke(
+        ["parse", "--quiet", "--no-partial-parse", *common_arguments(project, draft)]
+    )
+    if not outcome.success:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise ConfigurationError(
+            f"the dbt project cannot be parsed: {outcome.exception}", remedy="Run “dbt parse” in dbt_project"
+        )
+    try:
+        draft.rename(folder)
+    except OSError:  # another process was first, with the same content
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def common_arguments(project: Path, target: Path) -> list[str]:
+    """Arguments of every dbt call: where the project, the profile, the artefacts and the log are."""
+    return [
+        *("--project-dir", str(project), "--profiles-dir", str(project)),
+        *("--target-path", str(target), "--log-path", str(target)),
+    ]

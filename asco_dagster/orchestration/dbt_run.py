@@ -1,0 +1,111 @@
+"""Running dbt in this process, on the prebuilt manifest.
+
+A dbt subprocess costs seconds each time and would outlive a killed parent, holding the database's lock.
+What does not belong here: Dagster.
+"""
+
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asco_dagster.errors import AscoError
+from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
+from asco_dagster.places import DBT_PROJECT, Places
+from asco_dagster.warehouse import open_database
+from asco_dagster.waves import Wave
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model, seed or test.
+
+    Attributes:
+        unique_id: dbt's identifier.
+        status: dbt's word: ``success``, ``pass``, ``warn``, ``fail``, ``error``, ``skipped``.
+        message: dbt's message.
+        failures: rows that failed a test.
+        seconds: execution time.
+    """
+
+    unique_id: str
+    status: str
+    message: str
+    failures: int
+    seconds: float
+
+
+def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeResult]:
+    """Build the selected models and seeds and run their tests, for one wave.
+
+    Args:
+        selection: names of models, seeds and tests.
+        wave: the wave; its values reach the models as dbt variables.
+        places: where the wave's database lies.
+
+    Returns:
+        One result a node.
+
+    Raises:
+        AscoError: dbt itself failed, for example on a model's SQL; names the model.
+    """
+    from dbt.cli.main import dbtRunner
+
+    database = places.database(wave.wave)
+    with open_database(database):
+        pass  # created confidential and with its schemas, when dbt is the first to come
+    os.environ["WAVE_DATABASE"] = str(database)
+    target = Path(tempfile.mkdtemp(prefix="dbt-", dir=places.wave(wave.wave)))
+    try:
+        outcome = dbtRunner(manifest=_manifest(manifest_folder(places))).invoke(
+            [
+                *("build", "--quiet", "--no-write-json", "--exclude-resource-type", "unit_test"),
+                # only the tests that are named: another part of the layer may not be built yet
+                *("--indirect-selection", "empty", "--select", *selection),
+                *("--vars", json.dumps(variables(wave))),
+                *common_arguments(DBT_PROJECT, target),
+            ]
+        )
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+    if outcome.exception is not None:
+        raise AscoError(
+            f"dbt stopped: {outcome.exception}", remedy="Look at the run's log"
+        ) from outcome.exception
+    executed: Any = outcome.result  # of “build”: dbt's type is a union over all its commands
+    return [_node_result(result) for result in executed.results]
+
+
+def variables(wave: Wave) -> Mapping[str, Any]:
+    """What the models take from the wave file."""
+    return {
+        "aid_year": wave.aid_year,
+        "commune_size_classes": [c.model_dump() for c in wave.sampling.commune.size_classes],
+        "epci_size_classes": [c.model_dump() for c in wave.sampling.epci.size_classes],
+        "commune_strata": wave.sampling.commune.strata,
+        "epci_strata": wave.sampling.epci.strata,
+        "decimals_share": wave.release.decimals_share,
+        "decimals_total": wave.release.decimals_total,
+    }
+
+
+@functools.cache
+def _manifest(folder: Path) -> Any:
+    from dbt.contracts.graph.manifest import Manifest
+
+    return Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        status=str(result.status),
+        message=" ".join((result.message or "").split()),
+        failures=result.failures or 0,
+        seconds=result.execution_time,
+    )

@@ -1,0 +1,115 @@
+"""Where everything lies below ``ASCO_HOME``, and with which permissions.
+
+One property a place; nothing else in the project joins these paths by hand. Working databases, quarantine,
+keys and Dagster's state are confidential (0700/0600); releases are public.
+"""
+
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from asco_dagster.settings import CHECKOUT, Settings
+
+DBT_PROJECT = CHECKOUT / "dbt_project"
+EXPECTATIONS = CHECKOUT / "expectations"
+WORKSPACE = CHECKOUT / "workspace.yaml"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders and files of one home.
+
+    Attributes:
+        home: the root, ``ASCO_HOME``.
+        other_inbox: deliveries of the wave that runs, when they are elsewhere (``asco run --inbox``).
+    """
+
+    home: Path
+    other_inbox: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Places":
+        """The places of these settings."""
+        return cls(settings.home, settings.inbox)
+
+    def inbox(self, wave: str) -> Path:
+        """Deliveries of a wave, read-only to the pipeline."""
+        return self.other_inbox or self.home / "inbox" / wave
+
+    def downloads(self, wave: str) -> Path:
+        """What was fetched from an address instead of delivered."""
+        return self._confidential(self.home / "downloads" / wave)
+
+    def wave(self, wave: str) -> Path:
+        """The confidential working folder of a wave."""
+        return self._confidential(self.home / "waves" / wave)
+
+    def database(self, wave: str) -> Path:
+        """The wave's working database; its stem is the DuckDB catalogue's name, the same for every wave."""
+        return self.wave(wave) / "asco.duckdb"
+
+    def quarantine(self, wave: str) -> Path:
+        """What was refused, with its reason."""
+        return self._confidential(self.home / "quarantine" / wave)
+
+    def releases(self, wave: str) -> Path:
+        """Published, immutable versions of a wave."""
+        return self.home / "releases" / wave
+
+    def gates(self, wave: str) -> Path:
+        """Results of the gates, one file an asset; confidential, since they name offending rows."""
+        return self._confidential(self.home / "waves" / wave / "gates")
+
+    def quality(self, wave: str) -> Path:
+        """Quality pages of a wave, served by ``asco up``."""
+        return self._confidential(self.home / "quality" / wave)
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME: instance configuration, logs of the steps."""
+        return self._confidential(self.home / "dagster")
+
+    @property
+    def postgres(self) -> Path:
+        """Data folder of the embedded PostgreSQL."""
+        return self.home / "postgres"
+
+    @property
+    def dbt(self) -> Path:
+        """Prebuilt dbt manifests and run artefacts."""
+        return self._confidential(self.home / "dbt")
+
+    @property
+    def demonstration(self) -> Path:
+        """True values behind the demonstration's deliveries, for tests only."""
+        return self._confidential(self.home / "demonstration")
+
+    def pseudonym_key(self, settings: Settings) -> bytes:
+        """Key of the units' pseudonyms: the one given, else the one of the home, created on first use."""
+        if settings.pseudonym_key is not None:
+            return settings.pseudonym_key.encode()
+        path = self._confidential(self.home / "keys") / "pseudonym.key"
+        if not path.exists():
+            _create_key(path)
+        return path.read_text().encode()
+
+    def _confidential(self, folder: Path) -> Path:
+        """Make a folder that only its owner may enter, and those between it and the home likewise."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        path = self.home
+        for part in folder.relative_to(self.home).parts:
+            path = path / part
+            path.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+
+def _create_key(path: Path) -> None:
+    """Put a new key in place whole; when two processes come at once, the first one's stays."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        handle.write(secrets.token_hex(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

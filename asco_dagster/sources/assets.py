@@ -1,0 +1,131 @@
+"""The source assets: each pulls its files for the wave and hands them to the reader of their format.
+
+Nothing is repaired here and every row says from which file, sheet and row it comes. The readers, one a
+publisher's format, are in ``readers/``; fetching is in ``connectors/``.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from asco_dagster.connectors.fetch import fetch, sha256_of
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.questionnaires.codebook import edits_table, indicators_table, questions_table
+from asco_dagster.sources.readers.dgcl import read_epci_members
+from asco_dagster.sources.readers.drees_aid import read_aid_tables
+from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
+from asco_dagster.sources.readers.insee_populations import read_legal_populations
+from asco_dagster.sources.readers.survey_returns import empty_sample, read_sample
+from asco_dagster.sources.returns import collected_returns
+from asco_dagster.waves.wave import Delivery
+
+
+@wave_asset()
+def raw_dgcl__epci_members(step: WaveStep) -> Table:
+    """DGCL: communes and the EPCI that they belong to, at 1 January of the list's year."""
+    return _read(
+        step, step.wave.sources.epci_members, lambda path, d: read_epci_members(path, vintage=d.vintage)
+    )
+
+
+@wave_asset()
+def raw_insee__legal_populations(step: WaveStep) -> Table:
+    """INSEE: municipal population of every commune, from one or several files."""
+    return _read(
+        step,
+        step.wave.sources.legal_populations,
+        lambda path, d: read_legal_populations(path, vintage=d.vintage),
+    )
+
+
+@wave_asset()
+def raw_insee__population_age_sex(step: WaveStep) -> Table:
+    """INSEE: estimated population by département, sex and five-year age band, at 1 January."""
+    return _read(
+        step,
+        step.wave.sources.population_age_sex,
+        lambda path, d: read_population_by_age_and_sex(path, year=d.vintage),
+    )
+
+
+@wave_asset()
+def raw_drees__aid_beneficiaries(step: WaveStep) -> Table:
+    """DREES, Aide sociale survey: beneficiaries by département, every table of the workbook."""
+    return _read(
+        step,
+        step.wave.sources.aid_beneficiaries,
+        lambda path, _: read_aid_tables(path, measure="beneficiaries"),
+    )
+
+
+@wave_asset()
+def raw_drees__aid_spending(step: WaveStep) -> Table:
+    """DREES, Aide sociale survey: spending by département, thousands of euros, every table."""
+    return _read(
+        step, step.wave.sources.aid_spending, lambda path, _: read_aid_tables(path, measure="spending_keur")
+    )
+
+
+@wave_asset()
+def raw_drees__aid_staff(step: WaveStep) -> Table:
+    """DREES, Aide sociale survey: staff of the départements, heads and full-time equivalents."""
+    return _read(step, step.wave.sources.aid_staff, lambda path, _: read_aid_tables(path, measure="staff"))
+
+
+@wave_asset()
+def raw_asco__questions(step: WaveStep) -> pd.DataFrame:
+    """The questions of the wave's questionnaires, from the codebooks."""
+    return questions_table(step.wave)
+
+
+@wave_asset()
+def raw_asco__edits(step: WaveStep) -> pd.DataFrame:
+    """The edit rules and the questions that they read, from the codebooks."""
+    return edits_table(step.wave)
+
+
+@wave_asset()
+def raw_asco__indicators(step: WaveStep) -> pd.DataFrame:
+    """The indicators and the questions that they are made of, from the catalogue."""
+    return indicators_table(step.wave)
+
+
+@wave_asset()
+def raw_asco__sample(step: WaveStep) -> Table:
+    """The delivered sample: the units that were asked; empty where est_asco__draw draws it."""
+    if not step.wave.sources.sample:
+        return Table(empty_sample(), {"files": []})
+    return _read(step, step.wave.sources.sample, lambda path, _: read_sample(path))
+
+
+def _read(
+    step: WaveStep, deliveries: Sequence[Delivery], reader: Callable[[Path, Delivery], pd.DataFrame]
+) -> Table:
+    """Fetch each file and read it; one refused file refuses the whole, so nothing is half loaded."""
+    frames, files = [], []
+    for delivery in deliveries:
+        path = fetch(
+            delivery.address,
+            into=step.places.downloads(step.wave.wave),
+            base=step.places.inbox(step.wave.wave),
+            sha256=delivery.sha256,
+        )
+        frames.append(reader(path, delivery))
+        files.append({"address": delivery.address, "sha256": sha256_of(path), "bytes": path.stat().st_size})
+    return Table(pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0], {"files": files})
+
+
+source_assets = [
+    raw_dgcl__epci_members,
+    raw_insee__legal_populations,
+    raw_insee__population_age_sex,
+    raw_drees__aid_beneficiaries,
+    raw_drees__aid_spending,
+    raw_drees__aid_staff,
+    raw_asco__questions,
+    raw_asco__edits,
+    raw_asco__indicators,
+    raw_asco__sample,
+    collected_returns,
+]

@@ -1,0 +1,204 @@
+"""The ground that all delimited text files share: cells, header, ragged rows, codes, whole numbers.
+
+Strict on purpose: a file that is not what it should be is refused with the row concerned, because a lenient
+reader would shift columns in silence. What does not belong here: the columns of any particular file,
+and bytes (``encoding``).
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.encoding import AGAIN, AS_CSV, decode, read_bytes
+
+
+@dataclass(frozen=True)
+class DelimitedTable:
+    """A delimited file whose every row has as many cells as its header.
+
+    Attributes:
+        path: the file.
+        sheet: member of an archive, None for a plain file.
+        header: column names, trimmed.
+        columns: one tuple of n cells a column, as delivered.
+        rows: n row numbers, counted from 1 with the header, as a spreadsheet shows them.
+    """
+
+    path: Path
+    sheet: str | None
+    header: list[str]
+    columns: list[tuple[str, ...]]
+    rows: list[int]
+
+    def cells(self, column: str) -> tuple[str, ...]:
+        """The n cells of a column, as delivered."""
+        return self.columns[self.header.index(column)]
+
+    def refuse(self, what: str, *, index: int, column: str, expected: str, remedy: str) -> SourceError:
+        """An error about the cell at this index of this column."""
+        return SourceError(
+            what,
+            file=self.path,
+            sheet=self.sheet,
+            row=self.rows[index],
+            column=column,
+            expected=expected,
+            remedy=remedy,
+        )
+
+    def integers(self, column: str, *, optional: bool = False) -> pd.Series:
+        """A column of whole numbers from 0 upwards.
+
+        Args:
+            column: its name in the header.
+            optional: whether an empty cell is a missing value rather than an error.
+
+        Returns:
+            n numbers, ``Int64`` when optional, ``int64`` otherwise.
+
+        Raises:
+            SourceError: a cell is something else, with its row.
+        """
+        cells = self.cells(column)
+        for index, cell in enumerate(cells):
+            if not (cell.isascii() and cell.isdigit()) and not (optional and not cell.strip()):
+                raise self.refuse(
+                    f"“{cell}” is not a whole number" if cell.strip() else "the number is missing",
+                    index=index,
+                    column=column,
+                    expected="digits only",
+                    remedy="correct the cell at its publisher's, or check that no column has shifted",
+                )
+        if optional:
+            return pd.Series([int(cell) if cell.strip() else None for cell in cells], dtype="Int64")
+        return pd.Series([int(cell) for cell in cells], dtype="int64")
+
+    def codes(self, column: str, pattern: str, *, expected: str, optional: bool = False) -> pd.Series:
+        """A column of codes, left as delivered.
+
+        Args:
+            column: its name in the header.
+            pattern: regular expression that a code matches from end to end.
+            expected: the same in words, for the error.
+            optional: whether an empty cell is a missing value rather than an error.
+
+        Returns:
+            n texts, null where the cell was empty.
+
+        Raises:
+            SourceError: a cell does not look like such a code, with its row.
+        """
+        matches = re.compile(pattern).fullmatch
+        cells = self.cells(column)
+        for index, cell in enumerate(cells):
+            if not matches(cell) and not (optional and not cell.strip()):
+                raise self.refuse(
+                    f"“{cell}” is not a code" if cell.strip() else "the code is missing",
+                    index=index,
+                    column=column,
+                    expected=expected,
+                    remedy="check that no spreadsheet has rewritten the codes and no column has shifted",
+                )
+        return pd.Series([cell if cell.strip() else None for cell in cells], dtype="string")
+
+
+def read_delimited(
+    path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
+) -> DelimitedTable:
+    """Read a delimited file whole, or refuse it.
+
+    Args:
+        path: the file.
+        content: its bytes when they do not lie in the file itself (member of an archive).
+        sheet: name of that member.
+        separator: one character between two cells.
+
+    Returns:
+        Its header and cells; lines without any content are left out but counted.
+
+    Raises:
+        SourceError: missing, empty, of another type, wrongly encoded, ragged, or cut inside quotes.
+    """
+    text = decode(read_bytes(path) if content is None else content, path, sheet=sheet)
+    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator, strict=True)
+    records: list[list[str]] = []
+    try:
+        records.extend(reader)
+    except csv.Error as fault:
+        raise SourceError(
+            f"the row cannot be split into cells ({fault})",
+            file=path,
+            sheet=sheet,
+            row=len(records) + 1,
+            expected="quotes that close and no line break outside them",
+            remedy=AGAIN,
+        ) from None
+    header = [name.strip() for name in records[0]] if records else []
+    if not any(header):
+        raise SourceError("the first row has no column names", file=path, sheet=sheet, row=1, remedy=AS_CSV)
+    kept = [(number, record) for number, record in enumerate(records[1:], 2) if any(record)]
+    _check_shape(path, sheet, header, kept)
+    columns = list(zip(*(record for _, record in kept), strict=True)) or [()] * len(header)
+    return DelimitedTable(path, sheet, header, columns, [number for number, _ in kept])
+
+
+def _check_shape(path: Path, sheet: str | None, header: list[str], kept: list[tuple[int, list[str]]]) -> None:
+    for number, record in kept:
+        if len(record) != len(header):
+            raise SourceError(
+                f"the row has {len(record)} cells",
+                file=path,
+                sheet=sheet,
+                row=number,
+                expected=f"{len(header)} cells as in the header",
+                remedy="look for a separator inside a name, or a file that was cut short",
+            )
+    if not kept:
+        raise SourceError("there is a header but no row of data", file=path, sheet=sheet, remedy=AGAIN)
+
+
+def check_header(
+    header: Sequence[str],
+    *,
+    required: Collection[str],
+    known: Callable[[str], bool],
+    path: Path,
+    sheet: str | None = None,
+    row: int = 1,
+) -> None:
+    """Refuse a header with a column missing, unknown or given twice.
+
+    Args:
+        header: the names found.
+        required: names that must be there.
+        known: tells whether another name is expected.
+        path: the file, for the error.
+        sheet: its sheet, for the error.
+        row: the row of the header.
+
+    Raises:
+        SourceError: naming the columns concerned.
+    """
+    missing = [name for name in required if name not in header]
+    unknown = [name for name in header if name not in required and not known(name)]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    faults = [
+        f"{label} {', '.join(f'“{name}”' for name in names)}"
+        for label, names in (("missing", missing), ("unknown", unknown), ("given twice", twice))
+        if names
+    ]
+    if faults:
+        raise SourceError(
+            f"the columns are not those of this file: {'; '.join(faults)}",
+            file=path,
+            sheet=sheet,
+            row=row,
+            expected=", ".join(sorted(required)) if len(required) <= 20 else f"{len(required)} known columns",
+            remedy="check the vintage in the wave's file; a new layout needs a change of its reader",
+        )

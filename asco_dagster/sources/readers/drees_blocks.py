@@ -1,0 +1,206 @@
+"""Where the blocks of a DREES *Aide sociale* table begin, which columns are years, and what a row is.
+
+A sheet has a block by département, mostly a second one by région, each under its own header that lies on
+row 4 to 10 and is recognised by its words. What does not belong here: the values, see ``drees_aid``.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.workbook import Cell, code_of, collapse, column_letter, is_blank
+
+_YEAR = re.compile(r"((?:19|20)\d\d)(?:\.0)?\s*(\(p\))?")
+_DEPARTEMENT = r"\d{2,3}|\d{1,2}[A-Z]{1,2}"
+_REGION = r"\d{2,3}"
+_NEW_LAYOUT = "compare the sheet with an earlier edition; a new layout needs a change in drees_blocks.py"
+_LAYOUTS = (
+    # kind, words of the first cells, column of the code, column of the name, first column of values
+    ("departement", (r"code région", r"code département", r"départements?"), 1, 2, 3),
+    ("departement", (r"numéro de département", r"départements?"), 0, 1, 2),
+    ("region", (r"code région", r"région", r"|espace"), 0, 1, 3),
+)
+
+
+@dataclass(frozen=True)
+class YearColumn:
+    """A column of values: its index from 0, its year, and whether the header marks it ``(p)``."""
+
+    index: int
+    letter: str
+    year: int
+    is_provisional: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """A header and the rows below it.
+
+    Attributes:
+        kind: ``departement``, ``region`` or ``total`` (a table of national rows only).
+        code: column of the code from 0, -1 where there is none.
+        name: column of the name.
+        first: first column that may hold a value.
+        years: the columns of values.
+        start: index from 0 of the first row below the header.
+        stop: index of the next header, or the number of rows.
+    """
+
+    kind: str
+    code: int
+    name: int
+    first: int
+    years: list[YearColumn]
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Area:
+    """What a row is about: ``kind`` as in the output, ``code`` null for totals."""
+
+    kind: str
+    code: str | None
+    name: str
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell has no content of its own; links back to the contents page have none."""
+    return is_blank(cell) or (isinstance(cell, str) and "retour" in cell.casefold())
+
+
+def find_blocks(rows: list[list[Cell]], *, path: Path, sheet: str) -> list[Block]:
+    """The blocks of a sheet, in order.
+
+    Args:
+        rows: the sheet from A1.
+        path: the file, for errors.
+        sheet: the sheet's name, for errors.
+
+    Returns:
+        At least one block.
+
+    Raises:
+        SourceError: no header, a changed header, or a column of values without its year.
+    """
+    heads = [
+        (index, layout) for index, row in enumerate(rows) if (layout := _layout(row, index, path, sheet))
+    ]
+    if not heads:
+        raise SourceError(
+            "no row is a header",
+            file=path,
+            sheet=sheet,
+            expected="“Code région | Code département | Département | 2000 …” or “Numéro de département | …”",
+            remedy=_NEW_LAYOUT,
+        )
+    stops = [index for index, _ in heads[1:]] + [len(rows)]
+    blocks = []
+    for (index, (kind, code, name, first)), stop in zip(heads, stops, strict=True):
+        years = _years(rows[index], first, path=path, sheet=sheet, row=index + 1)
+        blocks.append(Block(kind, code, name, first, years, index + 1, stop))
+    return blocks
+
+
+def _layout(row: Sequence[Cell], index: int, path: Path, sheet: str) -> tuple[str, int, int, int] | None:
+    words = [collapse(cell).casefold() for cell in row[:3]]
+    for kind, patterns, code, name, first in _LAYOUTS:
+        if all(re.fullmatch(pattern, word) for pattern, word in zip(patterns, words, strict=False)):
+            return kind, code, name, first
+    if words[0] in ("code région", "numéro de département"):
+        raise SourceError(
+            f"the header has changed: “{' | '.join(words)}”",
+            file=path,
+            sheet=sheet,
+            row=index + 1,
+            expected="“Code région | Code département | Département”, “Code région | Région” or "
+            "“Numéro de département | Département”",
+            remedy=_NEW_LAYOUT,
+        )
+    rest = [collapse(cell) for cell in row[3:] if not is_empty(cell)]
+    if not any(words) and len(rest) > 1 and all(_YEAR.fullmatch(cell) for cell in rest):
+        return "total", -1, 0, 3
+    return None
+
+
+def _years(header: Sequence[Cell], first: int, *, path: Path, sheet: str, row: int) -> list[YearColumn]:
+    years: list[YearColumn] = []
+    for index, cell in enumerate(header[first:], first):
+        if is_empty(cell):
+            continue
+        match = _YEAR.fullmatch(collapse(cell))
+        fault = "" if match else f"“{collapse(cell)}” is not a year"
+        if match and int(match[1]) in {column.year for column in years}:
+            fault = f"the year {match[1]} stands twice in the header"
+        if fault or not match:
+            raise SourceError(
+                fault,
+                file=path,
+                sheet=sheet,
+                row=row,
+                column=column_letter(index),
+                expected="a year such as 2014 or “2020 (p)”, once",
+                remedy="compare the header with an earlier edition",
+            )
+        years.append(YearColumn(index, column_letter(index), int(match[1]), bool(match[2])))
+    if not years:
+        raise SourceError(
+            "the header has no year",
+            file=path,
+            sheet=sheet,
+            row=row,
+            expected="years",
+            remedy="fetch the file again",
+        )
+    return years
+
+
+def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, number: int) -> Area | None:
+    """What a row below a header is about.
+
+    Args:
+        row: its cells.
+        block: the block it stands in.
+        path: the file, for errors.
+        sheet: the sheet's name, for errors.
+        number: the row, from 1.
+
+    Returns:
+        The area, or None for a blank row, a note, or the title of the next block.
+
+    Raises:
+        SourceError: the row has values but no département, région or total that they belong to.
+    """
+    head = collapse(row[0])
+    filled = any(not is_empty(cell) for cell in row[block.first :])
+    if head.casefold().startswith("total") and filled:
+        return Area("total", None, head)
+    coded = block.code >= 0 and not is_blank(row[block.code])
+    named = block.kind != "total" and not is_blank(row[block.name])
+    if not filled and not named:
+        return None
+    if not (coded and named):
+        missing = "code" if named else "name"
+        raise SourceError(
+            f"the row has {'a name' if named else 'values'} but no {missing} of a {block.kind}",
+            file=path,
+            sheet=sheet,
+            row=number,
+            column=column_letter(block.code if named else block.name),
+            expected="a code and a name, or “TOTAL …” in the first column",
+            remedy="correct the row at its publisher's, or check that no column has shifted",
+        )
+    pattern = _REGION if block.kind == "region" else _DEPARTEMENT
+    code = code_of(
+        row[block.code],
+        pattern=pattern,
+        width=2,
+        path=path,
+        sheet=sheet,
+        row=number,
+        column=block.code,
+        expected=f"the code of a {block.kind}",
+    )
+    return Area(block.kind, code, collapse(row[block.name]))

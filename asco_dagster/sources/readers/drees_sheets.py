@@ -1,0 +1,104 @@
+"""Which sheets of the DREES *Aide sociale* workbooks are tables, and what each one measures.
+
+Names only, matched without regard to blanks at their ends. A sheet that is neither a table nor known to be
+something else is an error, so that a new table is never lost in silence. What does not belong here: cells.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from asco_dagster.errors import SourceError
+
+Measure = Literal["beneficiaries", "spending_keur", "staff"]
+
+NOT_TABLES = frozenset(
+    {
+        "présentation et méthode",
+        "corrections déc 21",
+        "sommaire",
+        "descriptif",
+        "données nationales",
+        "données nationales - métro",
+        "ipc",
+    }
+)
+"""Sheets without a value by département: method, contents, national series, consumer prices."""
+
+_TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "beneficiaries": (
+        (r"Tab\d+[a-z]?-pa", "elderly", "beneficiaries"),
+        (r"Tab\d+[a-z]?-ph", "disability", "beneficiaries"),
+        (r"Tab\d+[a-z]?-ase", "child", "beneficiaries"),
+    ),
+    "spending_keur": (
+        (r"Tot-tab\d+", "total", "spending_keur"),
+        (r"autres-tab\d+", "total", "spending_keur"),
+        (r"PA-tab\d+", "elderly", "spending_keur"),
+        (r"PH-tab\d+", "disability", "spending_keur"),
+        (r"ASE-tab\d+", "child", "spending_keur"),
+        (r"RSA-RMI tab\d+", "inclusion", "spending_keur"),
+    ),
+    "staff": (
+        (r"eff - .+", "staff", "staff_headcount"),
+        (r"etp - .+", "staff", "staff_fte"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TableSheet:
+    """One sheet that holds a table.
+
+    Attributes:
+        sheet: its name letter for letter, blanks included.
+        table_id: its name without blanks at the ends.
+        domain: ``elderly``, ``disability``, ``child``, ``inclusion``, ``total`` or ``staff``.
+        measure: ``beneficiaries``, ``spending_keur``, ``staff_headcount`` or ``staff_fte``.
+    """
+
+    sheet: str
+    table_id: str
+    domain: str
+    measure: str
+
+
+def table_sheets(names: list[str], *, measure: Measure, path: Path) -> list[TableSheet]:
+    """Sort the sheets of a workbook into tables and others.
+
+    Args:
+        names: sheet names in the order of the workbook.
+        measure: what the workbook is said to hold.
+        path: the file, for the error.
+
+    Returns:
+        One entry a table, in the order of the workbook.
+
+    Raises:
+        SourceError: a sheet is neither a table of this measure nor known to be none, or there is no table.
+    """
+    if measure not in _TABLES:
+        raise ValueError(f"measure {measure!r} is none of {', '.join(_TABLES)}")
+    found = []
+    for name in names:
+        table_id = name.strip()
+        match = next((row for row in _TABLES[measure] if re.fullmatch(row[0], table_id)), None)
+        if match:
+            found.append(TableSheet(name, table_id, match[1], match[2]))
+        elif table_id.casefold() not in NOT_TABLES:
+            raise SourceError(
+                f"the sheet is neither a known table of “{measure}” nor a known page of explanations",
+                file=path,
+                sheet=name,
+                expected=f"names such as {', '.join(f'“{row[0]}”' for row in _TABLES[measure])}",
+                remedy="check that the file goes with its measure; a new table is entered in drees_sheets.py",
+            )
+    if not found:
+        raise SourceError(
+            f"no sheet of the workbook is a table of “{measure}”",
+            file=path,
+            expected=f"names such as {', '.join(f'“{row[0]}”' for row in _TABLES[measure])}",
+            remedy="check that the file goes with its measure",
+        )
+    return found

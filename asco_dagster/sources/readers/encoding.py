@@ -1,0 +1,78 @@
+"""The bytes of a delivered file and their decoding, strict, with the row of the first wrong byte.
+
+What does not belong here: splitting text into cells (``delimited``), opening workbooks (``workbook``).
+"""
+
+import re
+from pathlib import Path
+
+from asco_dagster.errors import SourceError
+
+AS_CSV = "save the file as “CSV UTF-8” with semicolons and deliver it again"
+AGAIN = "fetch the file again from its publisher and compare its size"
+
+_WRONG_TYPES = (
+    (b"PK\x03\x04", "this is a workbook or an archive, not delimited text"),
+    (b"\xd0\xcf\x11\xe0", "this is an old Office file, not delimited text"),
+    (b"%PDF", "this is a PDF, not delimited text"),
+    (b"<", "this is a web page or XML, not delimited text"),
+)
+_STRAY_RETURNS = re.compile(r"\r+\n")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a delivered file that is there and not empty.
+
+    Raises:
+        SourceError: it is missing, not a file, unreadable or empty.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise SourceError(
+            "the file is not there", file=path, remedy="deliver it, or correct its name in the wave's file"
+        ) from None
+    except OSError as fault:
+        raise SourceError(
+            f"the file cannot be read ({fault.strerror})",
+            file=path,
+            remedy="check what it is and who may read it",
+        ) from fault
+    if not content:
+        raise SourceError("the file is empty", file=path, remedy=AGAIN)
+    return content
+
+
+def decode(content: bytes, path: Path, *, sheet: str | None = None) -> str:
+    """Text of a UTF-8 file, with or without a byte-order mark, every line ending in one line feed.
+
+    Args:
+        content: the file's bytes.
+        path: the file, for the error.
+        sheet: member of an archive, for the error.
+
+    Returns:
+        The text; carriage returns before a line feed are gone (INSEE delivers some twice).
+
+    Raises:
+        SourceError: it is another type of file, or not UTF-8, with the row of the first wrong byte.
+    """
+    for signature, what in _WRONG_TYPES:
+        if content.lstrip().startswith(signature):
+            raise SourceError(what, file=path, sheet=sheet, expected="delimited text in UTF-8", remedy=AS_CSV)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        guess = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "Latin-1/Windows-1252"
+        raise SourceError(
+            f"byte 0x{content[fault.start]:02x} is not UTF-8, it looks like {guess}",
+            file=path,
+            sheet=sheet,
+            row=content.count(b"\n", 0, fault.start) + 1,
+            expected="UTF-8",
+            remedy="save the file as UTF-8 and deliver it again",
+        ) from None
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise SourceError("a zero byte: this is not text", file=path, sheet=sheet, row=row, remedy=AGAIN)
+    return _STRAY_RETURNS.sub("\n", text)

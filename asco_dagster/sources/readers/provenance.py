@@ -1,0 +1,57 @@
+"""The columns that say where a value comes from, and the one text type that all readers use.
+
+What does not belong here: anything about a particular file or publisher.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+TEXT = "string"
+"""Nullable text of pandas: DuckDB reads it as VARCHAR even where every value is missing."""
+
+
+def text_column(values: Sequence[str | None]) -> pd.Series:
+    """Values as nullable text, as delivered.
+
+    Args:
+        values: n texts, None where the source has nothing.
+
+    Returns:
+        A series of n texts.
+    """
+    return pd.Series(list(values), dtype=TEXT)
+
+
+def text_or_missing(values: Sequence[str]) -> pd.Series:
+    """Values as nullable text, an empty cell being a missing value.
+
+    Args:
+        values: n texts as a CSV delivers them.
+
+    Returns:
+        A series of n texts, null where the cell was empty.
+    """
+    return text_column([value if value.strip() else None for value in values])
+
+
+def with_source(
+    frame: pd.DataFrame, path: Path, *, sheet: str | Sequence[str] | None, rows: Sequence[int]
+) -> pd.DataFrame:
+    """Add ``source_file``, ``source_sheet`` and ``source_row`` behind the other columns.
+
+    Args:
+        frame: n rows.
+        path: the file read; only its name is kept.
+        sheet: the sheet of all rows or of each one; None for a file that has none.
+        rows: n row numbers, counted from 1 as a spreadsheet shows them.
+
+    Returns:
+        The same frame with three more columns.
+    """
+    sheets = [sheet] * len(frame) if sheet is None or isinstance(sheet, str) else list(sheet)
+    frame["source_file"] = text_column([path.name] * len(frame))
+    frame["source_sheet"] = text_column(sheets)
+    frame["source_row"] = pd.Series(list(rows), dtype="int64")
+    return frame

@@ -1,0 +1,203 @@
+"""Is this file a workbook that may be opened? Answered from its bytes, before any workbook library sees it.
+
+Belongs here: the zip directory, the size of what it inflates to, macros, links, DTDs, and the tabs with the
+part that holds each. Every part is inflated once under a limit and must end exactly where its directory
+says, so that no other reader can see more than was inspected. Does not belong here: other kinds of file
+(``return_kinds``), cells (``return_sheets``) and answers (``return_workbook``).
+"""
+
+import functools
+import io
+import re
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from xml.etree import ElementTree  # DTDs are refused before it parses anything
+
+from asco_dagster.sources.readers.refusals import RefusedReturnError
+from asco_dagster.sources.readers.return_kinds import demand_zip
+
+MAX_PART = 8 * 1024 * 1024
+MAX_INFLATED = 64 * 1024 * 1024
+MAX_PARTS = 2_000
+BOMB_SIZE = 4 * 1024 * 1024  # below it, a high ratio is only a long text
+BOMB_RATIO = 100
+
+_UNSAFE = re.compile(r"^[/\\]|(^|[/\\])\.\.([/\\]|$)|[:\0]")
+_NO_XML = (".bin", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf", ".wdp")
+_HARMFUL = (
+    ("macros", re.compile(r"vbaproject|vbadata|macrosheets/|dialogsheets/|activex/|/ctrlprops/")),
+    ("external_link", re.compile(r"externallinks/|(^|/)connections\.xml$|querytables/", re.MULTILINE)),
+    ("embedded_object", re.compile(r"embeddings/")),
+)
+_MACRO_TYPE = re.compile(rb"macroEnabled|vbaProject", re.IGNORECASE)
+_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)""")
+_MODIFIED = re.compile(rb"<dcterms:modified[^>]*>\s*([0-9T:Z.+-]{10,35})\s*<")
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRICT = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A workbook that may be opened.
+
+    Attributes:
+        parts: the XML of each part, by its name in lower case.
+        sheets: name of each tab, in order, and the name under which the workbook looks for its part.
+        modified: when it was last saved, as the workbook says; None when it does not.
+    """
+
+    parts: dict[str, bytes]
+    sheets: dict[str, str]
+    modified: str | None
+
+    def sheet(self, tab: str) -> bytes:
+        """The XML of a tab."""
+        return self.parts[self.sheets[tab].lower()]
+
+
+def inspect(content: bytes) -> Package:
+    """Judge a file by its bytes.
+
+    Args:
+        content: the whole file.
+
+    Returns:
+        Its tabs, inflated.
+
+    Raises:
+        RefusedReturnError: it is no xlsx workbook, is damaged or protected, or might do harm.
+    """
+    demand_zip(content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            entries = package.infolist()
+    except zipfile.BadZipFile:
+        whole = b"PK\x05\x06" in content[-66_000:]
+        raise RefusedReturnError("corrupt" if whole else "truncated") from None
+    except (ValueError, OSError, NotImplementedError, struct.error, EOFError, UnicodeDecodeError):
+        raise RefusedReturnError("corrupt") from None
+    _demand_sane(entries)
+    _demand_xlsx({entry.filename.lower(): entry for entry in entries}, content)
+    parts = {}
+    for entry in entries:
+        if not entry.filename.lower().endswith((*_NO_XML, "/")):
+            parts[entry.filename.lower()] = _demand_plain_xml(_inflate(content, entry))
+    if _MACRO_TYPE.search(parts["[content_types].xml"]):
+        raise RefusedReturnError("macros")
+    core = _MODIFIED.search(parts.get("docprops/core.xml", b""))
+    return Package(parts, _sheets(parts), core.group(1).decode() if core else None)
+
+
+def _demand_sane(entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse a directory that announces too much, lies, or names places outside the workbook."""
+    names = [entry.filename.lower() for entry in entries]
+    if len(names) > MAX_PARTS:
+        raise RefusedReturnError("zip_bomb", expected=f"≤ {MAX_PARTS} parts")
+    if min((entry.header_offset for entry in entries), default=0) > 0:
+        raise RefusedReturnError("corrupt")  # bytes before the first part: two readers may see two files
+    if len(set(names)) < len(names):
+        raise RefusedReturnError("duplicate_parts")
+    for entry in entries:
+        path = entry.orig_filename
+        if _UNSAFE.search(path):
+            raise RefusedReturnError("unsafe_part")
+        if entry.flag_bits & 0x1:
+            raise RefusedReturnError("password")
+        if entry.file_size > BOMB_SIZE and entry.file_size > BOMB_RATIO * max(entry.compress_size, 1):
+            raise RefusedReturnError("zip_bomb", expected=f"≤ {BOMB_RATIO} : 1")
+    if sum(entry.file_size for entry in entries) > MAX_INFLATED:
+        raise RefusedReturnError("zip_bomb", expected=f"≤ {MAX_INFLATED >> 20} MiB")
+
+
+def _demand_xlsx(entries: dict[str, zipfile.ZipInfo], content: bytes) -> None:
+    """Refuse zip files that are no plain xlsx workbook."""
+    if "mimetype" in entries:
+        kind = _inflate(content, entries["mimetype"])
+        raise RefusedReturnError("opendocument" if b"spreadsheet" in kind else "other_document")
+    if "[content_types].xml" not in entries:
+        raise RefusedReturnError("nested_archive")
+    if "xl/workbook.bin" in entries:
+        raise RefusedReturnError("binary_workbook")
+    names = "\n".join(entries)
+    for reason, pattern in _HARMFUL:
+        if pattern.search(names):
+            raise RefusedReturnError(reason)
+    if "xl/workbook.xml" not in entries:
+        raise RefusedReturnError("other_document")
+
+
+def _inflate(content: bytes, entry: zipfile.ZipInfo) -> bytes:
+    """A part's bytes, which must be exactly what the directory announces."""
+    if entry.file_size > MAX_PART:
+        raise RefusedReturnError("zip_bomb", expected=f"≤ {MAX_PART >> 20} MiB")
+    start = entry.header_offset
+    if content[start : start + 4] != b"PK\x03\x04":
+        raise RefusedReturnError("corrupt")
+    name_length, extra_length = struct.unpack_from("<HH", content, start + 26)
+    data = start + 30 + name_length + extra_length
+    raw = content[data : data + entry.compress_size]
+    local = content[start + 30 : start + 30 + name_length]
+    encoded = entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437", "replace")
+    if local != encoded or len(raw) < entry.compress_size:
+        raise RefusedReturnError("corrupt")
+    if entry.compress_type == zipfile.ZIP_STORED:
+        part, whole = raw, True
+    elif entry.compress_type == zipfile.ZIP_DEFLATED:
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            part = inflater.decompress(raw, entry.file_size + 1)
+        except zlib.error:
+            raise RefusedReturnError("corrupt") from None
+        whole = inflater.eof or (not raw and not entry.file_size)
+    else:
+        raise RefusedReturnError("unreadable", expected="deflate")
+    if len(part) > entry.file_size:
+        raise RefusedReturnError("zip_bomb", expected=f"{entry.file_size} B")
+    if not whole or len(part) != entry.file_size or zlib.crc32(part) != entry.CRC:
+        raise RefusedReturnError("corrupt")
+    return part
+
+
+def _demand_plain_xml(part: bytes) -> bytes:
+    """Refuse DTDs, entities, and encodings in which they could hide."""
+    if b"<!" in part and (b"<!DOCTYPE" in part or b"<!ENTITY" in part):
+        raise RefusedReturnError("xml_entities")
+    if b"\0" in part or part[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        raise RefusedReturnError("xml_encoding", expected="UTF-8")
+    declared = _ENCODING.search(part, 0, 200)
+    if declared and declared.group(1).lower() not in (b"utf-8", b"us-ascii", b"ascii"):
+        raise RefusedReturnError("xml_encoding", expected="UTF-8")
+    return part
+
+
+def _sheets(parts: dict[str, bytes]) -> dict[str, str]:
+    """The tabs in order, each with the name of its part."""
+    book, relations = parts.get("xl/workbook.xml"), parts.get("xl/_rels/workbook.xml.rels")
+    if book is None or relations is None:
+        raise RefusedReturnError("corrupt")
+    sheets: dict[str, str] = {}
+    for name, target in _targets(book, relations):
+        path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        if path.lower() not in parts or name in sheets:
+            raise RefusedReturnError("corrupt")
+        sheets[name] = path
+    return sheets
+
+
+@functools.lru_cache(maxsize=64)
+def _targets(book: bytes, relations: bytes) -> tuple[tuple[str, str], ...]:
+    """Name of each tab and its target; returns of one questionnaire mostly share both parts."""
+    try:
+        listed = ElementTree.fromstring(book)  # noqa: S314
+        linked = ElementTree.fromstring(relations)  # noqa: S314
+    except (ElementTree.ParseError, ValueError):
+        raise RefusedReturnError("corrupt") from None
+    by_id = {relation.get("Id"): relation.get("Target", "") for relation in linked}
+    found = []
+    for space in (_MAIN, _STRICT):
+        for sheet in listed.findall(f"{space}sheets/{space}sheet"):
+            key = next((value for name, value in sheet.items() if name.endswith("}id")), None)
+            found.append((sheet.get("name") or "", by_id.get(key, "")))
+    return tuple(found)

@@ -1,0 +1,230 @@
+"""Returns of the web questionnaire: one row of an export is one return, and is refused or kept on its own.
+
+Two exports: this project's own form (``unit_code;submitted_at;version``, one column a question) and
+LimeSurvey's response export (codes as headings, short answers). A file that is wrong as a whole is an error;
+a row with an unknown unit or an impossible answer goes to quarantine like a workbook. Contact columns are
+dropped before anything is looked at. Does not belong here: fetching (``connectors/limesurvey``).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
+from asco_dagster.sources.readers.encoding import decode, read_bytes
+from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
+from asco_dagster.sources.readers.return_form import Expected, Return, completeness, demand_unit
+from asco_dagster.sources.readers.return_settling import Record
+from asco_dagster.sources.readers.return_values import moment_of, value_of
+
+_KEYS = ("unit_code", "submitted_at", "version")
+_SYSTEM = re.compile(
+    r"id|submitdate|lastpage|startlanguage|seed|startdate|datestamp|ipaddr|refurl|token|unitcode|version"
+    r"|interviewtime|(group|question)time.*|firstname|lastname|email|attribute\d+",
+    re.IGNORECASE,
+)
+_NOT_A_LETTER = re.compile(r"[^0-9A-Za-z]+")
+_ZEROS = re.compile(r"(\.\d*?)0+$")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Returns of one export.
+
+    Attributes:
+        records: one a row.
+        count: number of rows of data, counted in the file.
+    """
+
+    records: list[Record]
+    count: int
+
+
+def read_export(path: Path, expected: Expected, *, content: bytes | None = None) -> Rows:
+    """Read this project's own export.
+
+    Args:
+        path: CSV, ``;``, UTF-8: ``unit_code;submitted_at;version``, then one column a question and the
+            contact columns, in any order.
+        expected: what returns look like.
+        content: bytes of the file, when they do not lie there.
+
+    Raises:
+        SourceError: missing, unknown or repeated column, ragged or undecodable file.
+    """
+    table = read_delimited(path, content=content)
+    questions = [place.question for place in expected.places]
+    check_header(
+        table.header,
+        required=[*_KEYS, *questions],
+        known=lambda name: name in expected.contact,
+        path=path,
+    )
+    cells = [table.cells(question) for question in questions]
+
+    def read(index: int) -> Return:
+        version = table.cells("version")[index].strip() or None
+        moment = moment_of(table.cells("submitted_at")[index].strip())
+        return _return(expected, table.cells("unit_code")[index].strip(), version, moment, cells, index)
+
+    return _rows(path, table.rows, read, tuple(questions), expected)
+
+
+def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = None) -> Rows:
+    """Read LimeSurvey's response export, CSV with question codes as headings and short answers.
+
+    LimeSurvey's codes have no underscore and sub-questions stand in brackets, so codes are compared without
+    either: ``ORG[CCAS]``, ``ORGCCAS`` and ``ORG_CCAS`` are one question. The unit is the column ``unit_code``
+    where there is one, else the participant's ``token``. A response without ``submitdate`` was left before
+    its end: its moment is that of its last page, and whether it counts is a matter of its completeness.
+
+    Args:
+        path: the file, or only a name when ``content`` is given.
+        expected: what returns look like.
+        content: bytes of an export that came through the API.
+
+    Raises:
+        SourceError: no such export, a question without column, or a column that is none of the questionnaire.
+    """
+    text = decode(read_bytes(path) if content is None else content, path)
+    separator = _separator(text, path)
+    table = read_delimited(path, content=text.encode(), separator=separator)
+    by_name = {_plain(name): number for number, name in enumerate(table.header)}
+    questions = [place.question for place in expected.places]
+    _check_limesurvey(table, by_name, questions, expected, path)
+    cells = [table.columns[by_name[_plain(question)]] for question in questions]
+    headers = tuple(table.header[by_name[_plain(question)]] for question in questions)
+    units = table.columns[by_name["UNITCODE" if "UNITCODE" in by_name else "TOKEN"]]
+    versions = table.columns[by_name["VERSION"]] if "VERSION" in by_name else None
+    moments = [table.columns[by_name[name]] for name in ("SUBMITDATE", "DATESTAMP") if name in by_name]
+
+    def read(index: int) -> Return:
+        moment = next((m for m in (moment_of(cells[index].strip()) for cells in moments) if m), None)
+        version = versions[index].strip() or None if versions else None
+        return _return(
+            expected, units[index].strip(), version, moment, cells, index, decode_cell=_limesurvey_cell
+        )
+
+    return _rows(path, table.rows, read, headers, expected)
+
+
+def _return(
+    expected: Expected,
+    unit: str,
+    version: str | None,
+    moment: str | None,
+    cells: Sequence[Sequence[str]],
+    index: int,
+    *,
+    decode_cell: Callable[[str], str] = str.strip,
+) -> Return:
+    """One row as a return."""
+    demand_unit(unit, expected)
+    places, values = [], []
+    try:
+        if version is not None and version != expected.version:
+            raise RefusedReturnError("foreign_version", expected=expected.version)
+        for number, column in enumerate(cells):
+            text = decode_cell(column[index])
+            if text:
+                value = _value(text, expected, number)
+                if value is not None:
+                    places.append(number)
+                    values.append(value)
+    except RefusedReturnError as refused:
+        raise refused.of_unit(unit) from None
+    if not places:
+        raise RefusedReturnError("nothing_answered").of_unit(unit)
+    share = completeness(places, values, expected)
+    return Return(expected.unit_type, unit, version, moment, tuple(places), tuple(values), share)
+
+
+def _value(text: str, expected: Expected, number: int) -> str | None:
+    try:
+        return value_of(text, expected.questions[number], expected.meanings[number])
+    except RefusedReturnError as refused:
+        told = refused.refusal
+        question = expected.questions[number].code
+        raise RefusedReturnError(told.reason, cell=question, expected=told.expected) from None
+
+
+def _rows(
+    path: Path,
+    numbers: Sequence[int],
+    read: Callable[[int], Return],
+    headers: tuple[str, ...],
+    expected: Expected,
+) -> Rows:
+    """Read every row; one that is refused is a record all the same."""
+    records = []
+    for index, row in enumerate(numbers):
+        outcome: Return | Refusal
+        try:
+            outcome = read(index)
+        except RefusedReturnError as refused:
+            outcome = refused.refusal
+        records.append(Record(path.name, expected.unit_type, outcome, row=row, headers=headers))
+    return Rows(records, len(numbers))
+
+
+def _plain(name: str) -> str:
+    return _NOT_A_LETTER.sub("", name).upper()
+
+
+def _separator(text: str, path: Path) -> str:
+    """Comma from LimeSurvey's pages, semicolon from its API; both start with the quoted column ``id``."""
+    first = text.split("\n", 1)[0]
+    match = re.match(r'"?id"?([,;\t])', first)
+    if match is None:
+        raise SourceError(
+            "this is no response export of LimeSurvey",
+            file=path,
+            row=1,
+            expected="a first column “id”",
+            remedy="export responses as CSV, headings “question code”, answers “answer codes”",
+        )
+    return match[1]
+
+
+def _check_limesurvey(
+    table: DelimitedTable,
+    by_name: Mapping[str, int],
+    questions: Sequence[str],
+    expected: Expected,
+    path: Path,
+) -> None:
+    """Every question has one column, and every column is a question, a contact, or LimeSurvey's own."""
+    known = {_plain(name) for name in (*questions, *expected.contact)}
+    if len({_plain(question) for question in questions}) < len(questions):
+        raise SourceError("two questions differ by an underscore only", file=path, remedy="rename one")
+    missing = [question for question in questions if _plain(question) not in by_name]
+    if "UNITCODE" not in by_name and "TOKEN" not in by_name:
+        missing.append("unit_code or token")
+    unknown = [
+        name for name in table.header if _plain(name) not in known and not _SYSTEM.fullmatch(_plain(name))
+    ]
+    twice = len(by_name) < len(table.header)
+    faults = [
+        f"missing {', '.join(missing)}" if missing else "",
+        f"unknown {', '.join(unknown)}" if unknown else "",
+        "two columns of one name" if twice else "",
+    ]
+    if any(faults):
+        raise SourceError(
+            f"the columns are not those of this questionnaire: {'; '.join(filter(None, faults))}",
+            file=path,
+            row=1,
+            remedy="export with question codes as headings, from the survey made of this codebook",
+        )
+
+
+def _limesurvey_cell(cell: str) -> str:
+    """A cell as this project's own export would have it: Y and N are 1 and 0, decimals lose their zeros."""
+    text = cell.strip()
+    if text in ("Y", "N"):
+        return "1" if text == "Y" else "0"
+    if re.fullmatch(r"-?\d*\.\d{10}", text):  # LimeSurvey stores numbers with ten decimals
+        return _ZEROS.sub(r"\1", text).rstrip(".") or "0"
+    return text

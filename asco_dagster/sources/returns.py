@@ -1,0 +1,202 @@
+"""What the sampled units sent back, as two assets made in one step: every return, and the answers that count.
+
+Belongs here: which deliveries of the wave hold returns, and how each comes within reach. Does not belong
+here: reading them (``readers/questionnaires``), and judging answers (the edits of staging).
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from asco_dagster.connectors.fetch import fetch, sha256_of
+from asco_dagster.connectors.limesurvey import export_responses
+from asco_dagster.errors import ConfigurationError, SourceError
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
+from asco_dagster.places import Places
+from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questions import Codebook
+from asco_dagster.settings import Settings
+from asco_dagster.sources.quarantine import Entry, Quarantine
+from asco_dagster.sources.readers.questionnaires import (
+    Delivered,
+    Returns,
+    forms,
+    read_returns,
+    reread,
+)
+from asco_dagster.sources.readers.refusals import Refusal
+from asco_dagster.sources.readers.survey_returns import read_sample
+from asco_dagster.waves import Wave
+from asco_dagster.waves.wave import Delivery
+
+RETURNS, ANSWERS = "raw_asco__returns", "raw_asco__answers"
+
+
+@wave_assets(
+    [
+        f"{RETURNS}: One row a workbook, or a row of a web export, and what became of it: accepted, "
+        "superseded by a newer one of its unit, or refused with its reason and put into quarantine.",
+        f"{ANSWERS}: One row a unit and question answered, of the accepted returns, with file, tab and cell; "
+        "contact details are never read.",
+    ],
+    deps=["raw_asco__sample"],
+)
+def collected_returns(step: WaveStep) -> dict[str, Table]:
+    """Read every return of the wave once."""
+    deliveries, files = [], []
+    for unit_type, delivery in return_deliveries(step.wave):
+        delivered, told = within_reach(delivery, unit_type, step.wave, step.places, step.settings)
+        deliveries.append(delivered)
+        files.append(told)
+    found = collect(deliveries, step.wave, step.places)
+    counts = found.counts
+    step.log.info(
+        f"{len(found.returns)} returns came in: {counts['accepted']} accepted,"
+        f" {counts['superseded']} superseded, {counts['refused']} refused;"
+        f" {counts['ignored']} files were no returns"
+    )
+    told_counts: dict[str, Any] = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    if counts["refused"]:
+        told_counts["refusals"] = _refusals(found)
+    return {
+        RETURNS: Table(found.returns, {"files": files, **told_counts}),
+        ANSWERS: Table(found.answers, {}),
+    }
+
+
+def return_deliveries(wave: Wave) -> Iterator[tuple[str, Delivery]]:
+    """The wave's deliveries of returns, each with the type of unit that it is for."""
+    for unit_type, deliveries in (
+        ("commune", wave.sources.commune_returns),
+        ("epci", wave.sources.epci_returns),
+    ):
+        for delivery in deliveries:
+            yield unit_type, delivery
+
+
+def within_reach(
+    delivery: Delivery, unit_type: str, wave: Wave, places: Places, settings: Settings
+) -> tuple[Delivered, dict[str, Any]]:
+    """Make a delivery readable.
+
+    Returns:
+        The delivery, and what the manifest says of it: address, checksum, size in bytes.
+
+    Raises:
+        SourceError: it is not there, or may not be read.
+    """
+    if delivery.return_format == "limesurvey_api":
+        survey = delivery.address.removeprefix("limesurvey://")
+        # Never written to a file: the export holds contact details.
+        content = export_responses(int(survey), settings)
+        told = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        name = Path(f"limesurvey-{survey}.csv")
+        return Delivered(name, "limesurvey", unit_type, content), {"address": delivery.address, **told}
+    folder = places.inbox(wave.wave) / delivery.address
+    if "://" not in delivery.address and folder.is_dir():
+        if not folder.resolve().is_relative_to(places.inbox(wave.wave).resolve()):
+            raise SourceError(
+                "the folder lies outside the inbox", file=folder, remedy="put it into the inbox"
+            )
+        told = _folder_told(folder)
+        return Delivered(folder, delivery.return_format, unit_type), {"address": delivery.address, **told}
+    path = fetch(
+        delivery.address,
+        into=places.downloads(wave.wave),
+        base=places.inbox(wave.wave),
+        sha256=delivery.sha256,
+    )
+    told = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    return Delivered(path, delivery.return_format, unit_type), {"address": delivery.address, **told}
+
+
+def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
+    """Read deliveries against the wave's questionnaires and sample.
+
+    Args:
+        deliveries: within reach.
+        wave: the wave.
+        places: where sample and quarantine lie; the quarantine is brought up to date.
+    """
+    return read_returns(
+        deliveries,
+        codebooks={unit_type: load_codebook(name) for unit_type, name in wave.questionnaires.items()},
+        wave=wave.wave,
+        sampled=sampled_units(wave, places),
+        quarantine=Quarantine(places.quarantine(wave.wave)),
+    )
+
+
+def try_again(wave: Wave, places: Places, ids: Sequence[str] | None = None) -> list[Entry]:
+    """Read the files in quarantine as they lie there now, and mark those that can be read for the next run.
+
+    Args:
+        wave: the wave.
+        places: where sample and quarantine lie.
+        ids: some entries; None takes every one that holds a file and does not count yet.
+
+    Returns:
+        The entries as they stand afterwards: ``retry``, or ``refused`` with the reason of today.
+
+    Raises:
+        ConfigurationError: an entry that does not exist, or that holds no file of its own.
+    """
+    quarantine = Quarantine(places.quarantine(wave.wave))
+    waiting = {entry.id: entry for entry in quarantine.entries() if entry.kept and entry.state != "accepted"}
+    unknown = [name for name in ids or () if name not in waiting]
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)} is no file waiting in the quarantine of wave {wave.wave}",
+            remedy=f"See asco quarantine list {wave.wave}; rows of an export are read again with each run",
+        )
+    entries = [waiting[name] for name in ids] if ids is not None else list(waiting.values())
+    codebooks: dict[str, Codebook] = {
+        unit_type: load_codebook(name) for unit_type, name in wave.questionnaires.items()
+    }
+    expected = forms(codebooks, wave.wave, sampled_units(wave, places))
+    tried = []
+    for entry, record in zip(entries, reread(entries, quarantine, expected), strict=True):
+        if isinstance(record.outcome, Refusal):
+            tried.append(quarantine.put(record, entry))
+        else:
+            tried.append(quarantine.mark(entry, record.sha256))
+    return tried
+
+
+def sampled_units(wave: Wave, places: Places) -> set[tuple[str, str]] | None:
+    """Type and code of every sampled unit, from the delivered sample; None where the wave draws its own."""
+    if not wave.sources.sample:
+        return None
+    units: set[tuple[str, str]] = set()
+    for delivery in wave.sources.sample:
+        path = fetch(
+            delivery.address,
+            into=places.downloads(wave.wave),
+            base=places.inbox(wave.wave),
+            sha256=delivery.sha256,
+        )
+        sample = read_sample(path)
+        units |= set(zip(sample["unit_type"], sample["unit_code"], strict=True))
+    return units
+
+
+def _folder_told(folder: Path) -> dict[str, Any]:
+    """Checksum of a folder: that of its files' names and checksums."""
+    digest, size = hashlib.sha256(), 0
+    for path in sorted(found for found in folder.rglob("*") if found.is_file() and not found.is_symlink()):
+        digest.update(
+            f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n".encode("utf-8", "replace")
+        )
+        size += path.stat().st_size
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _refusals(found: Returns) -> dg.MetadataValue:
+    """Number of refusals by reason, as a table."""
+    counted = found.returns.loc[found.returns["status"] == "refused", "reason"].value_counts().sort_index()
+    return dg.MetadataValue.table(
+        [dg.TableRecord({"reason": str(reason), "returns": int(count)}) for reason, count in counted.items()]
+    )

@@ -1,0 +1,103 @@
+"""The working database of a wave: one DuckDB file, confidential, one writer.
+
+Opening it, writing an asset's table, reading columns of one. Identifiers come from ``layers`` only, so no
+SQL is ever built from a name that someone typed. What does not belong here: what the tables mean.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.errors import AscoError
+from asco_dagster.layers import LAYERS, table_of
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+
+@contextmanager
+def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Open a wave's database; it is created with mode 0600 and the five schemas when it is not there.
+
+    Raises:
+        AscoError: another process has the database open, or the file is not a database of this kind.
+    """
+    import duckdb
+
+    former = os.umask(0o077)
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+    except duckdb.IOException as error:
+        raise AscoError(
+            f"the wave's database cannot be opened: {_first_line(error)}",
+            file=path,
+            remedy="Wait for the run that holds it, or look for a process that died with “asco status”",
+        ) from error
+    finally:
+        os.umask(former)
+    try:
+        if not read_only:
+            for layer in LAYERS:
+                connection.execute(f"create schema if not exists {layer}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def write_table(connection: "duckdb.DuckDBPyConnection", asset: str, rows: Any) -> None:
+    """Replace an asset's table in one statement; a failure leaves the former table.
+
+    Args:
+        connection: the wave's database.
+        asset: name of the asset.
+        rows: a data frame or an Arrow table.
+    """
+    connection.register("incoming", rows)
+    try:
+        # the name was checked by table_of
+        connection.execute(f"create or replace table {table_of(asset)} as select * from incoming")  # noqa: S608
+    finally:
+        connection.unregister("incoming")
+
+
+def columns_of(connection: "duckdb.DuckDBPyConnection", asset: str) -> dict[str, str]:
+    """Columns of an asset's table and their DuckDB types; empty when the table is not there."""
+    rows = connection.execute(
+        "select column_name, data_type from information_schema.columns"
+        " where table_schema || '.' || table_name = ? order by ordinal_position",
+        [table_of(asset)],
+    ).fetchall()
+    return dict(rows)
+
+
+def read_table(
+    connection: "duckdb.DuckDBPyConnection", asset: str, columns: Sequence[str] | None = None
+) -> "pd.DataFrame":
+    """Read an asset's table, or only some of its columns, in the order in which it was written.
+
+    Raises:
+        AscoError: the table or a column is not there.
+    """
+    present = columns_of(connection, asset)
+    absent = [column for column in columns or () if column not in present]
+    if not present or absent:
+        what = f"column {', '.join(absent)} of table {asset}" if present else f"table {asset}"
+        raise AscoError(
+            f"{what} is not in the wave's database", remedy=f"Materialise {asset} for this wave first"
+        )
+    import duckdb
+
+    wanted = [duckdb.ColumnExpression(column) for column in (columns or present)]
+    return connection.table(table_of(asset)).select(*wanted).df()
+
+
+def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
+    """Number of rows of an asset's table."""
+    return len(connection.table(table_of(asset)))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].replace("IO Error: ", "")

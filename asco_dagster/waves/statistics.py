@@ -1,0 +1,163 @@
+"""What statisticians decide for a wave: sample design, calibration margins, precision, disclosure rules.
+
+The form of these parts of a wave file. What does not belong here: the methods that follow them
+(``asco_dagster/methods``), and sources and calendar (``wave``).
+"""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from asco_dagster.waves.form import Code, Form
+
+AuxiliaryVariable = Literal["region_code", "departement_code", "size_class", "epci_nature"]
+
+
+class SizeClass(Form):
+    """A class of municipal population.
+
+    Attributes:
+        code: published code, in reading order.
+        from_population: smallest population of the class (inhabitants).
+    """
+
+    code: Code
+    from_population: int = Field(ge=0)
+
+
+class Allocation(Form):
+    """How a sample that is drawn is shared out over the strata.
+
+    Attributes:
+        method: ``proportional`` to the units of each stratum, or ``neyman``: to its units times the spread
+            of ``variable`` among them.
+        variable: variable of the frame whose spread Neyman's allocation goes by.
+    """
+
+    method: Literal["proportional", "neyman"] = "proportional"
+    variable: Literal["population"] | None = None
+
+    @model_validator(mode="after")
+    def _variable_goes_with_neyman(self) -> "Allocation":
+        if (self.method == "neyman") != (self.variable is not None):
+            raise ValueError("allocation: neyman names a variable, proportional none")
+        return self
+
+
+class Design(Form):
+    """Sample design of one type of unit.
+
+    Attributes:
+        size: number of units sampled.
+        strata: variables whose crossing makes the strata.
+        take_all_from: population from which every unit is sampled.
+        minimum_per_stratum: least number of units drawn in a stratum (all of a smaller one).
+        allocation: how the rest is shared out, when the sample is drawn and not delivered.
+        size_classes: classes of population, ascending, the first from 0.
+    """
+
+    size: int = Field(gt=0)
+    strata: list[AuxiliaryVariable] = Field(min_length=1)
+    take_all_from: int = Field(gt=0)
+    minimum_per_stratum: int = Field(ge=1)
+    allocation: Allocation = Allocation()
+    size_classes: list[SizeClass] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "Design":
+        bounds = [size_class.from_population for size_class in self.size_classes]
+        if bounds[0] != 0 or bounds != sorted(set(bounds)):
+            raise ValueError(f"size_classes must start at 0 and ascend strictly, not {bounds}")
+        return self
+
+
+class Sampling(Form):
+    """How the sample was, or is, drawn."""
+
+    seed: int
+    commune: Design
+    epci: Design
+
+
+class Margin(Form):
+    """A calibration margin.
+
+    Attributes:
+        total: what is summed over the frame: units, or their inhabitants.
+        by: variables whose crossing makes the cells of the margin.
+    """
+
+    total: Literal["units", "population"]
+    by: list[AuxiliaryVariable] = Field(min_length=1)
+
+
+class UnitCalibration(Form):
+    """Calibration of one type of unit."""
+
+    method: Literal["linear", "raking", "logit"]
+    bounds: tuple[float, float]
+    margins: list[Margin] = Field(min_length=1)
+
+
+class Calibration(Form):
+    """Non-response groups and calibration margins.
+
+    Attributes:
+        minimum_respondents: fewest respondents in a response-homogeneity group before it is collapsed.
+        maximum_adjustment: largest non-response adjustment of a group before it is collapsed.
+    """
+
+    minimum_respondents: int = Field(ge=2)
+    maximum_adjustment: float = Field(gt=1)
+    commune: UnitCalibration
+    epci: UnitCalibration
+
+
+class Threshold(Form):
+    """Where a measure of precision stops being good enough, then stops being usable."""
+
+    low_precision: float = Field(gt=0)
+    unreliable: float = Field(gt=0)
+
+
+class Precision(Form):
+    """Thresholds of the quality flags.
+
+    Attributes:
+        cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
+        half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
+        respondents: unweighted respondents; fewer is worse.
+    """
+
+    cv: Threshold
+    half_width: Threshold
+    respondents: Threshold
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Precision":
+        worse = {
+            "cv": self.cv.unreliable > self.cv.low_precision,
+            "half_width": self.half_width.unreliable > self.half_width.low_precision,
+            "respondents": self.respondents.unreliable < self.respondents.low_precision,
+        }
+        for name, in_order in worse.items():
+            if not in_order:
+                raise ValueError(f"precision.{name}: unreliable must be worse than low_precision")
+        return self
+
+
+class Disclosure(Form):
+    """Disclosure rules.
+
+    Attributes:
+        minimum_respondents: a cell of fewer unweighted respondents is not released (status A).
+        dominance_share: largest share of a magnitude cell that one unit may hold (status B).
+        group_threshold: below this many respondents a share of exactly 0 % or 100 % is not released.
+        protection_level: half-width, as a share of the value, within which no intruder may infer a
+            suppressed cell.
+    """
+
+    minimum_respondents: int = Field(ge=3)
+    dominance_share: float = Field(gt=0, lt=1)
+    group_threshold: int = Field(ge=3)
+    protection_level: float = Field(gt=0, lt=1)

@@ -1,0 +1,208 @@
+"""The form of a wave file, checked by pydantic: an unknown key, a missing file or an impossible date is an
+error that names the file, the key and the remedy. What does not belong here: reading the sources themselves.
+"""
+
+import datetime as dt
+import functools
+import re
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.waves.form import Code, Form, Text, UnitType
+from asco_dagster.waves.statistics import Calibration, Design, Disclosure, Precision, Sampling
+
+FOLDER = Path(__file__).parent
+QUESTIONNAIRES = FOLDER.parent / "questionnaires"
+
+ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
+
+
+class Delivery(Form):
+    """One file to pull.
+
+    Attributes:
+        address: a file of the wave's inbox, or an https, file or s3 address.
+        vintage: year of the publisher's edition; which columns or sheet are read depends on it.
+        sha256: checksum that the file must have; None takes any.
+        format: what the returns in it are: filled workbooks (a folder, zip or tar of them), this project's
+            own export of the web questionnaire, LimeSurvey's response export, or a survey of a LimeSurvey
+            server (``limesurvey://<survey id>``). None lets the name say it; only returns have one.
+    """
+
+    address: str = Field(min_length=1)
+    vintage: int = Field(ge=1990, le=2100)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    format: ReturnFormat | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> "Delivery":
+        survey = re.fullmatch(r"limesurvey://\d+", self.address)
+        if (self.format == "limesurvey_api") != bool(survey):
+            raise ValueError("format limesurvey_api and an address limesurvey://<survey id> go together")
+        if survey and self.sha256:
+            raise ValueError("what a server exports has no sha256 beforehand")
+        return self
+
+    @property
+    def return_format(self) -> ReturnFormat:
+        """The format of returns: as given, else by the name: ``.csv`` is an export, the rest workbooks."""
+        return self.format or ("export" if self.address.lower().endswith(".csv") else "workbooks")
+
+
+class Sources(Form):
+    """What the wave pulls, one list of files a source asset; a sample left out is drawn from the frame."""
+
+    epci_members: list[Delivery] = Field(min_length=1, max_length=1)
+    legal_populations: list[Delivery] = Field(min_length=1)
+    population_age_sex: list[Delivery] = Field(min_length=1, max_length=1)
+    aid_beneficiaries: list[Delivery] = Field(min_length=1)
+    aid_spending: list[Delivery] = Field(min_length=1)
+    aid_staff: list[Delivery] = Field(min_length=1)
+    sample: list[Delivery] = Field(default=[], max_length=1)
+    commune_returns: list[Delivery] = Field(min_length=1)
+    epci_returns: list[Delivery] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _formats_of_returns_only(self) -> "Sources":
+        for name in type(self).model_fields:
+            if not name.endswith("_returns") and any(file.format for file in getattr(self, name)):
+                raise ValueError(f"{name}: only returns have a format")
+        return self
+
+
+class Collection(Form):
+    """First and last day of collection."""
+
+    start: dt.date
+    end: dt.date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Collection":
+        if self.end <= self.start:
+            raise ValueError(f"collection ends {self.end}, not after its start {self.start}")
+        return self
+
+
+class Release(Form):
+    """What a release says of itself, and how it rounds.
+
+    Attributes:
+        decimals_share: decimals of released shares, their errors and coefficients of variation.
+        decimals_total: decimals of released totals and of weighted units.
+        title: its title.
+        embargo: first day on which it may be public; None means none.
+        contact: who answers for it.
+    """
+
+    decimals_share: int = Field(ge=2, le=8)
+    decimals_total: int = Field(ge=0, le=3)
+    title: Text
+    embargo: dt.date | None = None
+    contact: str
+
+
+class Wave(Form):
+    """One wave of the survey, as its YAML file declares it."""
+
+    wave: str = Field(pattern=r"^\d{4}$")
+    label: Text
+    reference_year: int = Field(ge=1990, le=2100)
+    collection: Collection
+    questionnaires: dict[UnitType, Code]
+    sources: Sources
+    aid_year: int = Field(ge=1990, le=2100)
+    sampling: Sampling
+    calibration: Calibration
+    precision: Precision
+    disclosure: Disclosure
+    bounds: dict[Code, float]
+    release: Release
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Wave":
+        if self.collection.start.year < self.reference_year:
+            raise ValueError(
+                f"collection.start {self.collection.start} lies before the year {self.reference_year}"
+            )
+        if self.release.embargo is not None and self.release.embargo <= self.collection.end:
+            raise ValueError(f"release.embargo {self.release.embargo} lies before the end of collection")
+        for unit_type in ("commune", "epci"):
+            if unit_type not in self.questionnaires:
+                raise ValueError(f"questionnaires.{unit_type} is missing")
+        return self
+
+    def design(self, unit_type: str) -> Design:
+        """Sample design of communes or of EPCI."""
+        return self.sampling.commune if unit_type == "commune" else self.sampling.epci
+
+    def deliveries(self) -> list[Delivery]:
+        """Every file that the wave pulls."""
+        return [delivery for field in Sources.model_fields for delivery in getattr(self.sources, field)]
+
+
+def wave_names(folder: Path = FOLDER) -> list[str]:
+    """The waves that have a file, in order of year."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_wave(name: str, folder: Path = FOLDER) -> Wave:
+    """Read and validate one wave file.
+
+    Args:
+        name: the wave, for example ``"2014"``.
+        folder: where the wave files lie.
+
+    Returns:
+        The validated wave.
+
+    Raises:
+        ConfigurationError: no such wave, or a file that is not as it must be; names file, key and remedy.
+    """
+    return _load(name, folder)
+
+
+@functools.lru_cache
+def _load(name: str, folder: Path) -> Wave:
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigurationError(
+            f"there is no wave “{name}”",
+            expected=f"one of {', '.join(wave_names(folder))}",
+            remedy=f"Name one of these, or add {name}.yaml to asco_dagster/waves",
+        )
+    try:
+        wave = Wave.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"not valid YAML: {error}", file=path, remedy="Correct the file") from error
+    except ValidationError as error:
+        raise ConfigurationError(
+            _first_fault(error), file=path, remedy="Correct this key of the file"
+        ) from error
+    if wave.wave != name:
+        raise ConfigurationError(
+            f"key wave says “{wave.wave}”", file=path, expected=f"“{name}”, as the file's name"
+        )
+    for questionnaire in wave.questionnaires.values():
+        if not (QUESTIONNAIRES / f"{questionnaire}.yaml").is_file():
+            raise ConfigurationError(
+                f"key questionnaires names “{questionnaire}”, but there is no such codebook",
+                file=path,
+                expected=f"asco_dagster/questionnaires/{questionnaire}.yaml",
+                remedy="Add the codebook or correct the name",
+            )
+    return wave
+
+
+def _first_fault(error: ValidationError) -> str:
+    faults = error.errors()
+    first = faults[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
+    message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"key {key}: {message}{more}"

@@ -1,0 +1,211 @@
+"""``make bench-estimation``: weights and all estimates of a wave at true size, here and with R's ``survey``.
+
+Both work in this run on the same respondents of wave 2014 (invented answers on an invented territory of the
+true size). Results are compared before any time is told; then ten times the sample is timed. What is timed
+here includes response groups and non-response adjustment, which R is handed ready made; reading and writing
+files is timed for neither.
+
+Usage: ``python tests/benchmarks/estimation/bench.py [--released]``. R needs about an hour for all domains;
+``--released`` leaves the crossing of département and size class out for R (and only for R).
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "estimation"))
+
+from made_up_sample import UNIT_TYPES, MadeUpWave, made_up_wave
+from true_values import indicator_values
+
+from asco_dagster.demonstration.frame import invented_territory
+from asco_dagster.estimation.estimates import estimates_of
+from asco_dagster.estimation.weighting import Weighting, calibration_variables, weigh
+from asco_dagster.methods.calibration import independent_margins
+from asco_dagster.questionnaires.codebook import load_indicators
+from asco_dagster.waves import load_wave
+
+PARTITIONS = {
+    "france_total": (None, False),
+    "france_size": (None, True),
+    "region_total": ("region_code", False),
+    "region_size": ("region_code", True),
+    "departement_total": ("departement_code", False),
+    "departement_size": ("departement_code", True),
+}
+TOLERANCE = {"weights": 1e-6, "estimates": 1e-9, "standard errors": 1e-6}
+
+
+class Inputs:
+    """What one type of unit is estimated from: sample, frame, indicators of the respondents."""
+
+    def __init__(self, made: MadeUpWave, unit_type: str) -> None:
+        self.unit_type, self.calibration = unit_type, made.wave.calibration
+        self.sample = made.sample[made.sample["unit_type"] == unit_type].reset_index(drop=True)
+        self.frame = made.frame[made.frame["unit_type"] == unit_type].reset_index(drop=True)
+        answering = self.sample[self.sample["response_status"] == "respondent"][["unit_id"]]
+        answers = answering.merge(made.truth, on="unit_id", validate="one_to_one")
+        indicators = getattr(load_indicators(), unit_type)
+        self.values = pd.DataFrame({one.code: indicator_values(answers, one) for one in indicators})
+        self.kinds = {one.code: one.kind for one in indicators}
+
+    def weighting(self) -> Weighting:
+        own = getattr(self.calibration, self.unit_type)
+        return weigh(self.sample, self.frame, self.calibration, own, self.unit_type)
+
+    def units(self, weighting: Weighting) -> pd.DataFrame:
+        own = self.sample.drop(columns=["unit_type", "stratum"])
+        return weighting.weights.merge(own, on="unit_id", validate="one_to_one")
+
+    def estimates(self, weighting: Weighting) -> pd.DataFrame:
+        units = self.units(weighting)
+        return estimates_of(units, self.frame, self.values, self.kinds, self.calibration, self.unit_type)
+
+
+def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
+    """The result, and the median of some times (seconds)."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+    return result, float(np.median(seconds))
+
+
+def with_r(inputs: Inputs, weighting: Weighting, released: bool) -> tuple[pd.DataFrame, pd.Series, float]:
+    """R's estimates, weights and seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_for_r(folder, inputs, weighting, released)
+        subprocess.run(["Rscript", str(Path(__file__).with_name("bench.R")), name], check=True)
+        estimates = pd.read_csv(folder / "estimates.csv", dtype={"domain": str})
+        weights = pd.read_csv(folder / "weights.csv")["weight"]
+        weigh_s, estimate_s = map(float, (folder / "seconds.txt").read_text().split())
+    print(f"  R {inputs.unit_type}: weights {weigh_s:.2f} s, {len(estimates)} estimates {estimate_s:.1f} s")
+    return estimates, weights, weigh_s + estimate_s
+
+
+def _write_for_r(folder: Path, inputs: Inputs, weighting: Weighting, released: bool) -> None:
+    units = inputs.units(weighting)
+    own = getattr(inputs.calibration, inputs.unit_type)
+    x, totals, *_ = calibration_variables(units, inputs.frame, own.margins, inputs.calibration)
+    # R needs independent margins of one size: population in thousands.
+    kept = independent_margins(units["nonresponse_weight"].to_numpy(), x)
+    scale = np.where(totals[kept] > 1e5, 1000.0, 1.0)
+    columns = [f"m{number:03d}" for number in range(len(kept))]
+    labels = {
+        f"partition_{name}": (units[column] if column else pd.Series("FR", index=units.index))
+        + "|"
+        + (units["size_class"] if by_size else "total")
+        for name, (column, by_size) in PARTITIONS.items()
+        if not (released and name == "departement_size")
+    }
+    design = ["variance_stratum", "variance_population", "nonresponse_weight", "population"]
+    table = pd.concat(
+        [
+            units[design],
+            pd.DataFrame(labels),
+            pd.DataFrame(x[:, kept] / scale, columns=columns),
+            inputs.values,
+        ],
+        axis=1,
+    )
+    table.to_csv(folder / "units.csv", index=False, float_format="%.17g")
+    margins = pd.DataFrame({"column": columns, "total": totals[kept] / scale})
+    # R is given the bounds that were used in the end.
+    low, high = own.bounds
+    margins.assign(low=low, high=high).to_csv(folder / "margins.csv", index=False, float_format="%.17g")
+    kinds = {name: "share" if kind == "binary" else "amount" for name, kind in inputs.kinds.items()}
+    pd.DataFrame(kinds.items(), columns=["indicator", "kind"]).to_csv(folder / "indicators.csv", index=False)
+
+
+def compare(ours: pd.DataFrame, theirs: pd.DataFrame, weights: np.ndarray, r_weights: pd.Series) -> None:
+    """Print the largest relative differences, and stop when one is beyond its tolerance."""
+    theirs[["geography", "size"]] = (
+        theirs["partition"].str.removeprefix("partition_").str.rsplit("_", n=1, expand=True)
+    )
+    theirs[["area_code", "size_class"]] = theirs["domain"].str.split("|", n=1, expand=True, regex=False)
+    keys = ["indicator", "statistic", "geography", "area_code", "size_class"]
+    # A département's own size classes are domains; where nobody could answer, R has no number.
+    both = theirs.merge(ours, on=keys, how="left", suffixes=("_r", ""), validate="one_to_one")
+    both = both[both["estimate_r"].notna() & (both["respondents"] > 0)]
+    # An error that is 0 (everybody says yes, or all answered) is rounding in both.
+    real = both["standard_error_r"] > 1e-9 * both["estimate_r"].abs()
+    errors = both[real]
+    found = {
+        "weights": (len(weights), float((weights / r_weights - 1).abs().max())),
+        "estimates": (len(both), _largest(both["estimate"], both["estimate_r"])),
+        "standard errors": (len(errors), _largest(errors["standard_error"], errors["standard_error_r"])),
+    }
+    for what, (number, largest) in found.items():
+        print(f"  largest relative difference of {number} {what}: {largest:.1e}")
+        if not largest <= TOLERANCE[what]:
+            sys.exit(f"  {what} differ by more than {TOLERANCE[what]:g}: no time is worth telling")
+
+
+def _largest(ours: pd.Series, theirs: pd.Series) -> float:
+    return float(((ours - theirs).abs() / theirs.abs().where(theirs != 0, 1.0)).max())
+
+
+def larger(made: MadeUpWave, times: int) -> MadeUpWave:
+    """The wave with every unit ``times`` times, in the same strata."""
+
+    def repeated(table: pd.DataFrame) -> pd.DataFrame:
+        copies = [table.assign(unit_id=table["unit_id"] + f"#{number}") for number in range(times)]
+        whole = pd.concat(copies, ignore_index=True)
+        counts = [name for name in ("stratum_population", "stratum_sample") if name in whole]
+        whole[counts] *= times
+        return whole
+
+    return replace(made, frame=repeated(made.frame), sample=repeated(made.sample), truth=repeated(made.truth))
+
+
+def whole_wave(made: MadeUpWave) -> dict[str, float]:
+    """Seconds of weights and of estimates over both types of unit."""
+    seconds = {"weights": 0.0, "estimates": 0.0}
+    for unit_type in UNIT_TYPES:
+        inputs = Inputs(made, unit_type)
+        weighting, taken = timed(inputs.weighting)
+        seconds["weights"] += taken
+        _, taken = timed(lambda inputs=inputs, weighting=weighting: inputs.estimates(weighting))
+        seconds["estimates"] += taken
+    return seconds
+
+
+def main() -> None:
+    """Compare, then tell the times."""
+    parser = argparse.ArgumentParser(description="Weights and estimates of a wave, here and with R's survey")
+    parser.add_argument("--released", action="store_true", help="R leaves département × size class out")
+    released = parser.parse_args().released
+    wave = load_wave("2014")
+    made = made_up_wave(wave, invented_territory(wave, 2014), seed=2014)
+    ours_s, r_s = 0.0, 0.0
+    for unit_type in UNIT_TYPES:
+        inputs = Inputs(made, unit_type)
+        weighting, weigh_s = timed(inputs.weighting)
+        table, estimate_s = timed(lambda inputs=inputs, weighting=weighting: inputs.estimates(weighting))
+        print(f"{unit_type}: {len(inputs.values)} respondents, {len(table)} estimates of ours")
+        print(f"  here: weights {weigh_s:.2f} s, estimates {estimate_s:.2f} s", flush=True)
+        theirs, r_weights, seconds = with_r(inputs, weighting, released)
+        compare(table, theirs, weighting.weights["weight"].to_numpy(), r_weights)
+        ours_s, r_s = ours_s + weigh_s + estimate_s, r_s + seconds
+    print(f"whole wave: here {ours_s:.2f} s, R {r_s:.1f} s: {r_s / ours_s:.0f} times faster (wanted: 10)")
+    once, ten = whole_wave(made), whole_wave(larger(made, 10))
+    for what in once:
+        print(f"ten times the sample: {what} {once[what]:.2f} s -> {ten[what]:.2f} s")
+    factor = sum(ten.values()) / sum(once.values())
+    print(f"ten times the sample costs {factor:.1f} times the time (wanted: at most 11)")
+    sys.exit(0 if r_s / ours_s >= 10 and factor <= 11 else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What every test stands on: a home of its own, the checkout, the publishers' real files where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REAL = CHECKOUT.parent / "shared" / "data" / "real"
+
+# A test run never reads or writes the home of a person who works in this checkout.
+for _name in [name for name in os.environ if name.startswith("ASCO_")]:
+    del os.environ[_name]
+os.environ["ASCO_HOME"] = str(CHECKOUT / "var" / "test-home")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Root of the project."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def real_files() -> Path:
+    """The publishers' real files; the test is skipped, saying so, where they are not."""
+    if not REAL.is_dir():
+        pytest.skip(f"the publishers' real files are not at ../shared/data/real ({REAL.name} is absent)")
+    return REAL

@@ -1,0 +1,79 @@
+"""Publication asks for itself: a gate that is missing, stale or closed refuses, and each is named."""
+
+import dagster as dg
+import pytest
+
+from asco_dagster.errors import GateError
+from asco_dagster.gates.checks import gate_name, gate_spec
+from asco_dagster.gates.demand import demand_open_gates
+from asco_dagster.orchestration.partitions import WAVES
+
+ASSET = "stg_x__y"
+
+
+def _asset(
+    *, passed: bool, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetsDefinition:
+    @dg.asset(name=ASSET, partitions_def=WAVES, check_specs=[gate_spec(ASSET)])
+    def step():
+        check = dg.AssetCheckResult(
+            check_name=gate_name(ASSET), passed=passed, severity=severity, description="seven rows too many"
+        )
+        yield dg.MaterializeResult(check_results=[check])
+
+    return step
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def _run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, wave: str = "2014") -> None:
+    dg.materialize([asset], instance=instance, partition_key=wave, raise_on_error=False)
+
+
+def test_an_open_gate_passes(instance) -> None:
+    _run(instance, _asset(passed=True))
+    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+
+
+def test_a_warning_is_told_and_passes(instance) -> None:
+    _run(instance, _asset(passed=False, severity=dg.AssetCheckSeverity.WARN))
+    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "warned"}
+
+
+def test_a_gate_that_never_ran_refuses(instance) -> None:
+    with pytest.raises(GateError, match=f"gate gx__{ASSET} has never run for this wave"):
+        demand_open_gates(instance, "2014", [ASSET])
+
+
+def test_the_gate_of_another_wave_does_not_count(instance) -> None:
+    _run(instance, _asset(passed=True), "2025")
+    with pytest.raises(GateError, match="never run for this wave"):
+        demand_open_gates(instance, "2014", [ASSET])
+
+
+def test_a_closed_gate_refuses_and_says_why(instance) -> None:
+    _run(instance, _asset(passed=False))
+    with pytest.raises(GateError, match=r"is closed \(seven rows too many\)"):
+        demand_open_gates(instance, "2014", [ASSET])
+
+
+def test_data_newer_than_its_gate_refuses(instance) -> None:
+    _run(instance, _asset(passed=True))
+
+    @dg.asset(name=ASSET, partitions_def=WAVES)
+    def ungated():
+        return dg.MaterializeResult()
+
+    _run(instance, ungated)
+    with pytest.raises(GateError, match="older than the data"):
+        demand_open_gates(instance, "2014", [ASSET])
+
+
+def test_a_gate_that_is_mended_opens_again(instance) -> None:
+    _run(instance, _asset(passed=False))
+    _run(instance, _asset(passed=True))
+    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}

@@ -1,0 +1,125 @@
+"""Dagster's instance on the real storage: runs seen by other processes, dead ones told."""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRunStatus
+
+from asco_dagster.operations.instance import (
+    PARTITION_TAG,
+    mark_dead_runs,
+    open_instance,
+    prepare,
+    process_started,
+    run_tags,
+    running_run,
+)
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+
+Script = Callable[..., "subprocess.Popen[str]"]
+RUN = """
+    from dagster import DagsterRun, DagsterRunStatus
+    from asco_dagster.operations.instance import PARTITION_TAG, open_instance, run_tags
+    with open_instance(settings, places) as instance:
+        run = DagsterRun("job", tags={PARTITION_TAG: "2014", **run_tags()}, status=DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        print(run.run_id, flush=True)
+        input()
+"""
+
+
+def test_runs_are_in_postgresql_and_a_killed_one_is_marked(
+    script: Script, settings: Settings, places: Places
+) -> None:
+    process = script(RUN)
+    assert process.stdout
+    run_id = process.stdout.readline().strip()
+    with open_instance(settings, places) as instance:
+        assert type(instance.run_storage).__module__.startswith("dagster_postgres")
+        assert type(instance.event_log_storage).__module__.startswith("dagster_postgres")
+        assert type(instance.schedule_storage).__module__.startswith("dagster_postgres")
+        running = running_run(instance, "2014")
+        assert running is not None and running.run_id == run_id
+        assert running_run(instance, "2025") is None
+        assert mark_dead_runs(instance) == []
+
+        process.kill()
+        process.wait()
+        assert mark_dead_runs(instance) == [run_id]
+        assert running_run(instance, "2014") is None
+        assert status_of(instance, run_id) == DagsterRunStatus.FAILURE
+        assert mark_dead_runs(instance) == []
+    assert "DAGSTER_PG_URL" not in os.environ
+
+
+def test_a_reused_process_number_is_no_living_run(settings: Settings, places: Places) -> None:
+    from dagster import DagsterRun
+
+    ours = run_tags()
+    cases = {
+        "ours": (ours, DagsterRunStatus.STARTED),
+        "reused": (ours | {"asco/pid_started": "before"}, DagsterRunStatus.STARTING),
+        "elsewhere": (ours | {"asco/host": "another", "asco/pid": "1"}, DagsterRunStatus.STARTED),
+        "launched by Dagster": ({}, DagsterRunStatus.STARTED),
+        "over": (ours | {"asco/pid_started": "before"}, DagsterRunStatus.SUCCESS),
+    }
+    with open_instance(settings, places) as instance:
+        runs = {name: DagsterRun("job", tags=tags, status=state) for name, (tags, state) in cases.items()}
+        for run in runs.values():
+            instance.add_run(run)
+        assert mark_dead_runs(instance) == [runs["reused"].run_id]
+        assert status_of(instance, runs["ours"].run_id) == DagsterRunStatus.STARTED
+        assert status_of(instance, runs["over"].run_id) == DagsterRunStatus.SUCCESS
+
+
+def test_only_a_run_in_progress_is_running(settings: Settings, places: Places) -> None:
+    from dagster import DagsterRun
+
+    with open_instance(settings, places) as instance:
+        for state in (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED):
+            instance.add_run(DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=state))
+        assert running_run(instance, "2014") is None
+        for state in (DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING):
+            instance.add_run(DagsterRun("job", tags={PARTITION_TAG: state.value}, status=state))
+            assert running_run(instance, state.value) is not None
+
+
+def test_an_unreaped_process_counts_as_gone() -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert process_started(process.pid) is None
+    process.wait()
+    assert process_started(os.getpid()) == process_started(os.getpid()) is not None
+
+
+def test_no_secret_is_written_and_children_get_what_they_need(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    settings = Settings(
+        home=places.home,
+        postgres_url="postgresql://u:hunter2@h/d",
+        pseudonym_key="k" * 32,
+        quality_url="http://here/quality",
+    )
+    environment = prepare(settings, places, "postgresql+psycopg2://u:hunter2@h/d")
+    told = (places.dagster_home / "dagster.yaml").read_text()
+    assert "hunter2" not in told
+    assert [path.name for path in places.dagster_home.iterdir()] == ["dagster.yaml"]
+    limits = yaml.safe_load(told)["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert limits == [{"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}]
+    assert Settings.from_environment(environment) == settings
+    assert environment["DAGSTER_PG_URL"].endswith("hunter2@h/d")
+    assert environment["GX_ANALYTICS_ENABLED"] == "false"
+    assert environment["DAGSTER_DISABLE_TELEMETRY"] == "1"
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+
+
+def status_of(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status

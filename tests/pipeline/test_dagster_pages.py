@@ -1,0 +1,182 @@
+"""The pages as a data engineer uses them: Debian's Chromium against ``asco up`` on a real home.
+
+Screenshots go to ``var/screenshots``, to be looked at.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
+]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+    "--disable-sync --no-first-run"
+)
+LAYERS = ("sources", "staging", "estimation", "confidentiality", "publication")
+PATIENCE = 600  # seconds for two waves side by side
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _ask(base: str, query: str) -> dict:
+    request = urllib.request.Request(
+        f"{base}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["data"]
+
+
+@pytest.fixture(scope="module")
+def pages(released: tuple[Path, str], asco, checkout: Path) -> Iterator[str]:
+    """Address of the pages of a home that holds a release of 2014 and deliveries of 2025."""
+    home = released[0]
+    delivered = asco(home, "demo", "--wave", "2025")
+    assert delivered.returncode == 0, delivered.stdout
+    port = _free_port()
+    command = [sys.executable, "-m", "asco_dagster.cli.main", "up", "--port", str(port)]
+    environment = {**os.environ, "ASCO_HOME": str(home)}
+    served = subprocess.Popen(command, env=environment, cwd=checkout, stdout=subprocess.PIPE, text=True)
+    try:
+        for line in served.stdout:
+            if "Ctrl-C" in line:
+                break
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        served.send_signal(signal.SIGINT)
+        assert served.wait(timeout=120) == 0
+
+
+@pytest.fixture(scope="module")
+def page(pages: str):
+    """A page of a browser, at the size of a common screen; errors on its console are kept."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(60_000)
+        page.console_errors = []
+        page.on("console", lambda m: page.console_errors.append(m.text) if m.type == "error" else None)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def picture(page, checkout: Path):
+    """Takes a screenshot under a name."""
+    folder = checkout / "var" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda name: page.screenshot(path=folder / f"{name}.png")
+
+
+def test_the_lineage_reads_left_to_right_in_five_groups(pages: str, page, picture) -> None:
+    page.goto(f"{pages}/asset-groups", wait_until="networkidle")
+    places = []
+    for layer in LAYERS:
+        nodes = page.locator("svg foreignObject", has_text=re.compile(rf"^\s*{layer}\s*$"))
+        nodes.first.wait_for()
+        places.append(nodes.first.bounding_box()["x"])
+    picture("lineage")
+    assert places == sorted(places)
+    assert len(set(places)) == len(LAYERS)
+
+
+def test_a_gate_shows_its_expectations(pages: str, page, picture) -> None:
+    page.goto(f"{pages}/assets/sec_asco__audit?view=checks", wait_until="networkidle")
+    page.get_by_text("No suppressed cell can be recovered from what is published").first.wait_for()
+    picture("gate")
+    assert page.console_errors == []
+
+
+def test_a_backfill_of_two_waves_launched_from_the_page_finishes(pages: str, page, picture, released) -> None:
+    page.goto(f"{pages}/asset-groups", wait_until="networkidle")
+    page.get_by_role("button", name="Materialize all").click()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.get_by_role("button", name="Launch backfill").click()
+    query = "{partitionBackfillsOrError(limit:1){...on PartitionBackfills{results{id status numPartitions}}}}"
+    side_by_side, start = 0, time.monotonic()
+    while time.monotonic() - start < PATIENCE:
+        running = _ask(pages, "{runsOrError(filter:{statuses:[STARTED]}){...on Runs{results{runId}}}}")
+        side_by_side = max(side_by_side, len(running["runsOrError"]["results"]))
+        found = _ask(pages, query)["partitionBackfillsOrError"]["results"]
+        if found and found[0]["status"] != "REQUESTED":
+            break
+        time.sleep(2)
+    page.goto(f"{pages}/runs/b/{found[0]['id']}", wait_until="networkidle")
+    picture("backfill")
+    assert (found[0]["status"], found[0]["numPartitions"]) == ("COMPLETED_SUCCESS", 2)
+    assert side_by_side == 2, "the two waves did not run side by side"
+    assert (released[0] / "releases" / "2025" / "latest" / "manifest.json").is_file()
+    # the second run of 2014 gave the same tables, so no new version
+    assert [p.name for p in (released[0] / "releases" / "2014").glob("[0-9]*")] == ["1.0.0"]
+
+
+def test_a_closed_gate_is_red_and_nothing_is_released(
+    pages: str, page, picture, released, asco, tmp_path
+) -> None:
+    home = released[0]
+    before = {p: p.stat().st_mtime_ns for p in (home / "releases").rglob("*")}
+    inbox = tmp_path / "inbox"
+    shutil.copytree(home / "inbox" / "2014", inbox, copy_function=os.link)
+    path = inbox / "insee-populations-legales-2013-metropole.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    path.write_bytes(b"".join(lines[:1] + lines[4000:]))  # eight départements are gone
+    told = asco(home, "run", "2014", "--inbox", str(inbox))
+    assert told.returncode == 1, told.stdout
+    assert "CLOSED  gx__raw_insee__legal_populations" in told.stdout
+    page.goto(f"{pages}/assets/raw_insee__legal_populations?view=checks", wait_until="networkidle")
+    page.get_by_text("Failed").first.wait_for()
+    picture("closed-gate")
+    assert {p: p.stat().st_mtime_ns for p in (home / "releases").rglob("*")} == before
+
+
+def test_publication_alone_over_a_red_gate_refuses(pages: str, released, asco) -> None:
+    """After the run above the gate of a source is closed: the release step must ask for itself."""
+    key = '{path: ["pub_asco__release"]}'
+    check = f'{{assetKey: {key}, name: "gx__pub_asco__release"}}'
+    selector = (
+        '{repositoryLocationName: "asco", repositoryName: "__repository__", '
+        f'jobName: "__ASSET_JOB", assetSelection: [{key}], assetCheckSelection: [{check}]}}'
+    )
+    tags = '{tags: [{key: "dagster/partition", value: "2014"}]}'
+    launched = _ask(
+        pages,
+        f"mutation {{launchRun(executionParams: {{selector: {selector}, executionMetadata: {tags}}}) "
+        "{__typename ...on LaunchRunSuccess {run {runId}} ...on PythonError {message}}}",
+    )["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id, start = launched["run"]["runId"], time.monotonic()
+    while time.monotonic() - start < PATIENCE:
+        status = _ask(pages, f'{{runOrError(runId: "{run_id}") {{...on Run {{status}}}}}}')["runOrError"][
+            "status"
+        ]
+        if status in ("SUCCESS", "FAILURE", "CANCELED"):
+            break
+        time.sleep(2)
+    assert status == "FAILURE"
+    logs = _ask(
+        pages,
+        f'{{logsForRun(runId: "{run_id}") {{...on EventConnection {{events {{'
+        "...on ExecutionStepFailureEvent {error {message causes {message}}}}}}}",
+    )
+    assert "gx__raw_insee__legal_populations is closed" in json.dumps(logs)

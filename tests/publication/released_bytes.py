@@ -1,0 +1,37 @@
+"""What the bytes of a release say, archives and columnar files unpacked, for tests that look for a number."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet
+
+
+def said(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every file below a folder with all that it says as text: values, statistics, metadata, raw bytes."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            for inside, content in _unpacked(path.name, path.read_bytes()):
+                yield f"{path.relative_to(folder).as_posix()}:{inside}", _text(content)
+
+
+def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, content
+    if zipfile.is_zipfile(io.BytesIO(content)):  # also XLSX, whose cells may cache values
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                yield from _unpacked(member, archive.read(member))
+    elif content[:2] == b"\x1f\x8b":
+        yield from _unpacked(f"{name} (unpacked)", gzip.decompress(content))
+
+
+def _text(content: bytes) -> str:
+    raw = content.decode("latin-1")
+    if content[:4] != b"PAR1":
+        return raw
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
+    values = "\n".join(str(column.to_pylist()) for column in file.read().columns)
+    groups = (file.metadata.row_group(number).to_dict() for number in range(file.metadata.num_row_groups))
+    return "\n".join((raw, values, *map(str, groups), str(file.metadata.metadata), str(file.schema_arrow)))

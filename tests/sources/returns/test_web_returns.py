@@ -1,0 +1,166 @@
+"""Returns of the web questionnaire: this project's export and LimeSurvey's, a row a return."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from made_returns import OTHER_UNIT, PHONE, STRANGER, UNIT, answers, codebook, read, workbook, zipped
+
+from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.questionnaires import Delivered, Returns
+
+CONTACT = list(codebook().contact)
+QUESTIONS = [question.code for question in codebook().questions]
+
+
+def _export(path: Path, rows: list[dict[str, str]]) -> Path:
+    out = io.StringIO()
+    writer = csv.DictWriter(
+        out, ["unit_code", "submitted_at", "version", *CONTACT, *QUESTIONS], delimiter=";", restval=""
+    )
+    writer.writeheader()
+    for row in rows:
+        contact = dict.fromkeys(CONTACT, PHONE)
+        writer.writerow(
+            {"submitted_at": "2025-10-02T08:00:00", "version": codebook().version, **contact, **row}
+        )
+    path.write_text(out.getvalue(), encoding="utf-8")
+    return path
+
+
+def limesurvey_export(rows: list[dict[str, str]], *, separator: str = ",", brackets: bool = True) -> bytes:
+    """LimeSurvey's response export: codes without underscores, sub-questions in brackets, Y and N."""
+    first = ["id", "submitdate", "lastpage", "startlanguage", "seed", "token", "startdate", "datestamp"]
+
+    def heading(code: str) -> str:
+        head, _, tail = code.partition("_")
+        return f"{head}[{tail.replace('_', '')}]" if tail and brackets else code.replace("_", "")
+
+    out = io.StringIO()
+    columns = [*first, *(heading(code) for code in CONTACT), *(heading(code) for code in QUESTIONS)]
+    writer = csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL)
+    writer.writerow(columns)
+    for number, row in enumerate(rows, 1):
+        given = {"id": str(number), "startlanguage": "fr", "submitdate": "2025-10-02 08:00:00", **row}
+        given |= {code: row.get(code, PHONE) for code in CONTACT}
+        writer.writerow([given.get(name, "") for name in (*first, *CONTACT, *QUESTIONS)])
+    return out.getvalue().encode()
+
+
+def limesurvey_answers() -> dict[str, str]:
+    of_type = {question.code: question.type for question in codebook().questions}
+    given = {}
+    for code, value in answers().items():
+        if of_type[code] == "boolean":
+            given[code] = "Y" if value == "1" else "N"
+        elif of_type[code] == "choice":
+            given[code] = value.replace("_", "")
+        else:
+            given[code] = f"{float(value):.10f}" if of_type[code] != "integer" else value
+    return given
+
+
+def _limesurvey(path: Path, content: bytes) -> Returns:
+    path.write_bytes(content)
+    return read([Delivered(path, "limesurvey", "commune")])
+
+
+def _values(found: Returns) -> dict[str, dict[str, str]]:
+    told = found.answers.to_pandas()
+    return {
+        unit: dict(zip(own["question"], own["value"], strict=True)) for unit, own in told.groupby("unit_code")
+    }
+
+
+def test_an_export_and_a_workbook_reach_the_same_tables(tmp_path: Path) -> None:
+    export = _export(tmp_path / "e.csv", [{"unit_code": OTHER_UNIT, **answers()}])
+    books = zipped(tmp_path / "r.zip", {"a.xlsx": workbook(UNIT)})
+    found = read([Delivered(export, "export", "commune"), Delivered(books, "workbooks", "commune")])
+    assert _values(found) == {UNIT: answers(), OTHER_UNIT: answers()}
+    assert list(found.returns["way"]) == ["web", "workbook"]
+    web = found.answers.to_pandas().query("unit_code == @OTHER_UNIT")
+    assert web["source_cell"].isna().all()
+    assert list(web["source_column"]) == list(web["question"])
+    assert set(web["source_row"]) == {2}
+
+
+def test_a_row_is_refused_alone_and_told_without_its_answers(tmp_path: Path) -> None:
+    number = next(question.code for question in codebook().questions if question.type == "integer")
+    rows = [
+        {"unit_code": UNIT, **answers()},
+        {"unit_code": "999", **answers()},
+        {"unit_code": STRANGER, **answers()},
+        {"unit_code": OTHER_UNIT, **answers(), number: "environ douze"},
+        {"unit_code": "01002", **answers(), "version": "1999.1"},
+    ]
+    quarantine = tmp_path / "q"
+    quarantine.mkdir()
+    deliveries = [Delivered(_export(tmp_path / "e.csv", rows), "export", "commune")]
+    for _ in range(2):  # a second run tells nothing twice
+        found = read(deliveries, quarantine)
+        assert found.counts == {"accepted": 1, "superseded": 0, "refused": 4, "ignored": 0}
+        assert list(found.returns["source_row"]) == [2, 3, 4, 5, 6]
+        reasons = ["unknown_unit", "unit_outside_sample", "text_in_number", "foreign_version"]
+        assert list(found.returns["reason"].dropna()) == reasons
+        assert found.returns.loc[3, "cell"] == number
+        kept = sorted(path.name for path in quarantine.iterdir())
+        assert len(kept) == 4
+    assert all(
+        PHONE not in path.read_text() and "environ" not in path.read_text() for path in quarantine.iterdir()
+    )
+
+
+def test_a_unit_that_answers_twice_counts_once(tmp_path: Path) -> None:
+    rows = [
+        {"unit_code": UNIT, **answers()},
+        {"unit_code": UNIT, **answers(), "submitted_at": "2025-12-01T08:00:00"},
+        {"unit_code": UNIT, **answers(share=0.2), "submitted_at": "2026-01-01T08:00:00"},
+    ]
+    found = read([Delivered(_export(tmp_path / "e.csv", rows), "export", "commune")])
+    assert list(found.returns["status"]) == ["superseded", "accepted", "superseded"]
+
+
+@pytest.mark.parametrize(("separator", "brackets"), [(",", True), (";", True), (",", False), ("\t", False)])
+def test_limesurvey_says_the_same(separator: str, brackets: bool, tmp_path: Path) -> None:
+    rows = [{"token": UNIT, **limesurvey_answers()}, {"token": OTHER_UNIT, **limesurvey_answers()}]
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export(rows, separator=separator, brackets=brackets))
+    assert _values(found) == {UNIT: answers(), OTHER_UNIT: answers()}
+    assert set(found.returns["submitted_at"]) == {"2025-10-02T08:00:00"}
+
+
+def test_a_response_left_before_its_end_yields_to_a_complete_one(tmp_path: Path) -> None:
+    first = dict(list(limesurvey_answers().items())[:20])
+    rows = [
+        {"token": UNIT, **limesurvey_answers()},
+        {"token": UNIT, **first, "submitdate": "", "datestamp": "2025-11-11 11:11:11"},
+    ]
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export(rows))
+    assert list(found.returns["status"]) == ["accepted", "superseded"]
+    assert found.returns.loc[1, "submitted_at"] == "2025-11-11T11:11:11"
+    alone = _limesurvey(tmp_path / "m.csv", limesurvey_export(rows[1:]))
+    assert list(alone.returns["status"]) == ["accepted"]
+    assert 0 < alone.returns.loc[0, "completeness"] < 0.5
+
+
+def test_the_contact_of_a_response_is_not_read(tmp_path: Path) -> None:
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export([{"token": UNIT, **limesurvey_answers()}]))
+    assert PHONE not in found.answers.to_pandas().to_csv() + found.returns.to_csv()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text.replace(b'"token"', b'"jeton"'), "unit_code or token"),
+        (lambda text: text.replace(b'"id"', b'"no"'), "no response export"),
+        (lambda text: text.replace(b'"seed"', b'"Q99"'), "unknown Q99"),
+        (lambda text: text.replace(b'"ORG[CCAS]"', b'"ORG[CIAS]"'), "missing ORG_CCAS"),
+        (lambda text: text.replace(b'"seed"', b'"ORGCCAS"'), "two columns of one name"),
+        (lambda text: text[: len(text) - 40], "cannot be split|has .* cells"),
+        (lambda text: text.decode().encode("utf-16"), "not UTF-8|zero byte"),
+    ],
+)
+def test_another_file_is_no_export(change, told: str, tmp_path: Path) -> None:
+    content = limesurvey_export([{"token": UNIT, **limesurvey_answers()}])
+    with pytest.raises(SourceError, match=told):
+        _limesurvey(tmp_path / "l.csv", change(content))

@@ -1,0 +1,97 @@
+"""Wave files: the shipped ones are right, and each kind of mistake is told with file, key and remedy."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.waves import load_wave, wave_names
+from asco_dagster.waves.wave import FOLDER, Delivery, Sources
+
+
+def test_both_waves_are_shipped_and_valid() -> None:
+    assert wave_names() == ["2014", "2025"]
+    assert load_wave("2014").sampling.commune.size == 8600
+    assert load_wave("2014").sampling.epci.size == 1400
+    later = load_wave("2025").sampling
+    assert later.commune.size + later.epci.size == 12000
+
+
+def _changed(tmp_path: Path, change) -> Path:
+    content = yaml.safe_load((FOLDER / "2014.yaml").read_text(encoding="utf-8"))
+    change(content)
+    (tmp_path / "2014.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+    return tmp_path
+
+
+def _set(path: str, value):
+    def change(content: dict) -> None:
+        *parents, last = path.split(".")
+        for parent in parents:
+            content = content[parent]
+        content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_set("colour", "blue"), ["2014.yaml", "key colour", "unknown key"]),
+        (_set("collection.start", "2016-13-01"), ["2014.yaml", "key collection.start"]),
+        (_set("collection.end", "2015-01-01"), ["2014.yaml", "key collection", "not after its start"]),
+        (_set("release.embargo", "2015-09-02"), ["2014.yaml", "embargo", "before the end of collection"]),
+        (_set("disclosure.minimum_respondents", 1), ["2014.yaml", "disclosure.minimum_respondents"]),
+        (_set("sources.epci_members", []), ["2014.yaml", "sources.epci_members"]),
+        (_set("questionnaires.epci", "epci_1999"), ["2014.yaml", "epci_1999", "no such codebook"]),
+        (_set("wave", "2015"), ["2014.yaml", "2015", "“2014”"]),
+        (_set("sampling.commune.size_classes", [{"code": "a", "from_population": 5}]), ["size_classes"]),
+        (lambda content: content.pop("bounds"), ["2014.yaml", "key bounds", "missing key"]),
+    ],
+)
+def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, change, told: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_wave("2014", _changed(tmp_path, change))
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_an_unknown_wave_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"no wave “1999”.*2014, 2025"):
+        load_wave("1999")
+
+
+def test_broken_yaml_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "2014.yaml").write_text("wave: [")
+    with pytest.raises(ConfigurationError, match=r"2014\.yaml: not valid YAML"):
+        load_wave("2014", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": "limesurvey_api"}, "go together"),
+        ({"address": "limesurvey://12"}, "go together"),
+        ({"address": "limesurvey://12", "format": "limesurvey_api", "sha256": "0" * 64}, "no sha256"),
+        ({"format": "pdf"}, "Input should be"),
+    ],
+)
+def test_a_format_of_returns_that_cannot_be_is_refused(change: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Delivery.model_validate({"address": "returns.zip", "vintage": 2025, **change})
+
+
+def test_a_name_says_its_format_and_only_returns_have_one() -> None:
+    def delivery(address: str, **more: str) -> dict[str, object]:
+        return {"address": address, "vintage": 2025, **more}
+
+    formats = {"a.csv": "export", "a.zip": "workbooks", "a.tar.gz": "workbooks", "folder": "workbooks"}
+    for address, kind in formats.items():
+        assert Delivery.model_validate(delivery(address)).return_format == kind
+    assert Delivery.model_validate(delivery("a.csv", format="limesurvey")).return_format == "limesurvey"
+    sources = load_wave("2014").sources.model_dump()
+    sources["sample"] = [delivery("sample.csv", format="export")]
+    with pytest.raises(ValidationError, match="sample: only returns have a format"):
+        Sources.model_validate(sources)
