@@ -16,7 +16,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.release import versions
+from asco_dagster.publication.release import releases_state, versions
 from asco_dagster.questionnaires.codebook import families, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
@@ -34,7 +34,8 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
         "est_asco__sample",
         "est_asco__weights",
         "est_profile__departements",
-    ]
+    ],
+    state=lambda step: releases_state(step.places.releases(step.wave.wave)),
 )
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
@@ -120,7 +121,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     )
 
 
-@wave_asset(deps=["sec_asco__cells"])
+@wave_asset(deps=["sec_asco__cells"], state=lambda step: releases_state(step.places.releases(step.wave.wave)))
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
     """One row a suppressed cell of a table: why it is closed, since which version, and who told it before."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
@@ -136,7 +137,10 @@ def sec_asco__disclosure_log(step: WaveStep) -> Table:
     )
 
 
-@wave_asset(deps=["sec_asco__cells", "est_profile__departements"])
+@wave_asset(
+    deps=["sec_asco__cells", "est_profile__departements"],
+    state=lambda step: releases_state(step.places.releases(step.wave.wave)),
+)
 def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
@@ -156,5 +160,8 @@ def sec_asco__audit(step: WaveStep) -> Table:
     told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
 
+
+READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log", "sec_asco__audit")
+"""Assets that read the wave's earlier releases: the run's own release must not make them out of date."""
 
 confidentiality_assets = [confidentiality, sec_asco__cells, sec_asco__audit, sec_asco__disclosure_log]

@@ -38,15 +38,17 @@ def demand_open_gates(instance: dg.DagsterInstance, wave: str, assets: Iterable[
     return states
 
 
-def _latest(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.AssetCheckEvaluation | None:
-    """The latest judgement; one that a run planned and did not live to make is none."""
+def judgement(
+    instance: dg.DagsterInstance, wave: str, asset: str, check: str
+) -> dg.AssetCheckEvaluation | None:
+    """The latest judgement of one check; one that a run planned and did not live to make is none."""
     from dagster._core.event_api import PartitionKeyFilter
     from dagster._core.storage.asset_check_execution_record import (
         COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     )
 
     records = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(dg.AssetKey(asset), gate_name(asset)),
+        dg.AssetCheckKey(dg.AssetKey(asset), check),
         limit=1,
         status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
         partition_filter=PartitionKeyFilter(key=wave),
@@ -55,15 +57,21 @@ def _latest(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.AssetChec
     return event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
 
 
-def _state(instance: dg.DagsterInstance, wave: str, asset: str) -> tuple[str, str | None]:
-    told = _latest(instance, wave, asset)
-    if told is None:
-        return "missing", f"gate {gate_name(asset)} has never run for this wave"
-    data = instance.fetch_materializations(
+def materialization(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.EventLogRecord | None:
+    """The latest materialisation of an asset for one wave."""
+    records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
     ).records
+    return records[0] if records else None
+
+
+def _state(instance: dg.DagsterInstance, wave: str, asset: str) -> tuple[str, str | None]:
+    told = judgement(instance, wave, asset, gate_name(asset))
+    if told is None:
+        return "missing", f"gate {gate_name(asset)} has never run for this wave"
+    data = materialization(instance, wave, asset)
     judged = told.target_materialization_data
-    if not data or judged is None or judged.storage_id != data[0].storage_id:
+    if data is None or judged is None or judged.storage_id != data.storage_id:
         return "stale", f"gate {gate_name(asset)} is older than the data it should judge"
     if not told.passed and told.severity == dg.AssetCheckSeverity.ERROR:
         return "closed", f"gate {gate_name(asset)} is closed ({told.description})"

@@ -9,13 +9,15 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from asco_dagster.confidentiality.assets import READ_RELEASES
 from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
+from asco_dagster.orchestration.fingerprints import left
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
-from asco_dagster.publication.release import Provenance, Published, publish
+from asco_dagster.publication.release import Provenance, Published, publish, releases_state
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
@@ -37,6 +39,7 @@ RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "depar
 
 @wave_asset(
     deps=[*RELEASED, "sec_asco__cells", "sec_asco__audit", "sec_asco__disclosure_log", *JUDGED_ALONE],
+    always=True,  # over unchanged tables too, a gate may have closed since
     kinds=frozenset({"python", "parquet"}),
 )
 def pub_asco__release(step: WaveStep) -> Table:
@@ -54,6 +57,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     published = publish(
         step.wave.wave, step.places.releases(step.wave.wave), lambda folder: _write(step, folder), provenance
     )
+    left(step.database, READ_RELEASES, releases_state(step.places.releases(step.wave.wave)))
     word = "new release" if published.is_new else "unchanged, the release stands"
     step.log.info("wave %s: %s %s in %s", step.wave.wave, word, published.version, published.folder)
     return Table(_record(published, gates), {"version": published.version, "folder": str(published.folder)})

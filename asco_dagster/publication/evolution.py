@@ -16,13 +16,20 @@ import pandas as pd
 from asco_dagster.methods.evolution import evolution
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.places import Places
-from asco_dagster.publication.release import latest_release
+from asco_dagster.publication.release import latest_release, read_manifest
 from asco_dagster.waves import wave_names
 
 CELLS, INDICATORS = "tables/asco_cells.parquet", "tables/indicators.parquet"
 
 
-@wave_asset(deps=["pub_asco__release"])
+def _state(step: WaveStep) -> list[str]:
+    """State of the releases that are compared."""
+    former = former_release(step.places, step.wave.wave)
+    found = (latest_release(step.places.releases(step.wave.wave)), former)
+    return [read_manifest(release)["content_sha256"] if release else "" for release in found]
+
+
+@wave_asset(deps=["pub_asco__release"], state=_state)
 def pub_asco__evolution(step: WaveStep) -> Table:
     """One row a cell released in this wave and the former one: the difference, with a bound on its error."""
     later = latest_release(step.places.releases(step.wave.wave))

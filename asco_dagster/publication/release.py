@@ -138,6 +138,13 @@ def versions(releases: Path) -> list[str]:
     return sorted(found, key=_numbers)
 
 
+def releases_state(releases: Path) -> list[list[str]]:
+    """Which versions stand with which content, and where ``latest`` points: equal while nothing changed."""
+    newest = latest_release(releases)
+    standing = [[v, read_manifest(releases / v)["content_sha256"]] for v in versions(releases)]
+    return [*standing, [LATEST, newest.name if newest else ""]]
+
+
 def next_version(releases: Path) -> str:
     """``1.0.0`` for the first release, then the next major: the numbers changed."""
     standing = versions(releases)

@@ -182,6 +182,17 @@ def test_another_home_and_key_give_the_same_bytes(released: tuple[Path, str], as
     assert _differing(_tree(here), _tree(there)) == []
 
 
+def test_an_unchanged_wave_is_told_again(released: tuple[Path, str], asco) -> None:
+    home = released[0]
+    assert asco(home, "run", "2014").returncode == 0  # whatever another test has run here in between
+    before = _tree(home / "releases")
+    told = asco(home, "run", "2014")
+    assert told.returncode == 0, told.stdout
+    made_anew = [line for line in told.stdout.splitlines() if " rows" in line and "unchanged" not in line]
+    assert [line.split()[1] for line in made_anew] == ["pub_asco__release"]  # it asks every gate, every time
+    assert _differing(_tree(home / "releases"), before) == []
+
+
 BROKEN = {
     "dgcl-epci-communes-2014.csv": lambda raw: raw.replace(b";insee;", b";code;", 1),
     "insee-populations-legales-2013-metropole.csv": lambda raw: raw.decode().encode("latin-1", "replace"),
@@ -196,23 +207,14 @@ BROKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def small_inbox(asco, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Deliveries of a fiftieth of the sample, to be broken."""
-    home = tmp_path_factory.mktemp("small")
-    delivered = asco(home, "demo", "--wave", "2014", "--scale", "0.02")
-    assert delivered.returncode == 0, delivered.stdout
-    return home / "inbox" / "2014"
-
-
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_a_broken_source_stops_the_wave_with_a_sentence(
-    released: tuple[Path, str], small_inbox: Path, asco, tmp_path: Path, name: str
+    released: tuple[Path, str], asco, tmp_path: Path, name: str
 ) -> None:
     home = released[0]
     before = _tree(home / "releases")
     inbox = tmp_path / "inbox"
-    shutil.copytree(small_inbox, inbox, copy_function=os.link)
+    shutil.copytree(home / "inbox" / "2014", inbox, copy_function=os.link)
     whole = (inbox / name).read_bytes()
     (inbox / name).unlink()
     (inbox / name).write_bytes(BROKEN[name](whole))

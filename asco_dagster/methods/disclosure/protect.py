@@ -82,7 +82,7 @@ def released(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _steady(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells with their sums to seven significant digits.
+    """The cells with their sums to ten significant digits.
 
     Sums taken in another order, or by another processor, differ in their last bits; among masks of equal
     loss those bits would choose. The mask must depend on the answers alone.
@@ -91,7 +91,7 @@ def _steady(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.assign(**{name: _to_digits(cells[name].to_numpy(float)) for name in sums})
 
 
-def _to_digits(values: np.ndarray, digits: int = 7) -> np.ndarray:
+def _to_digits(values: np.ndarray, digits: int = 10) -> np.ndarray:
     """Values to so many significant digits."""
     with np.errstate(divide="ignore"):
         places = digits - 1 - np.floor(np.log10(np.abs(values)))
