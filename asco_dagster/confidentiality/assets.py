@@ -151,7 +151,11 @@ def sec_asco__audit(step: WaveStep) -> Table:
             remedy="Nothing is released that was not attacked: look at the cells of this table",
         )
     rows = pd.concat([found.cells, over_time.new], ignore_index=True)
-    rows = rows.assign(recovered=rows["exact"].astype(int), too_close=(rows["by"] != "").astype(int))
+    rows = rows.assign(
+        recovered=rows["exact"].astype(int),
+        too_close=(rows["by"] != "").astype(int),
+        one_answer_left=rows["one_answer_left"].astype(int),
+    )
     told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
     told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})

@@ -44,4 +44,5 @@ def rules_from(declared: Mapping[str, Any]) -> DisclosureRules:
         dominance=declared["dominance_share"],
         group_threshold=declared["group_threshold"],
         protection=declared["protection_level"],
+        sole_over_france=declared.get("sole_over_france", False),  # releases made before it was a rule
     )
