@@ -155,8 +155,8 @@ class Disclosure(Form):
         group_threshold: below this many respondents a share of exactly 0 % or 100 % is not released.
         protection_level: half-width, as a share of the value, within which no intruder may infer a
             suppressed cell.
-        sole_over_france: close a national figure where it leaves only one answer of a sole respondent possible
-            (Paris, of an indicator that covers 98 % of the population); off, the audit names the respondent.
+        sole_over_france: close a national figure that leaves only one answer of a sole respondent possible
+            (Paris, of an indicator that covers 98 % of the population); off, the audit names the cell.
     """
 
     minimum_respondents: int = Field(ge=3)
