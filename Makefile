@@ -59,8 +59,8 @@ bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's s
 cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
 	$(BIN)/python -m asco_dagster.confidentiality.cross_check $(or $(WAVE),2014)
 
-bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each
-	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(ROUND)
+bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each (HOMES=: waves that ran)
+	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11

@@ -1,6 +1,8 @@
-"""The demonstration at full size and the real territory: nothing is recovered, and the attack could have."""
+"""The demonstration at full size and the real territory: nothing is recovered, and the attack could have.
 
-import time
+How long it takes is told by ``make bench-disclosure``, never asserted here.
+"""
+
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +17,6 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.publication.verify import examine
 from asco_dagster.questionnaires.codebook import families
 from asco_dagster.waves import load_wave
-
-SECONDS = 120  # for all tables of a wave, protected and attacked; both run in one process
 
 
 @pytest.fixture(params=["demonstration", "real territory"])
@@ -43,18 +43,16 @@ def test_all_tables_of_a_wave_hold_and_primary_suppression_alone_does_not(home: 
         unit_type: primary(rows, rules, assets._magnitudes(unit_type))
         for unit_type, rows in cells.groupby("unit_type")
     }
-    wall, busy = time.perf_counter(), time.process_time()
     done = pd.concat(
         [protect(rows, regions, rules, together=families(unit_type)) for unit_type, rows in judged.items()],
         ignore_index=True,
     )
     found = attack(released(done), regions, rules, truth=done)
-    wall, busy = time.perf_counter() - wall, time.process_time() - busy
-    print(f"\n{len(done)} cells: protected and attacked in {wall:.0f} s, {busy:.0f} s of one core")
-    print(done["status"].value_counts().to_dict(), found.summary())
+    print(len(done), done["status"].value_counts().to_dict(), found.summary())
     found.demand_safe()
-    assert busy <= SECONDS
     assert not done["reason"].str.startswith("withheld").any()
+    national = done[(done["geography"] == "france") & (done["size_class"] == "total")]
+    assert national["status"].eq("V").all(), national.loc[national["status"] != "V", list(KEYS)].to_string()
     kept = step.database.sql("select * from confidentiality.sec_asco__cells").df()
     same = kept.merge(done, on=list(KEYS), suffixes=("", "_again"), validate="one_to_one")
     assert len(same) == len(done)
