@@ -45,6 +45,11 @@ def _tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def _differing(here: dict[str, bytes], there: dict[str, bytes]) -> list[str]:
+    """Names only: pytest would spend hours on what differs between two large files."""
+    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+
+
 def _database(home: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(home / "waves" / "2014" / "asco.duckdb"), read_only=True)
 
@@ -174,7 +179,7 @@ def test_another_home_and_key_give_the_same_bytes(released: tuple[Path, str], as
     done = asco(home, "run", "2014")
     assert done.returncode == 0, done.stdout
     here, there = (h / "releases" / "2014" / "latest" / "tables" for h in (home, released[0]))
-    assert _tree(here) == _tree(there)
+    assert _differing(_tree(here), _tree(there)) == []
 
 
 BROKEN = {
@@ -215,7 +220,7 @@ def test_a_broken_source_stops_the_wave_with_a_sentence(
     assert told.returncode in (1, 3), told.stdout
     assert name in "".join(line for line in told.stdout.splitlines() if "asco: " in line or "CLOSED" in line)
     assert "Traceback" not in told.stdout
-    assert _tree(home / "releases") == before
+    assert _differing(_tree(home / "releases"), before) == []
 
 
 def test_a_file_that_is_not_there_is_named(released: tuple[Path, str], asco, tmp_path: Path) -> None:
