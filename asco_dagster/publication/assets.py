@@ -50,6 +50,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         rules=step.wave.disclosure.model_dump(),
         rounding=rounding_steps(step.wave),
         tools=tools(),
+        seconds=_seconds(step.context.instance, step.wave.wave),
     )
     published = publish(
         step.wave.wave, step.places.releases(step.wave.wave), lambda folder: _write(step, folder), provenance
@@ -69,10 +70,19 @@ def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
-    """How many cells of each table are closed, and by which rule."""
+    """How many cells of each table are closed, by which rule, and how much of the value they hold."""
     import pyarrow as pa
 
-    columns = ["unit_type", "indicator", "statistic", "geography", "size_class", "status", "reason"]
+    columns = [
+        "unit_type",
+        "indicator",
+        "statistic",
+        "geography",
+        "size_class",
+        "status",
+        "reason",
+        "numerator",
+    ]
     cells = read_table(step.database, "sec_asco__cells", columns)
     return pa.Table.from_pandas(summary(cells), preserve_index=False)
 
@@ -105,6 +115,20 @@ def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> l
         told: Any = recorded.value if recorded else []
         files += [{"asset": asset, **file} for file in told]
     return files
+
+
+def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:
+    """How long the cells were protected and attacked, as these steps told."""
+    told = {}
+    for asset, work in (("sec_asco__cells", "protection"), ("sec_asco__audit", "attack")):
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
+        ).records
+        made = records[0].asset_materialization if records else None
+        taken = made.metadata.get("seconds") if made else None
+        if taken is not None:
+            told[work] = float(taken.value)  # type: ignore[arg-type]
+    return told
 
 
 def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
