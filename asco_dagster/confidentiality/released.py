@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import TOTAL, DisclosureRules
+from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave
 
 
@@ -30,6 +31,12 @@ def rounding_steps(wave: Wave) -> dict[str, float]:
         "weighted_units": total,
         "denominator": total,
     }
+
+
+def regions_of(database: Any) -> dict[str, str]:
+    """Région of each département of the wave's territory."""
+    areas = read_table(database, "est_profile__departements", ["departement_code", "region_code"])
+    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
 
 
 def rules_of(wave: Wave) -> DisclosureRules:

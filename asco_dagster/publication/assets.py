@@ -16,6 +16,7 @@ from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.release import Provenance, Published, publish
+from asco_dagster.publication.research import pub_asco__research_file, write_research_file
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
@@ -36,7 +37,14 @@ RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "depar
 
 
 @wave_asset(
-    deps=[*RELEASED, "sec_asco__cells", "sec_asco__audit", "sec_asco__disclosure_log", *JUDGED_ALONE],
+    deps=[
+        *RELEASED,
+        "pub_asco__research_file",
+        "sec_asco__cells",
+        "sec_asco__audit",
+        "sec_asco__disclosure_log",
+        *JUDGED_ALONE,
+    ],
     kinds=frozenset({"python", "parquet"}),
 )
 def pub_asco__release(step: WaveStep) -> Table:
@@ -66,7 +74,8 @@ def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
         rows = step.database.table(table_of(asset)).to_arrow_table()
         files += write_released_table(rows, folder, stem)
     files += write_released_table(_disclosure_summary(step), folder, "disclosure_summary")
-    return files + write_released_table(_labels(step), folder, "indicators")
+    files += write_released_table(_labels(step), folder, "indicators")
+    return files + write_research_file(step, folder)
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
@@ -160,4 +169,4 @@ def _code_version() -> str:
     return told.stdout.strip()
 
 
-publication_assets = [publication, pub_asco__release, pub_asco__evolution]
+publication_assets = [publication, pub_asco__research_file, pub_asco__release, pub_asco__evolution]

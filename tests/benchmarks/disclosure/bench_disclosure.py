@@ -15,15 +15,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from asco_dagster.confidentiality.assets import _magnitudes, _regions
-from asco_dagster.confidentiality.released import rules_of
+from asco_dagster.confidentiality.assets import _magnitudes
+from asco_dagster.confidentiality.released import regions_of, rules_of
 from asco_dagster.methods.disclosure import attack, primary, protect, released
 from asco_dagster.methods.disclosure.programme import programme, settle
 from asco_dagster.methods.disclosure.rules import CELL, KEYS
@@ -67,7 +66,7 @@ def bench(home: Path, name: str) -> None:
     """Protect and attack the released cells of a home again, and tell what it took."""
     with duckdb.connect(str(home / "waves" / "2014" / "asco.duckdb"), read_only=True) as database:
         kept = database.sql("select * from confidentiality.sec_asco__cells").df()
-        regions = _regions(SimpleNamespace(database=database))
+        regions = regions_of(database)
     rules = rules_of(load_wave("2014"))
     done, protecting = timed(lambda: protected(kept.drop(columns=["status", "reason"]), regions, rules))
     found, attacking = timed(lambda: attack(released(done), regions, rules, truth=done))
