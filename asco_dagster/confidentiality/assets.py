@@ -8,7 +8,8 @@ import pandas as pd
 from asco_dagster.confidentiality.earlier import earlier_cells
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.confidentiality.over_time import attack_over_time
-from asco_dagster.confidentiality.released import is_released, rounding_steps, rules_of
+from asco_dagster.confidentiality.released import is_released, regions_of, rounding_steps, rules_of
+from asco_dagster.confidentiality.research import sec_asco__research_file
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure import attack, contributions, primary, protect, released
 from asco_dagster.methods.disclosure.earlier import closed_before, small_differences, still_true
@@ -51,7 +52,7 @@ def sec_asco__cells(step: WaveStep) -> Table:
         [
             protect(
                 primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type)),
-                _regions(step),
+                regions_of(step.database),
                 rules,
                 together=families(unit_type),
                 closed=closed,
@@ -99,11 +100,6 @@ def _magnitudes(unit_type: str) -> list[str]:
     ]
 
 
-def _regions(step: WaveStep) -> dict[str, str]:
-    areas = read_table(step.database, "est_profile__departements", ["departement_code", "region_code"])
-    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
-
-
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     shares = cells["statistic"].isin(["share", "population_share"])
     return quality_flag(
@@ -144,7 +140,7 @@ def sec_asco__disclosure_log(step: WaveStep) -> Table:
 def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
-    started, regions, rules = time.perf_counter(), _regions(step), rules_of(step.wave)
+    started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
     found = attack(released(cells), regions, rules, truth=cells)
     known = still_true(former, cells, rounding_steps(step.wave))
     over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
@@ -155,7 +151,11 @@ def sec_asco__audit(step: WaveStep) -> Table:
             remedy="Nothing is released that was not attacked: look at the cells of this table",
         )
     rows = pd.concat([found.cells, over_time.new], ignore_index=True)
-    rows = rows.assign(recovered=rows["exact"].astype(int), too_close=(rows["by"] != "").astype(int))
+    rows = rows.assign(
+        recovered=rows["exact"].astype(int),
+        too_close=(rows["by"] != "").astype(int),
+        one_answer_left=rows["one_answer_left"].astype(int),
+    )
     told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
     told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
@@ -164,4 +164,10 @@ def sec_asco__audit(step: WaveStep) -> Table:
 READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log", "sec_asco__audit")
 """Assets that read the wave's earlier releases: the run's own release must not make them out of date."""
 
-confidentiality_assets = [confidentiality, sec_asco__cells, sec_asco__audit, sec_asco__disclosure_log]
+confidentiality_assets = [
+    confidentiality,
+    sec_asco__cells,
+    sec_asco__audit,
+    sec_asco__disclosure_log,
+    sec_asco__research_file,
+]

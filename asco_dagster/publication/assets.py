@@ -18,6 +18,7 @@ from asco_dagster.orchestration.fingerprints import left
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.release import Provenance, Published, publish, releases_state
+from asco_dagster.publication.research import pub_asco__research_file, write_research_file
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
@@ -38,7 +39,14 @@ RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "depar
 
 
 @wave_asset(
-    deps=[*RELEASED, "sec_asco__cells", "sec_asco__audit", "sec_asco__disclosure_log", *JUDGED_ALONE],
+    deps=[
+        *RELEASED,
+        "pub_asco__research_file",
+        "sec_asco__cells",
+        "sec_asco__audit",
+        "sec_asco__disclosure_log",
+        *JUDGED_ALONE,
+    ],
     always=True,  # over unchanged tables too, a gate may have closed since
     kinds=frozenset({"python", "parquet"}),
 )
@@ -53,6 +61,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         rules=step.wave.disclosure.model_dump(),
         rounding=rounding_steps(step.wave),
         tools=tools(),
+        seconds=_seconds(step.context.instance, step.wave.wave),
     )
     published = publish(
         step.wave.wave, step.places.releases(step.wave.wave), lambda folder: _write(step, folder), provenance
@@ -69,14 +78,24 @@ def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
         rows = step.database.table(table_of(asset)).to_arrow_table()
         files += write_released_table(rows, folder, stem)
     files += write_released_table(_disclosure_summary(step), folder, "disclosure_summary")
-    return files + write_released_table(_labels(step), folder, "indicators")
+    files += write_released_table(_labels(step), folder, "indicators")
+    return files + write_research_file(step, folder)
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
-    """How many cells of each table are closed, and by which rule."""
+    """How many cells of each table are closed, by which rule, and how much of the value they hold."""
     import pyarrow as pa
 
-    columns = ["unit_type", "indicator", "statistic", "geography", "size_class", "status", "reason"]
+    columns = [
+        "unit_type",
+        "indicator",
+        "statistic",
+        "geography",
+        "size_class",
+        "status",
+        "reason",
+        "numerator",
+    ]
     cells = read_table(step.database, "sec_asco__cells", columns)
     return pa.Table.from_pandas(summary(cells), preserve_index=False)
 
@@ -111,6 +130,20 @@ def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> l
     return files
 
 
+def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:
+    """How long the cells were protected and attacked, as these steps told."""
+    told = {}
+    for asset, work in (("sec_asco__cells", "protection"), ("sec_asco__audit", "attack")):
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
+        ).records
+        made = records[0].asset_materialization if records else None
+        taken = made.metadata.get("seconds") if made else None
+        if taken is not None:
+            told[work] = float(taken.value)  # type: ignore[arg-type]
+    return told
+
+
 def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
     from asco_dagster.publication.release import read_manifest
 
@@ -140,4 +173,4 @@ def _code_version() -> str:
     return told.stdout.strip()
 
 
-publication_assets = [publication, pub_asco__release, pub_asco__evolution]
+publication_assets = [publication, pub_asco__research_file, pub_asco__release, pub_asco__evolution]

@@ -37,6 +37,7 @@ class Provenance:
         rules: the disclosure rules applied.
         rounding: rounding step of each kind of released number.
         tools: versions of what computed the masks and attacked them.
+        seconds: how long that took; in the manifest only, since it is never the same twice.
     """
 
     code_version: str
@@ -45,6 +46,7 @@ class Provenance:
     rules: Mapping[str, Any]
     rounding: Mapping[str, float]
     tools: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     from asco_dagster.confidentiality.released import is_released, rules_from
     from asco_dagster.methods.disclosure import attack
     from asco_dagster.methods.disclosure.tables import label
+    from asco_dagster.publication.research import research_faults
 
     cells = pd.read_parquet(release / CELLS)
     suppressed = cells[cells["status"] != "V"]
@@ -110,6 +111,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     areas = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
     regions = dict(zip(areas["departement_code"], areas["region_code"], strict=True))
     try:
+        yield from research_faults(release, manifest, cells, regions)
         found = attack(cells, regions, rules_from(manifest["rules"]), steps=manifest["rounding"])
     except AscoError as error:
         yield str(error)
