@@ -1,13 +1,18 @@
-"""The error that is published: from the linearised sampling error to one that can be relied on in thin cells.
+"""The error that is published: from the linearised sampling error to one that can be relied on.
 
 Belongs here: which errors are added, where the linearised one is not trusted alone, and the intervals that
 follow. Does not belong here: the errors themselves (``precision``, ``model_errors``).
 
-The rule. ``V = linearised² + item_variance + imputation_variance``. The linearised error is an estimate too:
-of a cell where nobody, or one unit, says yes it is 0 or nearly so, and of a few uneven amounts it is far off
-more often than not. So where a cell is thin — fewer respondents, or fewer effective contributors
-(``estimation``), than the wave file asks for — the published variance is the larger of V and what the model
-of ``model_errors`` expects.
+The rule. ``V = linearised² + item_variance + imputation_variance``. The linearised error is an estimate too,
+made of the answers alone, and two kinds of cells show too little of it:
+
+- thin ones, with fewer respondents or fewer effective contributors (``estimation``) than the wave file asks
+  for: where nobody says yes it is 0, and from a handful of answers it is far off more often than not;
+- whatever units count in by their size (shares of population, totals, means): a large town that is silent
+  errs by itself, and nothing in the answers of the others tells.
+
+There the published variance is the larger of V and of what the model of ``model_errors`` expects, which knows
+the frame. A share with enough respondents keeps V.
 """
 
 from typing import NamedTuple
@@ -40,13 +45,13 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
         estimates: as :func:`~asco_dagster.methods.estimation.estimate` gives them, shares of population
             included.
         components: the same rows as :func:`~asco_dagster.methods.model_errors.model_errors` gives them.
-        thin: where the linearised error is not trusted alone.
+        thin: below which a cell is thin.
 
     Returns:
         The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: logit for shares, exact
         binomial limits at the model's effective size for shares of 0 and 1; normal for totals and means,
         from 0 on) and ``cv``, and with ``linearised_error`` (what R's ``survey`` gives) and ``error_basis``
-        (``linearised``; ``model`` in thin cells where the model's error is the larger). ``deff`` stays that
+        (``linearised``, or ``model`` where that is the larger and the rule asks for it). ``deff`` stays that
         of the linearised variance.
     """
     keys = ["indicator", "statistic", "geography", "area_code", "size_class"]
@@ -55,8 +60,12 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     imputed = table["imputation_variance"].to_numpy(dtype=float)
     sampling = linearised**2 + table["item_variance"].to_numpy(dtype=float) + imputed
     model = table["model_variance"].to_numpy(dtype=float) + imputed
-    is_thin = (table["respondents"] < thin.respondents) | (table["contributors"] < thin.contributors)
-    by_model = is_thin.to_numpy() & (model > sampling)
+    doubted = (
+        (table["respondents"] < thin.respondents)
+        | (table["contributors"] < thin.contributors)
+        | (table["statistic"] != "share")
+    )
+    by_model = doubted.to_numpy() & (model > sampling)
     # Squaring and taking the root must not leave less than there was.
     error = np.maximum(np.sqrt(np.where(by_model, model, sampling)), linearised)
     low, high = _intervals(table, error)

@@ -121,7 +121,7 @@ class Threshold(Form):
 
 
 class ThinCells(Form):
-    """Below which the linearised error of a cell is not trusted alone.
+    """Below which the linearised error of a share is not trusted alone.
 
     Attributes:
         respondents: unweighted respondents.
@@ -136,7 +136,7 @@ class Precision(Form):
     """Errors of thin cells, and thresholds of the quality flags.
 
     Attributes:
-        thin: cells whose error is at least what a model of the answers expects.
+        thin: shares whose error is at least what a model of the answers expects, as those of totals are.
         cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
         half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
         respondents: unweighted respondents, of a total those that contribute to it; fewer is worse.
