@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz cross-check bench-disclosure
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz cross-check bench-disclosure bench-truth
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -61,6 +61,9 @@ cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) aga
 
 bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each (HOMES=: waves that ran)
 	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
+
+bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth
+	$(BIN)/python tests/benchmarks/estimation/truth.py $${ASCO_HOME:-var}
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11

@@ -102,9 +102,11 @@ def _magnitudes(unit_type: str) -> list[str]:
 
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     shares = cells["statistic"].isin(["share", "population_share"])
+    # A total stands on those who contribute to it, however many others answered nothing or zero.
+    behind = cells["respondents"].where(shares, cells["positive_respondents"])
     return quality_flag(
         cells["cv"].to_numpy(dtype=float),
-        cells["respondents"].to_numpy(),
+        behind.to_numpy(),
         QualityThresholds(
             precision.cv.low_precision,
             precision.cv.unreliable,

@@ -34,6 +34,7 @@ JUDGED_ALONE = (
     "est_asco__margins",
     "est_asco__weighting_log",
     "est_profile__domains",
+    "sec_territory__movements",
 )
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
 

@@ -16,7 +16,8 @@ from asco_dagster.questionnaires.codebook import edits_table, indicators_table, 
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
-from asco_dagster.sources.readers.insee_populations import read_legal_populations
+from asco_dagster.sources.readers.insee_passage import no_passage, read_commune_passage
+from asco_dagster.sources.readers.insee_populations import no_populations, read_legal_populations
 from asco_dagster.sources.readers.survey_returns import empty_sample, read_sample
 from asco_dagster.sources.returns import collected_returns
 from asco_dagster.waves.wave import Delivery
@@ -37,6 +38,30 @@ def raw_dgcl__epci_members(step: WaveStep) -> Table:
 def raw_insee__legal_populations(step: WaveStep) -> Table:
     """INSEE: municipal population of every commune, from one or several files."""
     return _read(step, "legal_populations", lambda path, d: read_legal_populations(path, vintage=d.vintage))
+
+
+@wave_asset(state=_delivered("former_communes"))
+def raw_insee__former_communes(step: WaveStep) -> Table:
+    """INSEE: the communes of the former wave's geography, from its legal populations; empty without any."""
+    if not step.wave.sources.former_communes:
+        return Table(no_populations(), {"files": []})
+    return _read(
+        step,
+        "former_communes",
+        lambda path, d: read_legal_populations(path, vintage=d.vintage),
+    )
+
+
+@wave_asset(state=_delivered("commune_passage"))
+def raw_insee__commune_passage(step: WaveStep) -> Table:
+    """INSEE: every former code of a commune and its commune of today; empty where the wave names none."""
+    if not step.wave.sources.commune_passage:
+        return Table(no_passage(), {"files": []})
+    return _read(
+        step,
+        "commune_passage",
+        lambda path, d: read_commune_passage(path, vintage=d.vintage),
+    )
 
 
 @wave_asset(state=_delivered("population_age_sex"))
@@ -117,6 +142,8 @@ def _read(step: WaveStep, source: str, reader: Callable[[Path, Delivery], pd.Dat
 source_assets = [
     raw_dgcl__epci_members,
     raw_insee__legal_populations,
+    raw_insee__former_communes,
+    raw_insee__commune_passage,
     raw_insee__population_age_sex,
     raw_drees__aid_beneficiaries,
     raw_drees__aid_spending,

@@ -120,15 +120,29 @@ class Threshold(Form):
     unreliable: float = Field(gt=0)
 
 
-class Precision(Form):
-    """Thresholds of the quality flags.
+class ThinCells(Form):
+    """Below which the linearised error of a share is not trusted alone.
 
     Attributes:
-        cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
-        half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
-        respondents: unweighted respondents; fewer is worse.
+        respondents: unweighted respondents.
+        contributors: effective contributors to the estimate (Kish's number; of a share, to its rarer side).
     """
 
+    respondents: int = Field(ge=2)
+    contributors: float = Field(ge=2)
+
+
+class Precision(Form):
+    """Errors of thin cells, and thresholds of the quality flags.
+
+    Attributes:
+        thin: shares whose error is at least what a model of the answers expects, as those of totals are.
+        cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
+        half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
+        respondents: unweighted respondents, of a total those that contribute to it; fewer is worse.
+    """
+
+    thin: ThinCells
     cv: Threshold
     half_width: Threshold
     respondents: Threshold
