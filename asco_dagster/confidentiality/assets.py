@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from asco_dagster.confidentiality.drift import sec_quality__drift
 from asco_dagster.confidentiality.earlier import earlier_cells
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.confidentiality.over_time import attack_over_time
@@ -157,4 +158,10 @@ def sec_asco__audit(step: WaveStep) -> Table:
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
 
 
-confidentiality_assets = [confidentiality, sec_asco__cells, sec_asco__audit, sec_asco__disclosure_log]
+confidentiality_assets = [
+    confidentiality,
+    sec_asco__cells,
+    sec_asco__audit,
+    sec_asco__disclosure_log,
+    sec_quality__drift,
+]

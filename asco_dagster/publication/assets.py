@@ -27,10 +27,13 @@ publication = dbt_layer("publication")
 JUDGED_ALONE = (
     "stg_aid__totals",
     "stg_asco__reminders",
+    "stg_quality__ties",
     "est_asco__collection",
     "est_asco__margins",
     "est_asco__weighting_log",
     "est_profile__domains",
+    "est_quality__published",
+    "sec_quality__drift",
 )
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
 
