@@ -1,20 +1,18 @@
 """Drift: what is about to be released beside what has been released, of this wave and of the former one.
 
-A number that moved far is more often a fault than news. Belongs here: which releases are compared, and by how
-much a number moved. Does not belong here: how much is too much, which the wave file says under ``bounds``; the
-published evolution between waves (``publication.evolution``).
+A number that moved far is more often a fault than news. Belongs here: which releases are compared, and by
+how much a number moved. Does not belong here: how much is too much, which the wave file says under
+``bounds``; the published evolution between waves (``publication.evolution``).
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.evolution import former_release
 from asco_dagster.publication.release import latest_release
 from asco_dagster.warehouse import read_table
-from asco_dagster.waves import wave_names
 
 CELLS = "tables/asco_cells.parquet"
 SHARES = ("share", "population_share")
@@ -27,15 +25,16 @@ COLUMNS = [
 @wave_asset(deps=["sec_asco__cells"])
 def sec_quality__drift(step: WaveStep) -> Table:
     """One row a number of France released before: by how much it moves, and how much the wave allows."""
-    own, former = latest_release(step.places.releases(step.wave.wave)), _former(step)
-    cells = read_table(
-        step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"]
-    )
+    own = latest_release(step.places.releases(step.wave.wave))
+    former = former_release(step.places, step.wave.wave)
+    cells = read_table(step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"])
     compared = [
-        drift(pd.read_parquet(release / CELLS), cells, step.wave.bounds[f"drift_{against}_share"],
-              step.wave.bounds[f"drift_{against}_total"]).assign(
-            against=against, release=f"{release.parent.name}/{release.name}"
-        )
+        drift(
+            pd.read_parquet(release / CELLS),
+            cells,
+            step.wave.bounds[f"drift_{against}_share"],
+            step.wave.bounds[f"drift_{against}_total"],
+        ).assign(against=against, release=f"{release.parent.name}/{release.name}")
         for against, release in (("last_release", own), ("former_wave", former))
         if release is not None
     ]
@@ -68,7 +67,7 @@ def drift(before: pd.DataFrame, now: pd.DataFrame, share: float, total: float) -
     ratio = np.log(rows["now"].where(positive, 1.0) / rows["before"].where(positive, 1.0))
     gone = np.where(rows["before"] == rows["now"], 0.0, np.inf)
     rows["difference"] = np.where(is_share, rows["now"] - rows["before"], np.where(positive, ratio, gone))
-    error = np.hypot(rows["standard_error_before"], rows["standard_error_now"])
+    error = (rows["standard_error_before"] ** 2 + rows["standard_error_now"] ** 2) ** 0.5
     rows["standard_errors"] = (rows["difference"] / error.where(error > 0)).where(is_share)
     rows["allowed"] = np.where(is_share, share, np.log(total))
     rows["excess"] = (rows["difference"].abs() - rows["allowed"]).clip(lower=0)
@@ -77,15 +76,6 @@ def drift(before: pd.DataFrame, now: pd.DataFrame, share: float, total: float) -
 
 def _national(cells: pd.DataFrame) -> pd.Series:
     return (cells["geography"] == "france") & (cells["size_class"] == "total") & (cells["status"] == "V")
-
-
-def _former(step: WaveStep) -> Path | None:
-    """The latest release of the latest wave before this one that has one."""
-    for name in sorted((name for name in wave_names() if name < step.wave.wave), reverse=True):
-        found = latest_release(step.places.releases(name))
-        if found is not None:
-            return found
-    return None
 
 
 def _nothing() -> pd.DataFrame:

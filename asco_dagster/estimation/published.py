@@ -18,7 +18,7 @@ KEYS = ["unit_type", "indicator", "statistic", "size_class"]
 
 @wave_asset(deps=["est_asco__estimates"])
 def est_quality__published(step: WaveStep) -> pd.DataFrame:
-    """One row a published figure: the estimate beside it, and by how much it goes beyond what is tolerated."""
+    """One row a published figure: the estimate beside it, and how far it goes beyond what is tolerated."""
     columns = [*KEYS, "geography", "estimate", "standard_error"]
     estimates = read_table(step.database, "est_asco__estimates", columns)
     return compare_published(step.wave.published, estimates)

@@ -15,6 +15,7 @@ from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
+from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Provenance, Published, publish
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
 from asco_dagster.questionnaires.codebook import indicators_table
@@ -39,7 +40,14 @@ RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "depar
 
 
 @wave_asset(
-    deps=[*RELEASED, "sec_asco__cells", "sec_asco__audit", "sec_asco__disclosure_log", *JUDGED_ALONE],
+    deps=[
+        *RELEASED,
+        "pub_asco__quality_report",
+        "sec_asco__cells",
+        "sec_asco__audit",
+        "sec_asco__disclosure_log",
+        *JUDGED_ALONE,
+    ],
     kinds=frozenset({"python", "parquet"}),
 )
 def pub_asco__release(step: WaveStep) -> Table:
@@ -67,6 +75,7 @@ def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
     for asset, stem in RELEASED.items():
         rows = step.database.table(table_of(asset)).to_arrow_table()
         files += write_released_table(rows, folder, stem)
+    files.append(write_report(step, folder))
     files += write_released_table(_disclosure_summary(step), folder, "disclosure_summary")
     return files + write_released_table(_labels(step), folder, "indicators")
 
@@ -139,4 +148,4 @@ def _code_version() -> str:
     return told.stdout.strip()
 
 
-publication_assets = [publication, pub_asco__release, pub_asco__evolution]
+publication_assets = [publication, pub_asco__quality_report, pub_asco__release, pub_asco__evolution]

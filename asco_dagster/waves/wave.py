@@ -127,7 +127,7 @@ class Wave(Form):
     precision: Precision
     disclosure: Disclosure
     bounds: dict[Code, float]
-    published: list[PublishedFigure] = []
+    published: list[PublishedFigure] = Field(default=[])
     release: Release
 
     @model_validator(mode="after")

@@ -1,11 +1,12 @@
-"""A small wave that really ran: demonstration deliveries of wave 2014 at a twentieth of the true sample size.
+"""A small wave that really ran: demonstration deliveries of wave 2014 at a twentieth of the sample's size.
 
 Its tables are the real data that the mutations start from. The territory and the aid tables have their true
-size whatever the scale; only the sample is small, so that bounds on the sample's size and weights are those of
-this wave. What does not belong here: what is broken (``mutations``).
+size whatever the scale; only the sample is small, so that bounds on its size, weights and precision are those
+of this wave. What does not belong here: what is broken (``mutations``).
 """
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.waves import Wave, load_wave
 
-SCALE, WAVE = 0.05, "2014"
+SCALE, WAVE, FORMER = 0.05, "2014", "2002"
+SHARES_ONLY = ("share",)  # suppressing three statistics instead of one takes half a minute and shows no more
 # A twentieth of the sample cannot be as long or as precise, nor its weights as small, as the whole one.
 BOUNDS = {
     "sample_units_min": 300.0,
@@ -48,19 +50,21 @@ def small() -> Wave:
 
 
 @contextmanager
-def small_bounds() -> Iterator[Wave]:
-    """While it lasts, whoever loads wave 2014 gets the one with the bounds of a small sample."""
+def _small() -> Iterator[None]:
+    """While it lasts: the bounds of a small sample, shares alone protected, a former wave known."""
     wave = small()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asco_dagster.waves.wave._load", lambda _name, _folder: wave)
-        yield wave
+        patch.setattr("asco_dagster.confidentiality.assets.STATISTICS", SHARES_ONLY)
+        patch.setattr("asco_dagster.publication.evolution.wave_names", lambda: [FORMER, WAVE])
+        yield
 
 
 def materialize(small_wave: SmallWave, *selection: str) -> dg.ExecuteInProcessResult:
     """Materialise some assets of the wave, or all, in this process."""
     from asco_dagster.definitions import build_definitions
 
-    with pytest.MonkeyPatch.context() as patch:
+    with _small(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASCO_HOME", str(small_wave.home))
         job = build_definitions(settings=Settings(home=small_wave.home)).resolve_job_def("wave_job")
         return job.execute_in_process(
@@ -81,3 +85,20 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
             told.append(error.message)
             error = error.cause
     return told
+
+
+@contextmanager
+def made_small_wave(home: Path) -> Iterator[SmallWave]:
+    """Deliver and run the small wave to a release in a home; then what needs an earlier release once more."""
+    from asco_dagster.demonstration.deliveries import write_deliveries
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = SmallWave(small(), home, instance)
+        write_deliveries(made.wave, places=made.places, scale=SCALE)
+        run = materialize(made)
+        assert run.success, failures(run)
+        # the same release as that of a wave before: drift and evolution have something to compare with
+        shutil.copytree(made.places.releases(WAVE), made.places.releases(FORMER), symlinks=True)
+        again = materialize(made, "sec_quality__drift", "pub_asco__evolution")
+        assert again.success, failures(again)
+        yield made
