@@ -16,7 +16,7 @@ from asco_dagster.gates.checks import gate_spec, run_gate, wave_check
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.orchestration.wave_step import OWNERS, describe
+from asco_dagster.orchestration.wave_step import OWNERS, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
@@ -56,7 +56,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         with open_database(places.database(wave.wave)) as database:
             for name in wanted:
                 seconds = results[nodes[name]["unique_id"]].seconds
-                metadata = {**describe(database, name), "dbt seconds": round(seconds, 3)}
+                columns = {c["name"]: c.get("description") or "" for c in nodes[name]["columns"].values()}
+                metadata = {**describe(database, name, columns), "dbt seconds": round(seconds, 3)}
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)
                 yield run_gate(database, name, wave, places, settings)
         for name, test in tests.items():
@@ -102,6 +103,7 @@ def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str
         description=node["description"],
         kinds={"dbt", "duckdb"} | ({"seed"} if node["resource_type"] == "seed" else set()),
         owners=OWNERS,
+        tags=tags_of(node["name"]),
         metadata={
             "dagster/column_schema": dg.TableSchema(columns=columns),
             "model": f"dbt_project/{node['original_file_path']}",

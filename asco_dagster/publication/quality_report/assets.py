@@ -13,12 +13,13 @@ from typing import Any
 import dagster as dg
 
 from asco_dagster.errors import AscoError
+from asco_dagster.gates.checks import quality_address
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.quality_report.indicators import (
     published_beside_estimates,
     quality_indicators,
 )
-from asco_dagster.publication.quality_report.page import render
+from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.warehouse import count_rows, read_table
 
@@ -55,11 +56,13 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     draft = target.with_suffix(".draft")
     draft.write_text(page, encoding="utf-8")
     draft.replace(target)
-    told: dict[str, Any] = {"report": dg.MetadataValue.path(target), "bytes": len(page.encode())}
-    if step.settings.quality_url:
-        address = f"{step.settings.quality_url}/{step.wave.wave}/{REPORT}"
-        told["report"] = dg.MetadataValue.url(address)
-    return Table(rows, told)
+    address = quality_address(step.settings, step.wave.wave, REPORT)
+    told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
+    pictures = {
+        f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
+        for words, picture in map_pictures(rows).items()
+    }
+    return Table(rows, {**told, "bytes": len(page.encode()), **pictures})
 
 
 def write_report(step: WaveStep, folder: Path) -> ReleasedFile:

@@ -108,7 +108,7 @@ def stacked(rows: Sequence[tuple[str, Sequence[float]]], colours: Sequence[str],
         colours: one a part.
         identifier: of the element that names the chart.
     """
-    parts, left = [], 170
+    parts, left = [], 180
     room = _WIDTH - left - 20
     for number, (label, values) in enumerate(rows):
         y, x, whole = 8 + number * 30, float(left), sum(values)
@@ -129,5 +129,5 @@ def _y(share: float) -> float:
 def _chart(inside: str, height: int, identifier: str) -> Markup:
     return Markup(  # noqa: S704 (labels were escaped by those who drew them)
         f'<svg class="chart" role="img" aria-labelledby="{identifier}" viewBox="0 0 {_WIDTH} {height}"'
-        f' font-size="14" fill="{INK}">{inside}</svg>'
+        f' font-size="11" fill="{INK}">{inside}</svg>'
     )

@@ -5,6 +5,7 @@ What does not belong here: the indicators (``indicators``), the drawings (``draw
 (``page.html.j2``, ``names.yaml``).
 """
 
+import base64
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -192,6 +193,16 @@ def _maps(figures: Figures) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def map_pictures(indicators: pd.DataFrame) -> dict[str, str]:
+    """The maps alone, as base64 SVG by their English names, for the page of the asset."""
+    return {
+        str(names()["maps"][made["name"]]["en"]): base64.b64encode(
+            made["svg"].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="420" ', 1).encode()
+        ).decode()
+        for made in _maps(Figures(indicators))
+    }
 
 
 def _collection(figures: Figures) -> dict[str, list[tuple[str, float]]]:
