@@ -30,7 +30,7 @@ up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quali
 test: $(VENV)/ready ## All tests
 	@folder=$$(mktemp -d); \
 	$(BIN)/python -m pytest --basetemp=$$folder/waves tests/pipeline & waves=$$!; \
-	$(BIN)/python -m pytest -n 2 --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
 	wait $$waves; pipeline=$$?; rm -rf $$folder; exit $$(( rest || pipeline ))
 
 check: $(VENV)/ready ## Lint, format, types, SQL

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from asco_dagster.confidentiality.drift import sec_quality__drift
 from asco_dagster.confidentiality.earlier import earlier_cells
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.confidentiality.over_time import attack_over_time
@@ -172,4 +173,5 @@ confidentiality_assets = [
     sec_asco__audit,
     sec_asco__disclosure_log,
     sec_asco__research_file,
+    sec_quality__drift,
 ]

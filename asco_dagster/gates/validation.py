@@ -102,6 +102,11 @@ def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
     Raises:
         ConfigurationError: the suite takes a bound that the wave file does not give.
     """
+    return judge(suite, evaluate(suite, frame, wave), len(frame), wave)
+
+
+def evaluate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> Any:
+    """GX's own result of a suite on a data frame; arguments and errors as those of :func:`validate`."""
     missing = sorted(suite.parameters() - set(wave.bounds))
     if missing:
         raise ConfigurationError(
@@ -122,10 +127,14 @@ def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
     if suite.key:
         form["unexpected_index_column_names"] = suite.key
     batch = batches.get_batch({"dataframe": frame})
-    outcome = batch.validate(own, result_format=form, expectation_parameters=dict(wave.bounds))
+    return batch.validate(own, result_format=form, expectation_parameters=dict(wave.bounds))
+
+
+def judge(suite: Suite, outcome: Any, rows: int, wave: Wave) -> GateResult:
+    """What the gate makes of GX's result on a table of so many rows."""
     told = suite.key if layer_of(suite.asset) in _CONFIDENTIAL else None
     verdicts = [_verdict(result, told) for result in outcome.results]
-    return GateResult(suite.asset, wave.wave, len(frame), verdicts)
+    return GateResult(suite.asset, wave.wave, rows, verdicts)
 
 
 @functools.cache

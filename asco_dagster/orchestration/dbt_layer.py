@@ -18,7 +18,7 @@ from asco_dagster.orchestration.dbt_run import NodeResult, build
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
-from asco_dagster.orchestration.wave_step import OWNERS, describe
+from asco_dagster.orchestration.wave_step import OWNERS, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
@@ -75,7 +75,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                     yield from stood[name][1]
                     continue
                 seconds = results[nodes[name]["unique_id"]].seconds
-                metadata = {**describe(database, name), "dbt seconds": round(seconds, 3)}
+                columns = {c["name"]: c.get("description") or "" for c in nodes[name]["columns"].values()}
+                metadata = {**describe(database, name, columns), "dbt seconds": round(seconds, 3)}
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])
                 )
@@ -167,6 +168,7 @@ def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str
         description=node["description"],
         kinds={"dbt", "duckdb"} | ({"seed"} if node["resource_type"] == "seed" else set()),
         owners=OWNERS,
+        tags=tags_of(node["name"]),
         metadata={
             "dagster/column_schema": dg.TableSchema(columns=columns),
             "model": f"dbt_project/{node['original_file_path']}",

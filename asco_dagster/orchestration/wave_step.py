@@ -28,6 +28,14 @@ OWNERS = ["team:asco"]
 _PYTHON = frozenset({"python", "duckdb"})
 
 
+def tags_of(asset: str) -> dict[str, str]:
+    """What the asset pages can be filtered by: the source, and whether what it holds may be seen outside."""
+    return {
+        "asco/source": asset.split("__", 1)[0].split("_", 1)[1],
+        "asco/access": "public" if layer_of(asset) == "publication" else "confidential",
+    }
+
+
 @dataclass(frozen=True)
 class WaveStep:
     """What a step may use.
@@ -94,6 +102,7 @@ def wave_asset(
             description=(compute.__doc__ or "").strip(),
             kinds=set(kinds),
             owners=OWNERS,
+            tags=tags_of(name),
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )
@@ -144,6 +153,7 @@ def wave_assets(
                     description=description,
                     kinds=set(kinds),
                     owners=OWNERS,
+                    tags=tags_of(name),
                 )
                 for name, description in described.items()
             ],
@@ -203,9 +213,15 @@ def _told_or_made(
         yield result, [check]
 
 
-def describe(database: "duckdb.DuckDBPyConnection", asset: str) -> dict[str, Any]:
-    """Row count and columns of an asset's table, as Dagster shows them."""
-    columns = [dg.TableColumn(name, kind) for name, kind in columns_of(database, asset).items()]
+def describe(
+    database: "duckdb.DuckDBPyConnection", asset: str, descriptions: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Row count and columns of an asset's table, as Dagster shows them, with what is known of each column."""
+    told = descriptions or {}
+    columns = [
+        dg.TableColumn(name, kind, description=told.get(name))
+        for name, kind in columns_of(database, asset).items()
+    ]
     return {
         "dagster/row_count": count_rows(database, asset),
         "dagster/column_schema": dg.TableSchema(columns=columns),

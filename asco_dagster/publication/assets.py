@@ -16,7 +16,8 @@ from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.fingerprints import left
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.evolution import pub_asco__evolution
+from asco_dagster.publication.evolution import compared_releases, pub_asco__evolution
+from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Provenance, Published, publish, releases_state
 from asco_dagster.publication.research import pub_asco__research_file, write_research_file
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
@@ -30,19 +31,25 @@ publication = dbt_layer("publication")
 JUDGED_ALONE = (
     "stg_aid__totals",
     "stg_asco__reminders",
+    "stg_quality__ties",
     "est_asco__collection",
     "est_asco__margins",
     "est_asco__weighting_log",
     "est_profile__domains",
     "sec_territory__movements",
+    "est_quality__published",
+    "sec_quality__drift",
 )
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
+COMPARE_RELEASES = ("sec_quality__drift", "pub_asco__quality_report")
+"""Assets that compare with the latest releases: the run's own must not make them out of date."""
 
 
 @wave_asset(
     deps=[
         *RELEASED,
         "pub_asco__research_file",
+        "pub_asco__quality_report",
         "sec_asco__cells",
         "sec_asco__audit",
         "sec_asco__disclosure_log",
@@ -68,6 +75,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         step.wave.wave, step.places.releases(step.wave.wave), lambda folder: _write(step, folder), provenance
     )
     left(step.database, READ_RELEASES, releases_state(step.places.releases(step.wave.wave)))
+    left(step.database, COMPARE_RELEASES, compared_releases(step))
     word = "new release" if published.is_new else "unchanged, the release stands"
     step.log.info("wave %s: %s %s in %s", step.wave.wave, word, published.version, published.folder)
     return Table(_record(published, gates), {"version": published.version, "folder": str(published.folder)})
@@ -78,6 +86,7 @@ def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
     for asset, stem in RELEASED.items():
         rows = step.database.table(table_of(asset)).to_arrow_table()
         files += write_released_table(rows, folder, stem)
+    files.append(write_report(step, folder))
     files += write_released_table(_disclosure_summary(step), folder, "disclosure_summary")
     files += write_released_table(_labels(step), folder, "indicators")
     return files + write_research_file(step, folder)
@@ -174,4 +183,10 @@ def _code_version() -> str:
     return told.stdout.strip()
 
 
-publication_assets = [publication, pub_asco__research_file, pub_asco__release, pub_asco__evolution]
+publication_assets = [
+    publication,
+    pub_asco__research_file,
+    pub_asco__quality_report,
+    pub_asco__release,
+    pub_asco__evolution,
+]

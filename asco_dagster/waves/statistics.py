@@ -198,3 +198,26 @@ class Disclosure(Form):
     protection_level: float = Field(gt=0, lt=1)
     sole_over_france: bool = False
     research_file: ResearchFile | None = None
+
+
+class PublishedFigure(Form):
+    """A national share that the publisher has printed of this wave, to judge estimates by.
+
+    Attributes:
+        unit_type: of whom.
+        indicator: code of the indicator.
+        statistic: share of the units, or share of the population that lives in them.
+        size_class: class of size; ``total`` is all.
+        published: the printed share, between 0 and 1.
+        tolerance: how far an estimate may be off beyond its sampling error: half a unit of the last printed
+            digit, more where the source says "about" or "more than".
+        source: where it was printed.
+    """
+
+    unit_type: UnitType
+    indicator: Code
+    statistic: Literal["share", "population_share"] = "share"
+    size_class: Code = "total"
+    published: float = Field(ge=0, le=1)
+    tolerance: float = Field(gt=0, lt=0.5)
+    source: str = Field(min_length=1)

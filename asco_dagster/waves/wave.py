@@ -13,7 +13,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.waves.form import Code, Form, Text, UnitType
-from asco_dagster.waves.statistics import Calibration, Design, Disclosure, Precision, Sampling
+from asco_dagster.waves.statistics import (
+    Calibration,
+    Design,
+    Disclosure,
+    Precision,
+    PublishedFigure,
+    Sampling,
+)
 
 FOLDER = Path(__file__).parent
 QUESTIONNAIRES = FOLDER.parent / "questionnaires"
@@ -134,6 +141,7 @@ class Wave(Form):
     precision: Precision
     disclosure: Disclosure
     bounds: dict[Code, float]
+    published: list[PublishedFigure] = Field(default=[])
     release: Release
 
     @model_validator(mode="after")
