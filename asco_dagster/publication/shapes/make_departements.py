@@ -4,6 +4,7 @@ Belongs here: taking the shapes over, on a coarse grid of whole numbers. What do
 them. Run it as ``python make_departements.py FRANCE_INDEX_JS COUNTRIES_10M_JSON > departements.json``.
 """
 
+import itertools
 import json
 import math
 import re
@@ -92,7 +93,7 @@ def path_of(rings: list[list[Point]]) -> str:
         kept = [p for p, before in zip(grid, [None, *grid], strict=False) if p != before]
         if len(set(kept)) < 3:
             continue  # an islet smaller than the grid
-        moves = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(kept, kept[1:], strict=False)]
+        moves = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(kept)]
         parts.append(f"M{kept[0][0]} {kept[0][1]}l" + " ".join(f"{dx} {dy}" for dx, dy in moves) + "z")
     return "".join(parts).replace(" -", "-")
 
