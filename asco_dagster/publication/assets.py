@@ -1,7 +1,7 @@
 """The publication layer: released tables (dbt) and the release itself."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,13 @@ from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.content import Content
+from asco_dagster.publication.described import described
 from asco_dagster.publication.evolution import pub_asco__evolution
+from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.publication.release import Provenance, Published, publish
-from asco_dagster.publication.tables import ReleasedFile, write_released_table
+from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
+from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
 from asco_dagster.warehouse import read_table, table_of
@@ -60,28 +64,51 @@ def pub_asco__release(step: WaveStep) -> Table:
 
 
 def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
-    files: list[ReleasedFile] = []
-    for asset, stem in RELEASED.items():
-        rows = step.database.table(table_of(asset)).to_arrow_table()
-        files += write_released_table(rows, folder, stem)
-    files += write_released_table(_disclosure_summary(step), folder, "disclosure_summary")
-    return files + write_released_table(_labels(step), folder, "indicators")
+    """Every file of the release, kind after kind; the marker test and the kinds see released tables only."""
+    content = _content(step)
+    return [file for kind in KINDS for file in kind(content, folder)]
+
+
+def _content(step: WaveStep) -> Content:
+    """The released tables, described, and the labels of their codes."""
+    rows = {stem: step.database.table(table_of(asset)).to_arrow_table() for asset, stem in RELEASED.items()}
+    labels = code_labels(step.wave, rows["departement_profiles"].to_pandas())
+    rows |= {
+        "disclosure_summary": _disclosure_summary(step),
+        "indicators": _labels(step),
+        "labels": _arrow(labels_frame(labels)),
+    }
+    return Content(step.wave, {stem: described(stem, table) for stem, table in rows.items()}, labels)
+
+
+def _write_tables(content: Content, folder: Path) -> list[ReleasedFile]:
+    """Each table as Parquet, as international and as French CSV."""
+    files = []
+    for stem, table in content.tables.items():
+        files += write_released_table(table.rows, folder, stem, table.description)
+        files.append(write_french_table(table, content.labels, folder))
+    return files
+
+
+# A kind of file is a function of the content and the folder; it lists what it wrote.
+KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (_write_tables, write_workbook)
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
     """How many cells of each table are closed, and by which rule."""
-    import pyarrow as pa
-
     columns = ["unit_type", "indicator", "statistic", "geography", "size_class", "status", "reason"]
-    cells = read_table(step.database, "sec_asco__cells", columns)
-    return pa.Table.from_pandas(summary(cells), preserve_index=False)
+    return _arrow(summary(read_table(step.database, "sec_asco__cells", columns)))
 
 
 def _labels(step: WaveStep) -> Any:
+    columns = ["unit_type", "indicator", "kind", "label_fr", "label_en"]
+    return _arrow(indicators_table(step.wave)[columns].drop_duplicates())
+
+
+def _arrow(frame: pd.DataFrame) -> Any:
     import pyarrow as pa
 
-    columns = ["unit_type", "indicator", "kind", "label_fr", "label_en"]
-    return pa.Table.from_pandas(indicators_table(step.wave)[columns].drop_duplicates(), preserve_index=False)
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def _upstream() -> list[str]:
@@ -116,7 +143,7 @@ def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
             "version": published.version,
             "path": list(manifest["files"]),
             "sha256": [entry["sha256"] for entry in manifest["files"].values()],
-            "row_count": [entry["rows"] for entry in manifest["files"].values()],
+            "row_count": pd.array([entry["rows"] for entry in manifest["files"].values()], dtype="Int64"),
             "gates_demanded": len(gates),
         }
     )
