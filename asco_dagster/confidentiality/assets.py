@@ -16,7 +16,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.release import versions
+from asco_dagster.publication.shelf import Shelf
 from asco_dagster.questionnaires.codebook import families, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
@@ -65,10 +65,9 @@ def sec_asco__cells(step: WaveStep) -> Table:
 
 
 def _former(step: WaveStep) -> pd.DataFrame:
-    """Cells of the wave's earlier releases."""
-    releases = step.places.releases(step.wave.wave)
-    standing = versions(releases) if releases.is_dir() else []
-    return earlier_cells([releases / version for version in standing])
+    """Cells of the wave's earlier releases; a withdrawn one stays known."""
+    shelf = Shelf.of(step.places, step.wave.wave)
+    return earlier_cells([shelf.content(version) for version in shelf.known()])
 
 
 def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:

@@ -11,19 +11,26 @@ import pandas as pd
 
 from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
+from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
 from asco_dagster.publication.described import described
+from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.labels import code_labels, labels_frame
-from asco_dagster.publication.release import Provenance, Published, publish
+from asco_dagster.publication.release import Description, Provenance, Published, publish
+from asco_dagster.publication.revisions import reason_of, revisions
+from asco_dagster.publication.shelf import Shelf, read_manifest
 from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
 from asco_dagster.warehouse import read_table, table_of
+from asco_dagster.waves import Wave
+from asco_dagster.waves.wave import FOLDER
 
 publication = dbt_layer("publication")
 
@@ -39,28 +46,72 @@ JUDGED_ALONE = (
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
 
 
+@wave_asset(deps=[*RELEASED], kinds=frozenset({"python", "duckdb"}))
+def pub_asco__revisions(step: WaveStep) -> Table:
+    """One row a number changed since the first version: what it was, what it is, and why."""
+    instance, wave = step.context.instance, step.wave
+    later = {stem: read_table(step.database, asset) for asset, stem in RELEASED.items()}
+    shelf = Shelf.of(step.places, wave.wave)
+    inputs = _inputs(instance, wave.wave, _upstream())
+    rules = wave.disclosure.model_dump()
+    rows = revisions(shelf, later, reason_of(shelf, wave.release.reasons, inputs, code_version(), rules))
+    since = shelf.known()[-1] if shelf.known() else "no version yet"
+    own = rows[rows["former_version"] == since]
+    counts = {str(name): int(count) for name, count in own["change"].value_counts().items()}
+    return Table(rows, {"since": since, **counts})
+
+
 @wave_asset(
-    deps=[*RELEASED, "sec_asco__cells", "sec_asco__audit", "sec_asco__disclosure_log", *JUDGED_ALONE],
+    deps=[
+        *RELEASED,
+        "pub_asco__revisions",
+        "sec_asco__cells",
+        "sec_asco__audit",
+        "sec_asco__disclosure_log",
+        *JUDGED_ALONE,
+    ],
     kinds=frozenset({"python", "parquet"}),
 )
 def pub_asco__release(step: WaveStep) -> Table:
-    """The release folder: tables as Parquet and CSV, and the manifest; it demands every gate upstream."""
-    upstream = _upstream()
-    gates = demand_open_gates(step.context.instance, step.wave.wave, upstream)
-    provenance = Provenance(
-        code_version=_code_version(),
+    """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
+    wave, upstream = step.wave.wave, _upstream()
+    gates = demand_open_gates(step.context.instance, wave, upstream)
+    published = publish(
+        wave,
+        Shelf.of(step.places, wave),
+        lambda folder: _write(step, folder),
+        _provenance(step, upstream, gates),
+        describe=lambda folder, told: _describe(step.wave, folder, told),
+        public_from=public_from(step.wave),
+    )
+    word = "new release" if published.is_new else "unchanged, the release stands"
+    if published.sealed_until is not None:
+        word = f"sealed until {published.sealed_until.isoformat()}"
+    step.log.info("wave %s: %s %s in %s", wave, word, published.version, published.folder)
+    return Table(
+        _record(published, gates),
+        {"version": published.version, "folder": str(published.folder), "state": word},
+    )
+
+
+def _provenance(step: WaveStep, upstream: Sequence[str], gates: dict[str, str]) -> Provenance:
+    lock = CHECKOUT / "requirements.lock"
+    wave_file = FOLDER / f"{step.wave.wave}.yaml"
+    return Provenance(
+        code_version=code_version(),
         inputs=_inputs(step.context.instance, step.wave.wave, upstream),
         gates=gates,
         rules=step.wave.disclosure.model_dump(),
         rounding=rounding_steps(step.wave),
         tools=tools(),
+        wave_file={"name": wave_file.name, "sha256": sha256_of(wave_file)},
+        dependencies={lock.name: sha256_of(lock)} if lock.is_file() else {},
     )
-    published = publish(
-        step.wave.wave, step.places.releases(step.wave.wave), lambda folder: _write(step, folder), provenance
-    )
-    word = "new release" if published.is_new else "unchanged, the release stands"
-    step.log.info("wave %s: %s %s in %s", step.wave.wave, word, published.version, published.folder)
-    return Table(_record(published, gates), {"version": published.version, "folder": str(published.folder)})
+
+
+def _describe(wave: Wave, folder: Path, told: Description) -> list[ReleasedFile]:
+    """The files that tell of the version itself, kind after kind."""
+    return [file for kind in DESCRIBING for file in kind(wave, folder, told)]
 
 
 def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
@@ -78,6 +129,9 @@ def _content(step: WaveStep) -> Content:
         "indicators": _labels(step),
         "labels": _arrow(labels_frame(labels)),
     }
+    revised = step.database.table(table_of("pub_asco__revisions")).to_arrow_table()
+    if revised.num_rows:
+        rows["revisions"] = revised
     return Content(step.wave, {stem: described(stem, table) for stem, table in rows.items()}, labels)
 
 
@@ -92,6 +146,10 @@ def _write_tables(content: Content, folder: Path) -> list[ReleasedFile]:
 
 # A kind of file is a function of the content and the folder; it lists what it wrote.
 KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (_write_tables, write_workbook)
+# What tells of the version itself is no content: it makes no new version.
+DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
+    lambda wave, folder, told: write_changelog(folder, told),
+)
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
@@ -135,8 +193,6 @@ def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> l
 
 
 def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
-    from asco_dagster.publication.release import read_manifest
-
     manifest = read_manifest(published.folder)
     return pd.DataFrame(
         {
@@ -149,7 +205,7 @@ def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def _code_version() -> str:
+def code_version() -> str:
     """The commit of the checkout, marked when something is not committed; else the package's version."""
     try:
         told = subprocess.run(
@@ -163,4 +219,4 @@ def _code_version() -> str:
     return told.stdout.strip()
 
 
-publication_assets = [publication, pub_asco__release, pub_asco__evolution]
+publication_assets = [publication, pub_asco__revisions, pub_asco__release, pub_asco__evolution]

@@ -1,8 +1,8 @@
 """Writing released tables as files, always the same bytes for the same rows.
 
 Parquet with a description of each column, the international CSV (RFC 4180: UTF-8, comma, point, CR LF) and
-the French one (UTF-8, semicolon, decimal comma, French names and labels). What does not belong here: which rows
-are released, and how a release is put together (``release``).
+the French one (UTF-8, semicolon, decimal comma, French names and labels). What does not belong here: which
+rows are released, and how a release is put together (``release``).
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
-from asco_dagster.publication.release import MANIFEST, read_manifest
+from asco_dagster.publication.shelf import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd

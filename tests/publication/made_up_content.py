@@ -1,4 +1,4 @@
-"""A small made-up content of a release: every indicator of 2014 for France, two régions, four départements."""
+"""A small made-up content: every indicator of 2014 for France, two régions and four départements."""
 
 import pandas as pd
 import pyarrow as pa
