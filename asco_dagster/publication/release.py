@@ -142,8 +142,7 @@ def publish(
     """
     now = _now()
     early = public_from is not None and now < public_from
-    sweep(shelf)
-    with _draft_in(shelf.sealed if early else shelf.releases) as draft:
+    with shelf.held(), _draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
         files = _entries(draft, write(draft))
         content = content_hash(files)
         standing = _standing_with(shelf, content)
@@ -190,7 +189,11 @@ def publish_sealed(shelf: Shelf, version: str) -> Published:
     Raises:
         ReleaseError: it is not sealed, its instant has not come, or another was published since.
     """
-    sweep(shelf)
+    with shelf.held():
+        return _publish_sealed(shelf, version)
+
+
+def _publish_sealed(shelf: Shelf, version: str) -> Published:
     sealed = embargo.waiting(shelf)
     if sealed is None or read_manifest(sealed)["version"] != version:
         if version in shelf.standing():
@@ -209,7 +212,7 @@ def publish_sealed(shelf: Shelf, version: str) -> Published:
     standing = _standing_with(shelf, manifest["content_sha256"])
     if standing is None:
         _demand_same_former(shelf, manifest)
-        with _draft_in(shelf.releases) as draft:
+        with _draft_in(shelf, shelf.releases) as draft:
             shutil.copytree(sealed, draft, dirs_exist_ok=True)
             (draft / MANIFEST).unlink()
             write_manifest(draft, {**manifest, "released_at": _told(now)})
@@ -220,7 +223,7 @@ def publish_sealed(shelf: Shelf, version: str) -> Published:
 
 
 def sweep(shelf: Shelf) -> None:
-    """Finish or remove what a killed process left; one run a wave at a time makes every draft dead."""
+    """Finish or remove what a killed process left; whoever holds the shelf finds dead drafts only."""
     shelf.releases.mkdir(parents=True, exist_ok=True)
     for folder in (shelf.releases, shelf.sealed, shelf.withdrawn):
         for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():
@@ -268,7 +271,8 @@ def seal(draft: Path) -> None:
 
 
 @contextmanager
-def _draft_in(folder: Path) -> Iterator[Path]:
+def _draft_in(shelf: Shelf, folder: Path) -> Iterator[Path]:
+    sweep(shelf)
     draft = folder / f"{DRAFT}{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     draft.mkdir()

@@ -4,9 +4,12 @@ Belongs here: which versions there are, and reading a manifest. What does not be
 (``release``), opening a sealed one (``embargo``), taking one back (``withdrawal``).
 """
 
+import fcntl
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,14 @@ class Shelf:
     def of(cls, places: Places, wave: str) -> "Shelf":
         """The folders of a wave in a home."""
         return cls(places.releases(wave), places.sealed(wave), places.withdrawn(wave))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the shelf against other processes that publish or withdraw; a dead one holds nothing."""
+        self.sealed.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.sealed / ".lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def content(self, version: str) -> Path:
         """The folder that holds what a version said, withdrawn or not."""

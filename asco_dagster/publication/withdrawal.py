@@ -41,6 +41,11 @@ def withdraw(shelf: Shelf, version: str, reason: str) -> None:
     """
     if not reason.strip():
         raise ConfigurationError("no reason is given", remedy="Say with --reason why it is withdrawn")
+    with shelf.held():
+        _withdraw(shelf, version, reason)
+
+
+def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
     finish_withdrawals(shelf)
     if version not in shelf.standing():
         raise ReleaseError(
