@@ -18,7 +18,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.release import releases_state, versions
+from asco_dagster.publication.shelf import Shelf
 from asco_dagster.questionnaires.codebook import families, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
@@ -37,7 +37,7 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
         "est_asco__weights",
         "est_profile__departements",
     ],
-    state=lambda step: releases_state(step.places.releases(step.wave.wave)),
+    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
 )
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
@@ -68,10 +68,9 @@ def sec_asco__cells(step: WaveStep) -> Table:
 
 
 def _former(step: WaveStep) -> pd.DataFrame:
-    """Cells of the wave's earlier releases."""
-    releases = step.places.releases(step.wave.wave)
-    standing = versions(releases) if releases.is_dir() else []
-    return earlier_cells([releases / version for version in standing])
+    """Cells of the wave's earlier releases; a withdrawn one stays known."""
+    shelf = Shelf.of(step.places, step.wave.wave)
+    return earlier_cells([shelf.content(version) for version in shelf.known()])
 
 
 def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +119,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     )
 
 
-@wave_asset(deps=["sec_asco__cells"], state=lambda step: releases_state(step.places.releases(step.wave.wave)))
+@wave_asset(deps=["sec_asco__cells"], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
     """One row a suppressed cell of a table: why it is closed, since which version, and who told it before."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
@@ -138,7 +137,7 @@ def sec_asco__disclosure_log(step: WaveStep) -> Table:
 
 @wave_asset(
     deps=["sec_asco__cells", "est_profile__departements"],
-    state=lambda step: releases_state(step.places.releases(step.wave.wave)),
+    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
 )
 def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""

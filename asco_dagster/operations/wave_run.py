@@ -58,7 +58,8 @@ class _Narrator:
         self.tell(f"{self.made:>3}/{self.total}  {made.asset_key.path[-1]:<36}{counted}{word}")
         folder = made.metadata.get("folder")
         if folder is not None:
-            self.release = str(folder.value)
+            state = str(getattr(made.metadata.get("state"), "value", ""))
+            self.release = f"{folder.value} ({state})" if state.startswith("sealed") else str(folder.value)
 
     def _judged(self, check: Any) -> None:
         if check.passed:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
-from asco_dagster.publication.release import MANIFEST, read_manifest
+from asco_dagster.publication.shelf import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +64,13 @@ def examine(release: Path) -> Examination:
     """
     manifest = read_manifest(release)
     # What was altered is not worth reading, and what is misshapen cannot be attacked.
-    faults = list(_altered(release, manifest)) or list(_misshapen(release))
+    faults = list(altered(release, manifest)) or list(_misshapen(release))
     figures: dict[str, int] = {}
     return Examination(faults or list(_disclosed(release, manifest, figures)), figures)
 
 
-def _altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    """What in a release folder is not what its manifest says, as sentences."""
     listed = manifest["files"]
     for path, entry in listed.items():
         file = release / path

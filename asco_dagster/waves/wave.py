@@ -116,6 +116,8 @@ class Release(Form):
         decimals_total: decimals of released totals and of weighted units.
         title: its title.
         embargo: first day on which it may be public; None means none.
+        hour: hour of that day, in Paris.
+        reasons: why a version revises the former one, by version (``2.0.0``), for the table of revisions.
         contact: who answers for it.
     """
 
@@ -123,6 +125,8 @@ class Release(Form):
     decimals_total: int = Field(ge=0, le=3)
     title: Text
     embargo: dt.date | None = None
+    hour: dt.time = dt.time(0)
+    reasons: dict[str, Text] = Field(default={})
     contact: str
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.places import EXPECTATIONS, Places
-from asco_dagster.publication.release import read_manifest
+from asco_dagster.publication.shelf import read_manifest
 
 CONTRACTS = {
     "staging.stg_territory__communes": (
