@@ -67,7 +67,9 @@ def serve(
         _pages(places, host, port, quality_port) as pages,
     ):
         _demand_free(host, port)
-        settings = replace(settings, quality_url=f"{url(host, pages.server_port)}/quality")
+        quality_url = f"{url(host, pages.server_port)}/quality"
+        # An office that serves the pages behind a name of its own says so in ASCO_UI_URL.
+        settings = replace(settings, quality_url=quality_url, ui_url=settings.ui_url or url(host, port))
         with storage(settings, places) as postgres_url:
             process_environment = prepare(settings, places, postgres_url)
             with environment(process_environment), instance_of(places) as instance:
