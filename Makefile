@@ -57,7 +57,7 @@ bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's s
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
-	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
 
 clean:
 	rm -rf $(VENV) var

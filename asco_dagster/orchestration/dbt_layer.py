@@ -13,6 +13,7 @@ import dagster as dg
 
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import gate_spec, run_gate, wave_check
+from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build
 from asco_dagster.orchestration.partitions import WAVES
@@ -46,17 +47,19 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     def step(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        wave, places = load_wave(context.partition_key), Places.of(settings)
+        wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         checked = {key.name for key in context.selected_asset_check_keys}
         chosen = [*wanted, *(name for name in tests if name in checked)]
-        results = {r.unique_id: r for r in build(chosen, wave=wave, places=places)}
+        with private_files():
+            results = {r.unique_id: r for r in build(chosen, wave=wave, places=places)}
+        peak = cost.told()[PEAK]
         for name in wanted:
             _demand_built(results.get(nodes[name]["unique_id"]), name)
-        with open_database(places.database(wave.wave)) as database:
+        with private_files(), open_database(places.database(wave.wave)) as database:
             for name in wanted:
                 seconds = results[nodes[name]["unique_id"]].seconds
-                metadata = {**describe(database, name), "dbt seconds": round(seconds, 3)}
+                metadata = {**describe(database, name), SECONDS: round(seconds, 3), PEAK: peak}
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)
                 yield run_gate(database, name, wave, places, settings)
         for name, test in tests.items():

@@ -12,6 +12,7 @@ import dagster as dg
 
 from asco_dagster.gates.checks import gate_spec, run_gate
 from asco_dagster.layers import layer_of
+from asco_dagster.operations.observation import Cost, private_files
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -68,6 +69,7 @@ def wave_asset(
 
     def decorate(compute: Callable[[WaveStep], Any]) -> dg.AssetsDefinition:
         name = compute.__name__
+        confidential = layer_of(name) != "publication"
 
         @dg.asset(
             name=name,
@@ -82,13 +84,13 @@ def wave_asset(
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult]:
-            wave, places = load_wave(context.partition_key), Places.of(settings)
-            with open_database(places.database(wave.wave)) as database:
+            wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
+            with private_files(private=confidential), open_database(places.database(wave.wave)) as database:
                 made = compute(WaveStep(wave, places, settings, database, context.log, context))
                 table = made if isinstance(made, Table) else Table(made, {})
                 if table.rows is not None:
                     write_table(database, name, table.rows)
-                metadata = {**describe(database, name), **table.metadata}
+                metadata = {**describe(database, name), **table.metadata, **cost.told()}
                 check = run_gate(database, name, wave, places, settings)
             yield dg.MaterializeResult(metadata=metadata, check_results=[check])
 
@@ -111,6 +113,7 @@ def wave_assets(
         A decorator for functions of a ``WaveStep`` that return a ``Table`` for each asset.
     """
     described = dict(name.split(": ", 1) for name in names)
+    confidential = all(layer_of(name) != "publication" for name in described)
 
     def decorate(compute: Callable[[WaveStep], Mapping[str, Table]]) -> dg.AssetsDefinition:
         @dg.multi_asset(
@@ -132,15 +135,16 @@ def wave_assets(
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-            wave, places = load_wave(context.partition_key), Places.of(settings)
-            with open_database(places.database(wave.wave)) as database:
+            wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
+            with private_files(private=confidential), open_database(places.database(wave.wave)) as database:
                 made = compute(WaveStep(wave, places, settings, database, context.log, context))
                 database.begin()
                 for name in described:
                     write_table(database, name, made[name].rows)
                 database.commit()
+                spent = cost.told()
                 for name in described:
-                    metadata = {**describe(database, name), **made[name].metadata}
+                    metadata = {**describe(database, name), **made[name].metadata, **spent}
                     yield dg.MaterializeResult(asset_key=name, metadata=metadata)
                 for name in described:
                     yield run_gate(database, name, wave, places, settings)
