@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz cross-check bench-disclosure bench-truth
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -55,6 +55,15 @@ reference: ## Make the results of R's survey again (needs Debian's r-cran-survey
 
 bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour)
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
+
+cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
+	$(BIN)/python -m asco_dagster.confidentiality.cross_check $(or $(WAVE),2014)
+
+bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each (HOMES=: waves that ran)
+	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
+
+bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth
+	$(BIN)/python tests/benchmarks/estimation/truth.py $${ASCO_HOME:-var}
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11

@@ -6,6 +6,7 @@ import dagster as dg
 
 from asco_dagster.confidentiality.assets import confidentiality_assets
 from asco_dagster.estimation.assets import estimation_assets
+from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
 from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
@@ -21,7 +22,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     """
     return dg.Definitions(
         assets=[*source_assets, staging, *estimation_assets, *confidentiality_assets, *publication_assets],
-        jobs=[wave_job],
+        jobs=[wave_job, publish_due_job],
+        schedules=[release_calendar],
         resources={"settings": Settings.from_environment(), **overrides},
         executor=dg.in_process_executor,
     )

@@ -58,6 +58,14 @@ class Places:
         """Published, immutable versions of a wave."""
         return self.home / "releases" / wave
 
+    def sealed(self, wave: str) -> Path:
+        """The version of a wave that waits for its day: built, not public yet."""
+        return self._confidential(self.home / "sealed" / wave)
+
+    def withdrawn(self, wave: str) -> Path:
+        """What withdrawn versions of a wave said; the public folder keeps a tombstone with the reason."""
+        return self._confidential(self.home / "withdrawn" / wave)
+
     def gates(self, wave: str) -> Path:
         """Results of the gates, one file an asset; confidential, since they name offending rows."""
         return self._confidential(self.home / "waves" / wave / "gates")

@@ -13,6 +13,7 @@ from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
 from asco_dagster.cli.quarantine import quarantine
 from asco_dagster.cli.questionnaire import questionnaire
+from asco_dagster.cli.release import release
 from asco_dagster.cli.releases import releases
 from asco_dagster.cli.run import run
 from asco_dagster.cli.status import status
@@ -31,6 +32,7 @@ for command in (demo, run, up, status, releases, verify, doctor):
     app.command()(command)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(questionnaire, name="questionnaire")
+app.add_typer(release, name="release")
 
 
 @app.callback()

@@ -10,8 +10,8 @@ import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.evolution import former_release
-from asco_dagster.publication.release import latest_release
+from asco_dagster.publication.evolution import compared_releases, former_release
+from asco_dagster.publication.shelf import latest_release
 from asco_dagster.warehouse import read_table
 
 CELLS = "tables/asco_cells.parquet"
@@ -22,7 +22,7 @@ COLUMNS = [
 ]
 
 
-@wave_asset(deps=["sec_asco__cells"])
+@wave_asset(deps=["sec_asco__cells"], state=compared_releases)
 def sec_quality__drift(step: WaveStep) -> Table:
     """One row a number of France released before: by how much it moves, and how much the wave allows."""
     own = latest_release(step.places.releases(step.wave.wave))

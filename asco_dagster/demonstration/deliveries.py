@@ -23,6 +23,7 @@ from asco_dagster.demonstration.frame import (
     invented_territory,
     real_territory,
 )
+from asco_dagster.demonstration.passage_file import write_passage
 from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
 from asco_dagster.demonstration.sample import draw_sample, write_sample
 from asco_dagster.demonstration.staff_file import write_aid_staff
@@ -30,11 +31,12 @@ from asco_dagster.demonstration.territory_files import write_members, write_popu
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import Codebook, load_codebook
-from asco_dagster.waves import Wave
+from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import UnitType
 from asco_dagster.waves.wave import Delivery
 
 WAVES_WITH_REAL_FILES = ("2014",)
+FORMER_WAVE = "2014"
 NOTE = "DELIVERY.txt"
 
 Progress = Callable[[str, int, int], None]
@@ -145,6 +147,7 @@ def _official_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Ste
         yield delivery.address, partial(write_members, territory=territory, delivery=delivery)
     for delivery in filter(_in_inbox, sources.legal_populations):
         yield delivery.address, partial(write_populations, territory=territory, delivery=delivery)
+    yield from _movement_steps(wave, territory, seed)
     for delivery in filter(_in_inbox, sources.population_age_sex):
         yield delivery.address, partial(write_age_sex, territory=territory, delivery=delivery, seed=seed)
     for deliveries, write in (
@@ -154,6 +157,16 @@ def _official_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Ste
     ):
         for delivery in filter(_in_inbox, deliveries):
             yield delivery.address, partial(write, territory=territory, seed=seed)
+
+
+def _movement_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Step]:
+    """The communes of the former geography, and the passage from them to those of today."""
+    if wave.sources.former_communes:
+        before = invented_territory(load_wave(FORMER_WAVE), seed)
+        for delivery in filter(_in_inbox, wave.sources.former_communes):
+            yield delivery.address, partial(write_populations, territory=before, delivery=delivery)
+    for delivery in filter(_in_inbox, wave.sources.commune_passage):
+        yield delivery.address, partial(write_passage, territory=territory, delivery=delivery)
 
 
 def _survey(wave: Wave, territory: Territory, scale: float, seed: int) -> _Survey:

@@ -1,13 +1,16 @@
 """The asset of estimates: every indicator in every domain of estimation, with its precision.
 
 Belongs here: putting weights, calibration variables and indicators of the respondents side by side. Does not
-belong here: the statistics (``methods.estimation``), which estimates are released (confidentiality).
+belong here: the statistics (``methods.estimation``), their errors (``methods.total_error``), which estimates
+are released (confidentiality).
 
-Shares, shares of population, totals and means are all here. Means stay inside: the confidentiality layer
-knows no rule for them yet (a mean beside its released total would give the number of units away).
+Shares, shares of population, totals and means are all here. Means stay inside, by decision: beside its
+released total and the number of respondents a mean gives the weighted units away, so each would be one more
+table linked to both, for a number that a reader makes of the two.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,13 +18,32 @@ import pandas as pd
 from asco_dagster.estimation.weighting import calibration_variables
 from asco_dagster.estimation.weights import FRAME
 from asco_dagster.methods.domains import estimation_domains
-from asco_dagster.methods.estimation import estimate
-from asco_dagster.methods.precision import SurveyDesign
-from asco_dagster.orchestration.wave_step import WaveStep, wave_asset
+from asco_dagster.methods.estimation import IndicatorKind, estimate
+from asco_dagster.methods.model_errors import Units, model_errors
+from asco_dagster.methods.precision import SurveyDesign, unsampled_shares
+from asco_dagster.methods.total_error import Thin, with_total_errors
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.warehouse import read_table
-from asco_dagster.waves.statistics import Calibration
+from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Indicators of the respondents of one type.
+
+    Attributes:
+        values: one row a respondent, one column an indicator; NaN where open.
+        kinds: ``share`` or ``amount``, of each indicator.
+        conditional: indicators about part of the units only.
+        imputation_variance: error variance of imputed values, 0 elsewhere, in the shape of ``values``.
+    """
+
+    values: pd.DataFrame
+    kinds: Mapping[str, IndicatorKind]
+    conditional: frozenset[str]
+    imputation_variance: np.ndarray | None = None
 
 
 @wave_asset(
@@ -29,40 +51,64 @@ UNIT_TYPES = ("commune", "epci")
         "est_asco__sample",
         "est_asco__weights",
         "est_asco__indicators",
+        "est_asco__imputations",
         "stg_asco__units",
         "stg_asco__indicators",
     ]
 )
-def est_asco__estimates(step: WaveStep) -> pd.DataFrame:
+def est_asco__estimates(step: WaveStep) -> Table:
     """One row an indicator, statistic and domain of estimation, with its precision."""
     sample = read_table(step.database, "est_asco__sample")
     weights = read_table(step.database, "est_asco__weights")
     frame = read_table(step.database, "stg_asco__units", FRAME)
     values = read_table(step.database, "est_asco__indicators")
-    catalogue = read_table(
-        step.database, "stg_asco__indicators", ["unit_type", "indicator", "kind"]
-    ).drop_duplicates()
+    imputed = read_table(step.database, "est_asco__imputations", ["unit_id", "question", "error_variance"])
+    catalogue = read_table(step.database, "stg_asco__indicators")
     tables = []
     for unit_type in UNIT_TYPES:
         units = weights[weights["unit_type"] == unit_type].merge(
             sample.drop(columns=["unit_type", "stratum"]), on="unit_id", how="left", validate="one_to_one"
         )
-        own = catalogue[catalogue["unit_type"] == unit_type].set_index("indicator")["kind"]
-        wide = _wide(values[values["unit_type"] == unit_type], units["unit_id"], own.index)
-        kinds = {str(name): str(kind) for name, kind in own.items()}
+        answered = answers_of(
+            units["unit_id"], values, imputed, catalogue[catalogue["unit_type"] == unit_type]
+        )
         own_frame = frame[frame["unit_type"] == unit_type]
-        table = estimates_of(units, own_frame, wide, kinds, step.wave.calibration, unit_type)
+        table = estimates_of(units, own_frame, answered, step.wave, unit_type)
         tables.append(table.assign(unit_type=unit_type))
-    return pd.concat(tables, ignore_index=True)
+    rows = pd.concat(tables, ignore_index=True)
+    by_model = (rows["error_basis"] == "model").mean()
+    return Table(rows, {"estimates whose error is the model's": f"{by_model:.1%}"})
+
+
+def answers_of(
+    unit_ids: pd.Series, values: pd.DataFrame, imputed: pd.DataFrame, catalogue: pd.DataFrame
+) -> Answered:
+    """The indicators of respondents as columns.
+
+    Args:
+        unit_ids: the respondents of one type.
+        values: ``unit_id``, ``indicator``, ``value``; rows of other units are left out.
+        imputed: ``unit_id``, ``question``, ``error_variance``.
+        catalogue: ``stg_asco__indicators`` of that type: ``indicator``, ``kind``, ``question``,
+            ``when_filtered``.
+
+    Returns:
+        Values and variances in the order of ``unit_ids`` and of the catalogue.
+    """
+    own = catalogue.drop_duplicates("indicator").set_index("indicator")
+    of_amounts = catalogue[catalogue["kind"] != "binary"].set_index("question")["indicator"]
+    errors = imputed.assign(indicator=imputed["question"].map(of_amounts)).dropna(subset=["indicator"])
+    variance = _wide(errors, "error_variance", unit_ids, own.index).fillna(0.0)
+    return Answered(
+        values=_wide(values, "value", unit_ids, own.index),
+        kinds={str(name): "share" if kind == "binary" else "amount" for name, kind in own["kind"].items()},
+        conditional=frozenset(map(str, own.index[own["when_filtered"] == "missing"])),
+        imputation_variance=variance.to_numpy(dtype=float),
+    )
 
 
 def estimates_of(
-    units: pd.DataFrame,
-    frame: pd.DataFrame,
-    values: pd.DataFrame,
-    kinds: Mapping[str, str],
-    calibration: Calibration,
-    unit_type: str,
+    units: pd.DataFrame, frame: pd.DataFrame, answered: Answered, wave: Wave, unit_type: str
 ) -> pd.DataFrame:
     """Every estimate of one type of unit.
 
@@ -70,29 +116,45 @@ def estimates_of(
         units: its respondents: ``weight``, ``nonresponse_weight``, ``variance_stratum``,
             ``variance_population``, ``population`` and the variables of margins and domains.
         frame: units of the population of that type, with the same variables.
-        values: one row a respondent in the order of ``units``, one column an indicator; NaN where open.
-        kinds: kind of each indicator as the catalogue says it; ``binary`` gives shares, any other totals.
-        calibration: the wave's calibration.
+        answered: their indicators, in the order of ``units``.
+        wave: the wave, whose calibration and precision count.
         unit_type: ``commune`` or ``epci``.
 
     Returns:
-        The table of :func:`~asco_dagster.methods.estimation.estimate`.
+        The table of :func:`~asco_dagster.methods.total_error.with_total_errors`.
     """
-    margins = getattr(calibration, unit_type).margins
-    x, *_ = calibration_variables(units, frame, margins, calibration)
-    return estimate(
-        _design(units, x),
-        values,
-        {name: "share" if kind == "binary" else "amount" for name, kind in kinds.items()},
-        estimation_domains(units, frame),
-        population=units["population"].to_numpy(dtype=float),
+    margins = getattr(wave.calibration, unit_type).margins
+    x, *_ = calibration_variables(units, frame, margins, wave.calibration)
+    design, population = _design(units, x), units["population"].to_numpy(dtype=float)
+    of_units, of_frame = _described(units, frame), _described(frame, frame)
+    table = estimate(design, answered.values, answered.kinds, of_units.domains, population=population)
+    components = model_errors(
+        design.weights,
+        unsampled_shares(design),
+        answered.values,
+        answered.kinds,
+        of_units,
+        of_frame,
+        conditional=answered.conditional,
+        imputation_variance=answered.imputation_variance,
     )
+    thin = wave.precision.thin
+    return with_total_errors(table, components, Thin(thin.respondents, thin.contributors))
 
 
-def _wide(values: pd.DataFrame, unit_ids: pd.Series, indicators: pd.Index) -> pd.DataFrame:
-    """Indicators of each respondent as columns; an open answer is NaN."""
-    wide = values.pivot(index="unit_id", columns="indicator", values="value")
+def _wide(values: pd.DataFrame, column: str, unit_ids: pd.Series, indicators: pd.Index) -> pd.DataFrame:
+    """One column of the indicators of each respondent as a table; NaN where there is no row."""
+    own = values[values["unit_id"].isin(unit_ids)]
+    wide = own.pivot(index="unit_id", columns="indicator", values=column)
     return wide.reindex(index=unit_ids, columns=indicators).reset_index(drop=True)
+
+
+def _described(units: pd.DataFrame, frame: pd.DataFrame) -> Units:
+    return Units(
+        units["size_class"].to_numpy(dtype=object),
+        units["population"].to_numpy(dtype=float),
+        estimation_domains(units, frame),
+    )
 
 
 def _design(units: pd.DataFrame, x: np.ndarray) -> SurveyDesign:

@@ -29,6 +29,7 @@ COLUMNS = [
     "donor_id",
     "donor_class",
     "donors",
+    "error_variance",
 ]
 
 
@@ -84,7 +85,7 @@ def impute_answers(
 
     Returns:
         One row an imputed answer: unit_id, unit_type, question, value, reason (its edit status), method,
-        donor_id, donor_class, donors.
+        donor_id, donor_class, donors, error_variance.
     """
     units = units.reset_index(drop=True)
     about = questions.set_index("question")

@@ -28,7 +28,13 @@ MEASURES = (
     "deff",
     "respondents",
     "weighted_units",
+    "contributors",
 )
+# Statistics of each kind of indicator, in the order of the table.
+STATISTICS: dict[IndicatorKind, tuple[str, str]] = {
+    "share": ("share", "population_share"),
+    "amount": ("total", "mean"),
+}
 _Measures = dict[str, np.ndarray]
 _Part = tuple[str, np.ndarray, np.ndarray]  # statistic, size of each unit, values
 
@@ -62,7 +68,7 @@ def estimate(
         One row per indicator, statistic and domain, in that order: ``indicator``, ``statistic``,
         ``geography``, ``area_code``, ``size_class``, ``estimate``, ``standard_error``, ``ci_low``,
         ``ci_high``, ``cv``, ``deff``, ``respondents`` (unweighted, with an answer), ``weighted_units``
-        (their weights).
+        (their weights), ``contributors`` (see :func:`_contributors`).
 
     Raises:
         EstimationError: lengths differ, an indicator has no kind, or a share is outside 0 to 1.
@@ -129,15 +135,20 @@ def _all_domains(
 
     The variances of all statistics of a domain are computed at once: what they share is then read once.
     """
-    names = ("estimate", "variance", "simple", "effective_size", "respondents", "weighted_units")
+    names = (
+        "estimate",
+        "variance",
+        "simple",
+        "effective_size",
+        "respondents",
+        "weighted_units",
+        "contributors",
+    )
     measures = [
         {name: np.full((y.shape[1], len(domains.table)), np.nan) for name in names} for _, _, y in parts
     ]
     for number, rows in domains.members():
-        made = [
-            _one_domain(variance, y[rows], size[rows], rows, statistic == "total")
-            for statistic, size, y in parts
-        ]
+        made = [_one_domain(variance, y[rows], size[rows], rows, statistic) for statistic, size, y in parts]
         together = variance.of(rows, np.hstack([z for z, _ in made]))
         ends = np.cumsum([z.shape[1] for z, _ in made])[:-1]
         for table, (_, own), found in zip(measures, made, np.split(together, ends), strict=True):
@@ -148,7 +159,7 @@ def _all_domains(
 
 
 def _one_domain(
-    variance: ResidualVariance, y: np.ndarray, size: np.ndarray, rows: np.ndarray, is_total: bool
+    variance: ResidualVariance, y: np.ndarray, size: np.ndarray, rows: np.ndarray, statistic: str
 ) -> tuple[np.ndarray, _Measures]:
     """Linearised variables of all indicators of one statistic in one domain, and all but their variances."""
     answered = ~np.isnan(y)
@@ -156,7 +167,7 @@ def _one_domain(
     weights = variance.weights[rows]
     units = weights @ answered
     counts = answered.sum(axis=0)
-    if is_total:
+    if statistic == "total":
         result, z = weights @ y, y
     else:
         base = size[:, None] * answered
@@ -169,13 +180,30 @@ def _one_domain(
     with np.errstate(divide="ignore", invalid="ignore"):
         # A share of 0 or 1 has the effective size of its weights; units taken with certainty count as known.
         effective = weighted_size.sum(axis=0) ** 2 / (variance.unsampled[rows] @ weighted_size**2)
+    uncertain = weighted_size * np.sqrt(variance.unsampled[rows])[:, None]
+    contributors = _contributors(uncertain * y)
+    if statistic in STATISTICS["share"]:
+        contributors = np.minimum(contributors, _contributors(uncertain * (1 - y)))
     return z, {
         "estimate": result,
         "simple": _simple_variance(z, weights, answered, result),
         "effective_size": effective,
         "respondents": counts.astype(float),
         "weighted_units": units,
+        "contributors": contributors,
     }
+
+
+def _contributors(parts: np.ndarray) -> np.ndarray:
+    """How many equal contributors would be as uneven as these: ``(Σ c)²/Σ c²``, 0 without any.
+
+    ``c = w·x·y·√(1 − f)``, so that a unit taken with certainty, which adds no error, does not count; of a
+    share, the yes or the no, whichever has fewer.
+
+    Source: Kish, *Survey Sampling* (1965), section 11.7 (the effective size of uneven weights).
+    """
+    squares = (parts**2).sum(axis=0)
+    return np.where(squares > 0, parts.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0), 0.0)
 
 
 def _simple_variance(
@@ -204,7 +232,8 @@ def _table(measures: _Measures, indicators: list[str], statistic: str, domains: 
     with np.errstate(divide="ignore", invalid="ignore"):
         cv = np.where(result != 0, error / np.abs(result), np.nan)
     deff = measures["variance"] / measures["simple"]
-    columns = (result, error, low, high, cv, deff, measures["respondents"], measures["weighted_units"])
+    counts = (measures[name] for name in ("respondents", "weighted_units", "contributors"))
+    columns = (result, error, low, high, cv, deff, *counts)
     table = pd.DataFrame(
         {name: column.ravel() for name, column in zip(MEASURES, columns, strict=True)}
     ).astype({"respondents": "int64"})

@@ -56,7 +56,7 @@ class ResidualVariance:
         population = np.zeros(len(codes))
         population[self._stratum] = design.stratum_population
         self._factor = _stratum_factors(codes, self._count, population)
-        self.unsampled = 1 - self._count[self._stratum] / population[self._stratum]
+        self.unsampled = unsampled_shares(design)
         initial = np.asarray(design.initial_weights, dtype=float)
         self._basis = _orthonormal_basis(initial, np.asarray(design.x, dtype=float))
         self._projector = initial[:, None] * self._basis
@@ -110,6 +110,14 @@ class ResidualVariance:
         np.add.at(sums, self._stratum, u)
         means = sums / self._count[:, None]
         return self._factor[self._stratum][:, None] * (u - means[self._stratum])
+
+
+def unsampled_shares(design: SurveyDesign) -> np.ndarray:
+    """The share of each respondent's variance stratum that did not answer: ``1 − n_h/N_h``, shape (n,)."""
+    codes, stratum = np.unique(np.asarray(design.stratum).astype(str), return_inverse=True)
+    count = np.bincount(stratum, minlength=len(codes)).astype(float)
+    # Rounding of a population must not take a stratum that answered whole for a larger one.
+    return np.clip(1 - count[stratum] / np.asarray(design.stratum_population, dtype=float), 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -5,33 +5,84 @@ been released does not depend on this wave's inputs, and must not change its byt
 the difference and its error (``methods.evolution``).
 
 Geography: released areas are France, and the régions and départements of the publication geography, whose
-codes both waves share. Communes that moved to another département between the waves are counted where each
-wave found them; mapping them needs INSEE's passage table, which no wave file names yet.
+codes both waves share. A release holds no list of communes, so an estimate of the former wave cannot be made
+again on today's communes; what became of them is counted instead, and ``same_territory`` says of each area
+whether any commune has moved into it or out of it. Mergers and splits within an area change the number of
+units of the survey, not the territory.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from asco_dagster.methods.evolution import evolution
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.places import Places
-from asco_dagster.publication.release import latest_release
+from asco_dagster.publication.shelf import latest_release, read_manifest
+from asco_dagster.warehouse import read_table
 from asco_dagster.waves import wave_names
 
 CELLS, INDICATORS = "tables/asco_cells.parquet", "tables/indicators.parquet"
 
 
-@wave_asset(deps=["pub_asco__release"])
+AREA = ["geography", "area_code"]
+COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "split", "split_off"]
+
+
+def compared_releases(step: WaveStep) -> list[str]:
+    """State of the releases that are compared: contents of this wave's latest and of the former wave's."""
+    former = former_release(step.places, step.wave.wave)
+    found = (latest_release(step.places.releases(step.wave.wave)), former)
+    return [read_manifest(release)["content_sha256"] if release else "" for release in found]
+
+
+@wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=compared_releases)
 def pub_asco__evolution(step: WaveStep) -> Table:
     """One row a cell released in this wave and the former one: the difference, with a bound on its error."""
+    import dagster as dg
+
     later = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
+    movements = read_table(step.database, "sec_territory__movements")
+    told: dict[str, Any] = {"movements of communes": dg.MetadataValue.md(counted(movements))}
     if later is None or former is None:
-        return Table(_compared(None, None, "", step.wave.wave), {"former wave": "none is released"})
-    rows = _compared(former, later, former.parent.name, step.wave.wave)
-    told = {"former release": f"{former.parent.name}/{former.name}", "release": later.name}
+        rows = _compared(None, None, "", step.wave.wave)
+        return Table(with_movements(rows, movements), {"former wave": "none is released", **told})
+    rows = with_movements(_compared(former, later, former.parent.name, step.wave.wave), movements)
+    told |= {"former release": f"{former.parent.name}/{former.name}", "release": later.name}
     return Table(rows, {**told, "significant": int(rows["significant"].sum())})
+
+
+def with_movements(rows: pd.DataFrame, movements: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each difference what became of the communes of its area.
+
+    Args:
+        rows: the differences, with ``geography`` and ``area_code``.
+        movements: ``sec_territory__movements``; empty where the wave names no passage.
+
+    Returns:
+        The rows with the counts of their area, and ``same_territory``: 1 where no commune moved into the area
+        or out of it, 0 where one did; all null where the movements are not known.
+    """
+    own = movements[[*AREA, *COUNTS, "moved_in", "moved_out"]].astype(
+        dict.fromkeys([*COUNTS, "moved_in", "moved_out"], "Int64")
+    )
+    joined = rows.merge(own, on=AREA, how="left", validate="many_to_one")
+    same = (joined["moved_in"] + joined["moved_out"] == 0).astype("Int64")
+    return joined.drop(columns=["moved_in", "moved_out"]).assign(same_territory=same)
+
+
+def counted(movements: pd.DataFrame) -> str:
+    """What became of the communes, for France and for the areas that some left or joined, as Markdown."""
+    if movements.empty:
+        return "The wave names no passage between commune geographies."
+    moved = (movements["moved_in"] + movements["moved_out"] > 0) | (movements["geography"] == "france")
+    shown = movements[moved].sort_values(AREA)
+    names = [*AREA, *COUNTS, "moved_out", "moved_in"]
+    lines = [f"| {' | '.join(names)} |", f"|---|---|{'---:|' * (len(names) - 2)}"]
+    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in shown.to_dict("records")]
+    return "\n".join(lines)
 
 
 def former_release(places: Places, wave: str) -> Path | None:

@@ -120,15 +120,29 @@ class Threshold(Form):
     unreliable: float = Field(gt=0)
 
 
-class Precision(Form):
-    """Thresholds of the quality flags.
+class ThinCells(Form):
+    """Below which the linearised error of a share is not trusted alone.
 
     Attributes:
-        cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
-        half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
-        respondents: unweighted respondents; fewer is worse.
+        respondents: unweighted respondents.
+        contributors: effective contributors to the estimate (Kish's number; of a share, to its rarer side).
     """
 
+    respondents: int = Field(ge=2)
+    contributors: float = Field(ge=2)
+
+
+class Precision(Form):
+    """Errors of thin cells, and thresholds of the quality flags.
+
+    Attributes:
+        thin: shares whose error is at least what a model of the answers expects, as those of totals are.
+        cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
+        half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
+        respondents: unweighted respondents, of a total those that contribute to it; fewer is worse.
+    """
+
+    thin: ThinCells
     cv: Threshold
     half_width: Threshold
     respondents: Threshold
@@ -146,6 +160,24 @@ class Precision(Form):
         return self
 
 
+class ResearchFile(Form):
+    """Anonymised microdata for researchers; a wave whose file does not ask for them releases none.
+
+    Attributes:
+        k: fewest records alike in all that can be known of a unit from outside.
+        diversity: fewest different values of an answer among them (l-diversity); of a yes or no, two.
+        fraction: part of the respondents in the file, so that nobody is known to be in it.
+        seed: of the choices among records.
+        own_body: by type of unit, the indicator that public registers tell of every unit.
+    """
+
+    k: int = Field(ge=3)
+    diversity: int = Field(ge=2)
+    fraction: float = Field(gt=0, le=0.9)
+    seed: int
+    own_body: dict[UnitType, Code] = Field(default={"commune": "ccas", "epci": "cias"})
+
+
 class Disclosure(Form):
     """Disclosure rules.
 
@@ -155,12 +187,17 @@ class Disclosure(Form):
         group_threshold: below this many respondents a share of exactly 0 % or 100 % is not released.
         protection_level: half-width, as a share of the value, within which no intruder may infer a
             suppressed cell.
+        sole_over_france: close a national figure that leaves only one answer of a sole respondent possible
+            (Paris, of an indicator that covers 98 % of the population); off, the audit names the cell.
+        research_file: anonymised microdata released beside the tables; none where it is left out.
     """
 
     minimum_respondents: int = Field(ge=3)
     dominance_share: float = Field(gt=0, lt=1)
     group_threshold: int = Field(ge=3)
     protection_level: float = Field(gt=0, lt=1)
+    sole_over_france: bool = False
+    research_file: ResearchFile | None = None
 
 
 class PublishedFigure(Form):

@@ -61,10 +61,18 @@ class Delivery(Form):
 
 
 class Sources(Form):
-    """What the wave pulls, one list of files a source asset; a sample left out is drawn from the frame."""
+    """What the wave pulls, one list of files a source asset; a sample left out is drawn from the frame.
+
+    Attributes:
+        former_communes: legal populations that list the communes of the former wave's geography; with
+            ``commune_passage`` they tell what became of each.
+        commune_passage: INSEE's table of passage to the geography of this wave.
+    """
 
     epci_members: list[Delivery] = Field(min_length=1, max_length=1)
     legal_populations: list[Delivery] = Field(min_length=1)
+    former_communes: list[Delivery] = Field(default=[])
+    commune_passage: list[Delivery] = Field(default=[], max_length=1)
     population_age_sex: list[Delivery] = Field(min_length=1, max_length=1)
     aid_beneficiaries: list[Delivery] = Field(min_length=1)
     aid_spending: list[Delivery] = Field(min_length=1)
@@ -72,6 +80,12 @@ class Sources(Form):
     sample: list[Delivery] = Field(default=[], max_length=1)
     commune_returns: list[Delivery] = Field(min_length=1)
     epci_returns: list[Delivery] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _passage_with_former_communes(self) -> "Sources":
+        if bool(self.former_communes) != bool(self.commune_passage):
+            raise ValueError("former_communes and commune_passage go together: movements need both")
+        return self
 
     @model_validator(mode="after")
     def _formats_of_returns_only(self) -> "Sources":
@@ -102,6 +116,8 @@ class Release(Form):
         decimals_total: decimals of released totals and of weighted units.
         title: its title.
         embargo: first day on which it may be public; None means none.
+        hour: hour of that day, in Paris.
+        reasons: why a version revises the former one, by version (``2.0.0``), for the table of revisions.
         contact: who answers for it.
     """
 
@@ -109,6 +125,8 @@ class Release(Form):
     decimals_total: int = Field(ge=0, le=3)
     title: Text
     embargo: dt.date | None = None
+    hour: dt.time = dt.time(0)
+    reasons: dict[str, Text] = Field(default={})
     contact: str
 
 

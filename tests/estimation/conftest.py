@@ -1,4 +1,4 @@
-"""Lets the tests of this folder share ``made_up_wave`` and ``true_values``; the publishers' real files."""
+"""Lets the tests here share ``made_up_sample``, ``true_values``, ``judged_cells``; the real files."""
 
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ from asco_dagster.demonstration.frame import Territory, commune_frame, epci_fram
 from asco_dagster.demonstration.returns import respondents
 from asco_dagster.estimation.design_strata import draw_by_design
 from asco_dagster.estimation.draw import frame_by_design, with_probabilities
-from asco_dagster.estimation.estimates import estimates_of
+from asco_dagster.estimation.estimates import Answered, estimates_of
 from asco_dagster.estimation.weighting import Weighting, weigh
 from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
 from asco_dagster.waves import Wave
@@ -55,12 +55,19 @@ class MadeUpWave:
             self.sample.drop(columns=["unit_type", "stratum"]), on="unit_id", validate="one_to_one"
         )
         answers = units[["unit_id"]].merge(self.truth, on="unit_id", validate="one_to_one")
-        indicators = getattr(load_indicators(), unit_type)
-        values = pd.DataFrame({one.code: indicator_values(answers, one) for one in indicators})
-        kinds = {one.code: one.kind for one in indicators}
         frame = self.frame[self.frame["unit_type"] == unit_type]
-        table = estimates_of(units, frame, values, kinds, self.wave.calibration, unit_type)
+        table = estimates_of(units, frame, answered(answers, unit_type), self.wave, unit_type)
         return table.assign(unit_type=unit_type)
+
+
+def answered(answers: pd.DataFrame, unit_type: str) -> Answered:
+    """The indicators of units that answered everything."""
+    indicators = getattr(load_indicators(), unit_type)
+    return Answered(
+        values=pd.DataFrame({one.code: indicator_values(answers, one) for one in indicators}),
+        kinds={one.code: "share" if one.kind == "binary" else "amount" for one in indicators},
+        conditional=frozenset(one.code for one in indicators if one.when_filtered == "missing"),
+    )
 
 
 def made_up_wave(wave: Wave, territory: Territory, seed: int) -> MadeUpWave:

@@ -110,3 +110,21 @@ def test_the_mean_of_many_imputed_values_is_that_of_the_donors() -> None:
     missing = generator.random(6000) < 0.3
     made = impute(deck(population.tolist(), np.where(missing[:, None], NAN, values).tolist()), seed=2)
     assert made["value"].sum() == pytest.approx(values[missing].sum(), rel=0.05)
+
+
+def test_the_error_of_a_donated_value_is_what_it_is_said_to_be() -> None:
+    """Known values are taken away and imputed: what goes wrong, squared, is the error variance on average."""
+    generator = np.random.default_rng(11)
+    population = np.exp(generator.normal(7, 0.8, 3000))
+    known = population * generator.lognormal(0, 0.5, 3000)
+    gone = generator.random(3000) < 0.2
+    made = impute(deck(list(population), [[value] for value in np.where(gone, np.nan, known)]), seed=1)
+    rate = known[made["unit"]] / population[made["unit"]]
+    wrong = (made["value"] / population[made["unit"]] - rate) ** 2
+    told = made["error_variance"] / population[made["unit"]] ** 2
+    assert told.mean() == pytest.approx(wrong.mean(), rel=0.15)
+
+
+def test_a_deduced_zero_is_certain() -> None:
+    made = impute(deck([100, 100], [[50], [NAN]], asked=[[1], [0]]), seed=1)
+    assert made["error_variance"].tolist() == [0.0]

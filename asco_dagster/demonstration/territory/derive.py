@@ -62,6 +62,18 @@ def departements_table(data: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def former_codes_table(data: Path) -> pd.DataFrame:
+    """The codes that communes of today have swallowed: ``former_code``, ``commune_code``, by both."""
+    departements = {row["code"] for row in _read(data, "departements") if row.get("zone") != "com"}
+    rows = [
+        (former, row["code"])
+        for row in _read(data, "communes")
+        if row.get("type") == "commune-actuelle" and row.get("departement") in departements
+        for former in row.get("anciensCodes", [])
+    ]
+    return pd.DataFrame(sorted(rows), columns=["former_code", "commune_code"])
+
+
 def with_mayotte(communes: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """Give the communes of Mayotte, which have no population in the table of 2019, that of a later table."""
     known = later.set_index("commune_code")["population"]
@@ -71,11 +83,13 @@ def with_mayotte(communes: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(package: str, year: str) -> None:
-    """Write ``communes_<year>.parquet``, and for 2025 the départements too (derive 2025 first)."""
+    """Write ``communes_<year>.parquet``; for 2025, to be derived first, départements and former codes too."""
     data = Path(package) / "data"
     communes = communes_table(data)
     if year == "2025":
         departements_table(data).to_csv(FOLDER / "departements.csv", index=False)
+        former = FOLDER / "former_codes_2025.parquet"
+        former_codes_table(data).to_parquet(former, compression="zstd", compression_level=19, index=False)
         later = communes
     else:
         later = pd.read_parquet(FOLDER / "communes_2025.parquet")

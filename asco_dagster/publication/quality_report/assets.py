@@ -15,6 +15,7 @@ import dagster as dg
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import quality_address
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
     published_beside_estimates,
     quality_indicators,
@@ -46,7 +47,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 """
 
 
-@wave_asset(deps=COUNTED, kinds=frozenset({"python", "html"}))
+@wave_asset(deps=COUNTED, state=compared_releases, kinds=frozenset({"python", "html"}))
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, step.places.releases(step.wave.wave))

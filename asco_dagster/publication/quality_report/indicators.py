@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from asco_dagster.publication.release import versions
+from asco_dagster.publication.shelf import versions
 from asco_dagster.waves import Wave, load_wave, wave_names
 
 if TYPE_CHECKING:

@@ -70,6 +70,14 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
     return with_source(frame, path, sheet=table.sheet, rows=table.rows)
 
 
+def no_populations() -> pd.DataFrame:
+    """The table of a wave that names no such file: its columns, no row."""
+    names = ("commune_code", "commune_name", "departement_code", "region_code")
+    frame = pd.DataFrame({name: text_or_missing([]) for name in names})
+    frame["population"] = pd.Series([], dtype="int64")
+    return with_source(frame, Path("none"), sheet=None, rows=[])
+
+
 def _from_archive(path: Path, content: bytes) -> DelimitedTable:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

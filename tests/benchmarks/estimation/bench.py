@@ -24,14 +24,12 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "estimation"))
 
-from made_up_sample import UNIT_TYPES, MadeUpWave, made_up_wave
-from true_values import indicator_values
+from made_up_sample import UNIT_TYPES, MadeUpWave, answered, made_up_wave
 
 from asco_dagster.demonstration.frame import invented_territory
 from asco_dagster.estimation.estimates import estimates_of
 from asco_dagster.estimation.weighting import Weighting, calibration_variables, weigh
 from asco_dagster.methods.calibration import independent_margins
-from asco_dagster.questionnaires.codebook import load_indicators
 from asco_dagster.waves import load_wave
 
 PARTITIONS = {
@@ -49,14 +47,12 @@ class Inputs:
     """What one type of unit is estimated from: sample, frame, indicators of the respondents."""
 
     def __init__(self, made: MadeUpWave, unit_type: str) -> None:
-        self.unit_type, self.calibration = unit_type, made.wave.calibration
+        self.unit_type, self.wave, self.calibration = unit_type, made.wave, made.wave.calibration
         self.sample = made.sample[made.sample["unit_type"] == unit_type].reset_index(drop=True)
         self.frame = made.frame[made.frame["unit_type"] == unit_type].reset_index(drop=True)
         answering = self.sample[self.sample["response_status"] == "respondent"][["unit_id"]]
         answers = answering.merge(made.truth, on="unit_id", validate="one_to_one")
-        indicators = getattr(load_indicators(), unit_type)
-        self.values = pd.DataFrame({one.code: indicator_values(answers, one) for one in indicators})
-        self.kinds = {one.code: one.kind for one in indicators}
+        self.answered = answered(answers, unit_type)
 
     def weighting(self) -> Weighting:
         own = getattr(self.calibration, self.unit_type)
@@ -68,7 +64,7 @@ class Inputs:
 
     def estimates(self, weighting: Weighting) -> pd.DataFrame:
         units = self.units(weighting)
-        return estimates_of(units, self.frame, self.values, self.kinds, self.calibration, self.unit_type)
+        return estimates_of(units, self.frame, self.answered, self.wave, self.unit_type)
 
 
 def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
@@ -115,7 +111,7 @@ def _write_for_r(folder: Path, inputs: Inputs, weighting: Weighting, released: b
             units[design],
             pd.DataFrame(labels),
             pd.DataFrame(x[:, kept] / scale, columns=columns),
-            inputs.values,
+            inputs.answered.values,
         ],
         axis=1,
     )
@@ -124,8 +120,9 @@ def _write_for_r(folder: Path, inputs: Inputs, weighting: Weighting, released: b
     # R is given the bounds that were used in the end.
     low, high = own.bounds
     margins.assign(low=low, high=high).to_csv(folder / "margins.csv", index=False, float_format="%.17g")
-    kinds = {name: "share" if kind == "binary" else "amount" for name, kind in inputs.kinds.items()}
-    pd.DataFrame(kinds.items(), columns=["indicator", "kind"]).to_csv(folder / "indicators.csv", index=False)
+    pd.DataFrame(inputs.answered.kinds.items(), columns=["indicator", "kind"]).to_csv(
+        folder / "indicators.csv", index=False
+    )
 
 
 def compare(ours: pd.DataFrame, theirs: pd.DataFrame, weights: np.ndarray, r_weights: pd.Series) -> None:
@@ -139,12 +136,13 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame, weights: np.ndarray, r_wei
     both = theirs.merge(ours, on=keys, how="left", suffixes=("_r", ""), validate="one_to_one")
     both = both[both["estimate_r"].notna() & (both["respondents"] > 0)]
     # An error that is 0 (everybody says yes, or all answered) is rounding in both.
+    # What is added to the linearised error has no counterpart in R.
     real = both["standard_error_r"] > 1e-9 * both["estimate_r"].abs()
     errors = both[real]
     found = {
         "weights": (len(weights), float((weights / r_weights - 1).abs().max())),
         "estimates": (len(both), _largest(both["estimate"], both["estimate_r"])),
-        "standard errors": (len(errors), _largest(errors["standard_error"], errors["standard_error_r"])),
+        "standard errors": (len(errors), _largest(errors["linearised_error"], errors["standard_error_r"])),
     }
     for what, (number, largest) in found.items():
         print(f"  largest relative difference of {number} {what}: {largest:.1e}")
@@ -193,7 +191,7 @@ def main() -> None:
         inputs = Inputs(made, unit_type)
         weighting, weigh_s = timed(inputs.weighting)
         table, estimate_s = timed(lambda inputs=inputs, weighting=weighting: inputs.estimates(weighting))
-        print(f"{unit_type}: {len(inputs.values)} respondents, {len(table)} estimates of ours")
+        print(f"{unit_type}: {len(inputs.answered.values)} respondents, {len(table)} estimates of ours")
         print(f"  here: weights {weigh_s:.2f} s, estimates {estimate_s:.2f} s", flush=True)
         theirs, r_weights, seconds = with_r(inputs, weighting, released)
         compare(table, theirs, weighting.weights["weight"].to_numpy(), r_weights)

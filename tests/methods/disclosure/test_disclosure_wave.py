@@ -127,3 +127,22 @@ def test_other_draws_hold_too(seed):
     cells = small(seed=seed, missing=0.1 * (seed % 2))
     done = protect(primary(cells, RULES), REGIONS, RULES)
     attack(released(done), REGIONS, RULES, truth=done).demand_safe()
+
+
+def test_the_last_bits_of_a_sum_do_not_choose_the_mask():
+    """Another order of summation, or another processor, changes the sixteenth digit of every sum."""
+    cells = small()
+    done = protect(primary(cells, RULES), REGIONS, RULES)
+    chance = np.random.default_rng(7)
+    for _ in range(3):
+        noisy = cells.copy()
+        for name in ("weighted_units", "numerator", "denominator", "largest_weighted"):
+            noisy[name] = noisy[name] * (1 + chance.uniform(-4e-16, 4e-16, len(noisy)))
+        noisy["numerator"] = (
+            noisy[["numerator", "denominator"]]
+            .min(axis=1)
+            .where(noisy["statistic"] != "total", noisy["numerator"])
+        )
+        again = protect(primary(noisy, RULES), REGIONS, RULES)
+        assert (again["status"] == done["status"]).all()
+        assert (again["reason"] == done["reason"]).all()

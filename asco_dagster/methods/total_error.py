@@ -1,0 +1,93 @@
+"""The error that is published: from the linearised sampling error to one that can be relied on.
+
+Belongs here: which errors are added, where the linearised one is not trusted alone, and the intervals that
+follow. Does not belong here: the errors themselves (``precision``, ``model_errors``).
+
+The rule. ``V = linearised² + item_variance + imputation_variance``. The linearised error is an estimate too,
+made of the answers alone, and two kinds of cells show too little of it:
+
+- thin ones, with fewer respondents or fewer effective contributors (``estimation``) than the wave file asks
+  for: where nobody says yes it is 0, and from a handful of answers it is far off more often than not;
+- whatever units count in by their size (shares of population, totals, means): a large town that is silent
+  errs by itself, and nothing in the answers of the others tells.
+
+There the published variance is the larger of V and of what the model of ``model_errors`` expects, which knows
+the frame. A share with enough respondents keeps V.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.methods.estimation import STATISTICS
+from asco_dagster.methods.intervals import normal_interval, share_interval
+
+LINEARISED, MODEL = "linearised", "model"
+
+
+class Thin(NamedTuple):
+    """Below which a cell is thin.
+
+    Attributes:
+        respondents: respondents with an answer.
+        contributors: effective contributors to what is uncertain of the estimate.
+    """
+
+    respondents: int
+    contributors: float
+
+
+def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: Thin) -> pd.DataFrame:
+    """Replace the linearised errors and all that follows from them.
+
+    Args:
+        estimates: as :func:`~asco_dagster.methods.estimation.estimate` gives them, shares of population
+            included.
+        components: the same rows as :func:`~asco_dagster.methods.model_errors.model_errors` gives them.
+        thin: below which a cell is thin.
+
+    Returns:
+        The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: logit for shares, exact
+        binomial limits at the model's effective size for shares of 0 and 1; normal for totals and means,
+        from 0 on) and ``cv``, and with ``linearised_error`` (what R's ``survey`` gives) and ``error_basis``
+        (``linearised``, or ``model`` where that is the larger and the rule asks for it). ``deff`` stays that
+        of the linearised variance.
+    """
+    keys = ["indicator", "statistic", "geography", "area_code", "size_class"]
+    table = estimates.merge(components, on=keys, how="left", validate="one_to_one")
+    linearised = table["standard_error"].to_numpy(dtype=float)
+    imputed = table["imputation_variance"].to_numpy(dtype=float)
+    sampling = linearised**2 + table["item_variance"].to_numpy(dtype=float) + imputed
+    model = table["model_variance"].to_numpy(dtype=float) + imputed
+    doubted = (
+        (table["respondents"] < thin.respondents)
+        | (table["contributors"] < thin.contributors)
+        | (table["statistic"] != "share")
+    )
+    by_model = doubted.to_numpy() & (model > sampling)
+    # Squaring and taking the root must not leave less than there was.
+    error = np.maximum(np.sqrt(np.where(by_model, model, sampling)), linearised)
+    low, high = _intervals(table, error)
+    estimate = table["estimate"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cv = np.where(estimate != 0, error / np.abs(estimate), np.nan)
+    basis = pd.Series(np.where(by_model, MODEL, LINEARISED), index=estimates.index, dtype=object)
+    return estimates.assign(
+        standard_error=error,
+        ci_low=low,
+        ci_high=high,
+        cv=cv,
+        linearised_error=linearised,
+        error_basis=basis.where(~np.isnan(estimate), None),
+    )
+
+
+def _intervals(table: pd.DataFrame, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    estimate = table["estimate"].to_numpy(dtype=float)
+    is_share = table["statistic"].isin(STATISTICS["share"]).to_numpy()
+    share = share_interval(
+        np.where(is_share, estimate, np.nan), error, table["model_size"].to_numpy(dtype=float)
+    )
+    low, high = normal_interval(estimate, error)
+    return np.where(is_share, share[0], np.maximum(low, 0.0)), np.where(is_share, share[1], high)

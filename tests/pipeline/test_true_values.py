@@ -1,0 +1,53 @@
+"""What the pipeline estimates on the real territory, against the generator's true values.
+
+Everything between is at work here: silent units, open answers, slips that edits find, donors, calibration.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "estimation"))
+
+from judged_cells import judged_cells, told
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def cells(released_real: Path) -> pd.DataFrame:
+    made = judged_cells(released_real, "2014")
+    print(f"\n{told(made)}")
+    return made
+
+
+def test_99_in_100_of_all_cells_hold_the_truth_within_three_errors(cells: pd.DataFrame) -> None:
+    assert len(cells) > 90_000
+    assert cells["holds"].mean() >= 0.99
+    assert (cells.groupby("statistic")["holds"].mean() >= 0.99).all()
+
+
+def test_99_in_100_of_the_released_cells_do_whatever_their_flag(cells: pd.DataFrame) -> None:
+    released = cells[cells["status"] == "V"]
+    assert len(released) > 15_000
+    for by in ("statistic", "quality_flag"):
+        held = released.groupby(by)["holds"].mean()
+        assert (held >= 0.99).all(), held
+
+
+def test_a_cell_called_precise_is_not_so_by_chance(cells: pd.DataFrame) -> None:
+    """Small errors attract the flag ``ok``: the cells that bear it must hold as well as the others."""
+    precise = cells[(cells["status"] == "V") & (cells["quality_flag"] == "ok")]
+    assert len(precise) > 2_000
+    assert precise["in_interval"].mean() >= 0.95
+
+
+def test_the_known_margins_are_met_exactly(released_real: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(released_real / "waves" / "2014" / "asco.duckdb"), read_only=True) as database:
+        margins = database.sql("from estimation.est_asco__margins").df()
+    assert len(margins) >= 100
+    assert margins["gap"].abs().max() <= 1e-9
