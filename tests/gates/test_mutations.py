@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mutations import BUILDERS, mutate
+from mutations import BUILDERS, concerned, mutate
 from small_wave import SmallWave, failures, materialize
 
 from asco_dagster.gates.checks import gate_name
@@ -28,6 +28,7 @@ CRITICAL = [
     for number, expectation in enumerate(suite.expectations)
     if expectation["severity"] == "critical"
 ]
+LONG = 10_000  # rows of a table that is judged whole
 AT_LEAST = 120  # critical expectations over all suites
 
 
@@ -80,12 +81,24 @@ def test_the_gate_is_open_on_the_tables_as_they_are(asset: str, small_wave: Smal
     assert [verdict for verdict in result.verdicts if verdict.closes] == []
 
 
+def _reduced(table: pd.DataFrame, expectation: Mapping[str, Any]) -> pd.DataFrame:
+    """Some rows of a long table, where each row is judged by itself: those would pass in any selection."""
+    kind, arguments = expectation["type"], expectation["kwargs"]
+    alone = kind.startswith(("expect_column_values_", "expect_column_pair_", "expect_compound_"))
+    if not alone or "mostly" in arguments or len(table) <= LONG:
+        return table
+    judged = None if "not_be_null" in kind or "be_null" in kind else arguments.get("column")
+    rows = concerned(table, arguments, judged)[: LONG // 2]
+    return table.loc[rows.union(table.index[: LONG // 2])].reset_index(drop=True)
+
+
 @pytest.mark.parametrize("case", CRITICAL, ids=_named)
 def test_broken_data_close_the_gate(case: tuple[str, int], small_wave: SmallWave, tables) -> None:
     asset, number = case
     suite = SUITES[asset]
     expectation = suite.expectations[number]
-    broken = mutate(tables(asset), expectation, small_wave.wave.bounds)
+    table = _reduced(tables(asset), expectation)
+    broken = mutate(table, expectation, small_wave.wave.bounds)
     alone = Suite(asset, {**suite.content, "expectations": [expectation]})
     result = validate(alone, broken, small_wave.wave)
     (verdict,) = result.verdicts
