@@ -53,7 +53,7 @@ fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reade
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
 	Rscript tests/reference/make_reference.R
 
-bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour)
+bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
 
 bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth
