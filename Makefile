@@ -53,7 +53,7 @@ fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reade
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
 	Rscript tests/reference/make_reference.R
 
-bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour)
+bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
 
 cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table

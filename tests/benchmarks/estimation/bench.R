@@ -11,7 +11,8 @@ for (name in indicators$indicator[indicators$kind == "share"]) {
   units[[paste0("covered_", name)]] <- units[[name]] * units$population
 }
 
-started <- proc.time()[["elapsed"]]
+clock <- function() { now <- proc.time(); c(now[["elapsed"]], now[["user.self"]] + now[["sys.self"]]) }
+started <- clock()
 plain <- svydesign(
   ids = ~1, strata = ~variance_stratum, weights = ~nonresponse_weight, fpc = ~variance_population, data = units
 )
@@ -20,7 +21,7 @@ design <- calibrate(
   plain, as.formula(paste("~ 0 +", paste(margins$column, collapse = " + "))), known,
   calfun = "logit", bounds = bounds, epsilon = 1e-12, maxit = 200
 )
-weighted <- proc.time()[["elapsed"]]
+weighted <- clock()
 
 holed <- indicators$indicator[sapply(indicators$indicator, function(name) anyNA(units[[name]]))]
 shares <- indicators$indicator[indicators$kind == "share"]
@@ -56,7 +57,7 @@ for (partition in partitions) {
     ))
   }
 }
-ended <- proc.time()[["elapsed"]]
+ended <- clock()
 
 number <- function(x) sprintf("%.15g", x)
 write.csv(data.frame(weight = number(weights(design))), file.path(folder, "weights.csv"), row.names = FALSE)
