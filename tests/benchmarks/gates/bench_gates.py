@@ -1,9 +1,9 @@
 """What the gates cost: validation of every asset of a wave, beside the run that made them.
 
-Delivers and runs wave 2014 at true size in a home of its own (``--home`` takes one that is delivered already),
-then reads and validates every table once more, in this process, without GX's import. Prints both, and the
-share; the design allows 15 %. Processor seconds are compared, since wall time on a shared machine tells more of
-the neighbours.
+Delivers and runs wave 2014 at true size in a home of its own (``--home`` takes one that is delivered
+already), then reads and validates every table once more, in this process, without GX's import. Prints both,
+and the share; the design allows 15 %. Processor seconds are compared, since wall time on a shared machine
+tells more of the neighbours.
 """
 
 import argparse
