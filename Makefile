@@ -69,7 +69,7 @@ bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASC
 	$(BIN)/python tests/benchmarks/estimation/truth.py $${ASCO_HOME:-var}
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
-	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
 
 clean:
 	rm -rf $(VENV) var

@@ -26,6 +26,15 @@ _ANSWERS = ("value", "equals")
 @wave_asset(deps=["est_asco__indicators", "est_asco__sample", "est_asco__weights", "sec_asco__cells"])
 def sec_asco__research_file(step: WaveStep) -> Table:
     """One row a record and answer of the research file, with what it lacks; none where none is asked for."""
+    return research_table(step)
+
+
+def research_table(step: WaveStep) -> Table:
+    """The judged rows and their measures of risk.
+
+    Raises:
+        DisclosureError: the file would tell a suppressed count of the tables beside it.
+    """
     asked = step.wave.disclosure.research_file
     if asked is None:
         columns = {name: pd.Series(dtype=str) for name in ROW} | {"record": pd.Series(dtype="int64")}

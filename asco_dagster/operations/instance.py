@@ -53,10 +53,7 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     own = {
         "DAGSTER_HOME": str(places.dagster_home),
         "DAGSTER_PG_URL": postgres_url,
-        "ASCO_HOME": str(settings.home),
-        **({"ASCO_POSTGRES_URL": settings.postgres_url} if settings.postgres_url else {}),
-        **({"ASCO_PSEUDONYM_KEY": settings.pseudonym_key} if settings.pseudonym_key else {}),
-        **({"ASCO_QUALITY_URL": settings.quality_url} if settings.quality_url else {}),
+        **settings.as_environment(),
     }
     return {**inherited, **_SILENT, **own}
 

@@ -94,6 +94,15 @@ def overview(settings: Settings, places: Places, expectations: Path = EXPECTATIO
         return [_of_wave(instance, places, wave, assets) for wave in wave_names()]
 
 
+def wave_status(instance: "DagsterInstance", places: Places, wave: str) -> WaveStatus:
+    """State of one wave.
+
+    Raises:
+        ReleaseError: a release folder cannot be read.
+    """
+    return _of_wave(instance, places, wave, gated_assets())
+
+
 def _of_wave(instance: "DagsterInstance | None", places: Places, wave: str, assets: list[str]) -> WaveStatus:
     latest = next((release for release in list_releases(places, [wave]) if release.latest), None)
     return WaveStatus(

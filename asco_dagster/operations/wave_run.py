@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError
+from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
 from asco_dagster.settings import Settings
 
@@ -144,6 +145,21 @@ def _execute(
         tell(f"release: {narrator.release}")
         return 0
     for failure in narrator.failures:
-        tell(f"asco: {failure}")
+        tell(f"asco: {redacted(failure, settings)}")
+    _notify(instance, run_id, settings, tell)
     tell(f"wave {wave} is not released; the former release, if any, stands unchanged")
     return 1 if narrator.closed or narrator.refused else 3
+
+
+def _notify(instance: "dg.DagsterInstance", run_id: str, settings: Settings, tell: Tell) -> None:
+    """Tell who must know; a message that does not go out changes nothing of what the run came to."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return
+    try:
+        notices = tell_failure(instance, run, settings)
+    except AscoError as error:
+        tell(f"asco: {error}")
+    else:
+        if notices:
+            tell(f"{len(notices)} message{'s' if len(notices) > 1 else ''} sent")

@@ -13,6 +13,7 @@ import dagster as dg
 
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
+from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
@@ -48,7 +49,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     def step(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        wave, places = load_wave(context.partition_key), Places.of(settings)
+        wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         asked = {key.name for key in context.selected_asset_check_keys}
         own = {name: [gate_name(name)] for name in wanted}
@@ -64,10 +65,12 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                 stood.pop(_judged(test), None)
         chosen = [name for name in wanted if name not in stood]
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
-        results = _built([*chosen, *judged], chosen, wave, places)
+        with private_files():
+            results = _built([*chosen, *judged], wave, places)
+        peak = cost.told()[PEAK]
         for name in chosen:
             _demand_built(results.get(nodes[name]["unique_id"]), name)
-        with open_database(places.database(wave.wave)) as database:
+        with private_files(), open_database(places.database(wave.wave)) as database:
             record(database, {name: made[name] for name in chosen})
             for name in wanted:
                 if name in stood:
@@ -76,7 +79,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                     continue
                 seconds = results[nodes[name]["unique_id"]].seconds
                 columns = {c["name"]: c.get("description") or "" for c in nodes[name]["columns"].values()}
-                metadata = {**describe(database, name, columns), "dbt seconds": round(seconds, 3)}
+                metadata = {**describe(database, name, columns), SECONDS: round(seconds, 3), PEAK: peak}
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])
                 )
@@ -115,7 +118,7 @@ def _stood(
     return stood, made
 
 
-def _built(selection: list[str], models: list[str], wave: Wave, places: Places) -> dict[str, NodeResult]:
+def _built(selection: list[str], wave: Wave, places: Places) -> dict[str, NodeResult]:
     """Results of dbt by node; nothing is asked of dbt where nothing is chosen."""
     if not selection:
         return {}

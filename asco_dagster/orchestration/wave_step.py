@@ -13,6 +13,7 @@ import dagster as dg
 
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
 from asco_dagster.layers import layer_of
+from asco_dagster.operations.observation import Cost, private_files
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
@@ -94,6 +95,7 @@ def wave_asset(
 
     def decorate(compute: Callable[[WaveStep], Any]) -> dg.AssetsDefinition:
         name = compute.__name__
+        confidential = layer_of(name) != "publication"
 
         @dg.asset(
             name=name,
@@ -113,7 +115,7 @@ def wave_asset(
                 made = compute(own)
                 return {name: made if isinstance(made, Table) else Table(made, {})}
 
-            with _opened(context, settings) as own:
+            with _opened(context, settings, confidential) as own:
                 for result, checks in _told_or_made(own, [name], deps, state, computed, always):
                     yield result._replace(check_results=list(checks))
 
@@ -141,6 +143,7 @@ def wave_assets(
         A decorator for functions of a ``WaveStep`` that return a ``Table`` for each asset.
     """
     described = dict(name.split(": ", 1) for name in names)
+    confidential = all(layer_of(name) != "publication" for name in described)
 
     def decorate(compute: Callable[[WaveStep], Mapping[str, Table]]) -> dg.AssetsDefinition:
         @dg.multi_asset(
@@ -163,7 +166,7 @@ def wave_assets(
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-            with _opened(context, settings) as own:
+            with _opened(context, settings, confidential) as own:
                 done = list(_told_or_made(own, list(described), deps, state, compute))
             yield from (result for result, _ in done)
             for _, checks in done:
@@ -175,9 +178,9 @@ def wave_assets(
 
 
 @contextmanager
-def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
+def _opened(context: dg.AssetExecutionContext, settings: Settings, confidential: bool) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
-    with open_database(places.database(wave.wave)) as database:
+    with private_files(private=confidential), open_database(places.database(wave.wave)) as database:
         yield WaveStep(wave, places, settings, database, context.log, context)
 
 
@@ -190,6 +193,7 @@ def _told_or_made(
     always: bool = False,
 ) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
     """Each asset with its judgement: from an earlier run where all of them stand, else made now."""
+    cost = Cost()
     rests_on, found = ground(own.wave, own.places, own.settings), state(own) if state else None
     made = {name: made_of(own.database, name, deps, rests_on, found) for name in names}
     stood = [standing(own.context, own.database, name, made[name], [gate_name(name)]) for name in names]
@@ -204,8 +208,9 @@ def _told_or_made(
             write_table(own.database, name, tables[name].rows)
     record(own.database, made, state(own) if state else None)
     own.database.commit()
+    spent = cost.told()
     for name in names:
-        metadata = {**describe(own.database, name), **tables[name].metadata}
+        metadata = {**describe(own.database, name), **tables[name].metadata, **spent}
         check = run_gate(own.database, name, own.wave, own.places, own.settings)
         result: dg.MaterializeResult[Any] = dg.MaterializeResult(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])

@@ -23,6 +23,11 @@ ROWS = f"tables/{STEM}.parquet"
 @wave_asset(deps=["sec_asco__research_file"])
 def pub_asco__research_file(step: WaveStep) -> Table:
     """One row a record and answer of the released research file; none where the wave asks for none."""
+    return released_rows(step)
+
+
+def released_rows(step: WaveStep) -> Table:
+    """The rows that leave, without what the gate before judged them by, and their measures of risk."""
     from asco_dagster.methods.disclosure.microdata_risk import risk
 
     rows = read_table(step.database, "sec_asco__research_file", list(ROW))

@@ -4,6 +4,7 @@ error that names the file, the key and the remedy. What does not belong here: re
 
 import datetime as dt
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -22,8 +23,10 @@ from asco_dagster.waves.statistics import (
     Sampling,
 )
 
-FOLDER = Path(__file__).parent
-QUESTIONNAIRES = FOLDER.parent / "questionnaires"
+SHIPPED = Path(__file__).parent
+# Read here and judged by Settings: the partitions are made of it when the code is imported.
+FOLDER = Path(os.environ.get("ASCO_WAVES") or SHIPPED).expanduser().absolute()
+QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
 
 ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
 

@@ -47,7 +47,10 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
     told = copy.deepcopy(outcome)
     for verdict in told.results:
         verdict.result = {
-            name: value for name, value in (verdict.result or {}).items() if name not in _VALUES
+            # GX's renderer reads a number from its representation, which NumPy's scalars do not give
+            name: value.item() if hasattr(value, "item") else value
+            for name, value in (verdict.result or {}).items()
+            if name not in _VALUES
         }
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(told)
     # GX's own header links to a page of the suite, which this site has not; ours says what it says
