@@ -57,7 +57,7 @@ def run_gate(
     # A suite that names no column counts rows only: any one column will do for that.
     frame = read_table(database, asset, wanted or list(present)[:1])
     outcome = evaluate(suite, frame, wave)
-    result = judge(suite, outcome, len(frame), wave)
+    result = judge(suite, outcome, frame, wave)
     result.write(places.gates(wave.wave))
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
     return _told(result, settings)

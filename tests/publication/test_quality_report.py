@@ -90,7 +90,7 @@ def test_data_docs_tell_no_value_of_a_row_that_failed(small_wave: SmallWave, tmp
     rows = [("commune", "7712345"), ("commune", "7712345"), (None, None)]
     frame = pd.DataFrame(rows, columns=["unit_type", "unit_code"]).assign(unit_type=["x9secret", "a", "b"])
     outcome = evaluate(suite, frame, small_wave.wave)
-    result = judge(suite, outcome, len(frame), small_wave.wave)
+    result = judge(suite, outcome, frame, small_wave.wave)
     result.write(tmp_path / "gates")
     write_data_docs(outcome, result, tmp_path / "quality", tmp_path / "gates")
     page = (tmp_path / "quality" / "sources" / "raw_asco__sample.html").read_text()
