@@ -21,6 +21,11 @@ from asco_dagster.publication.described import described
 from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.labels import code_labels, labels_frame
+from asco_dagster.publication.metadata.csvw import write_csvw
+from asco_dagster.publication.metadata.dcat import write_dcat
+from asco_dagster.publication.metadata.ddi import write_ddi
+from asco_dagster.publication.metadata.dictionary import write_dictionary
+from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.release import Description, Provenance, Published, publish
 from asco_dagster.publication.revisions import reason_of, revisions
 from asco_dagster.publication.shelf import Shelf, read_manifest
@@ -145,10 +150,18 @@ def _write_tables(content: Content, folder: Path) -> list[ReleasedFile]:
 
 
 # A kind of file is a function of the content and the folder; it lists what it wrote.
-KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (_write_tables, write_workbook)
+KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (
+    _write_tables,
+    write_workbook,
+    write_csvw,
+    write_sdmx,
+    write_ddi,
+    write_dictionary,
+)
 # What tells of the version itself is no content: it makes no new version.
 DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
     lambda wave, folder, told: write_changelog(folder, told),
+    write_dcat,
 )
 
 
