@@ -20,6 +20,7 @@ from asco_dagster.publication.content import Content
 from asco_dagster.publication.described import described
 from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import pub_asco__evolution
+from asco_dagster.publication.explorer import write_explorer
 from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.publication.metadata.csvw import write_csvw
 from asco_dagster.publication.metadata.dcat import write_dcat
@@ -157,6 +158,7 @@ KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (
     write_sdmx,
     write_ddi,
     write_dictionary,
+    write_explorer,
 )
 # What tells of the version itself is no content: it makes no new version.
 DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
