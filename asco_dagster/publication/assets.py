@@ -22,7 +22,13 @@ from asco_dagster.publication.content import Content
 from asco_dagster.publication.described import described
 from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import compared_releases, pub_asco__evolution
+from asco_dagster.publication.explorer import write_explorer
 from asco_dagster.publication.labels import code_labels, labels_frame
+from asco_dagster.publication.metadata.csvw import write_csvw
+from asco_dagster.publication.metadata.dcat import write_dcat
+from asco_dagster.publication.metadata.ddi import write_ddi
+from asco_dagster.publication.metadata.dictionary import write_dictionary
+from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Description, Provenance, Published, publish
 from asco_dagster.publication.research import pub_asco__research_file, write_research_file
@@ -162,10 +168,19 @@ def _write_tables(content: Content, folder: Path) -> list[ReleasedFile]:
 
 
 # A kind of file is a function of the content and the folder; it lists what it wrote.
-KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (_write_tables, write_workbook)
+KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (
+    _write_tables,
+    write_workbook,
+    write_csvw,
+    write_sdmx,
+    write_ddi,
+    write_dictionary,
+    write_explorer,
+)
 # What tells of the version itself is no content: it makes no new version.
 DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
     lambda wave, folder, told: write_changelog(folder, told),
+    write_dcat,
 )
 
 

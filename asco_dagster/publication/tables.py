@@ -64,19 +64,30 @@ def write_french_table(table: ReleasedTable, labels: Labels, folder: Path) -> Re
     """
     # Integers with nulls stay integers: as floats they would be written 12,0.
     frame = table.rows.to_pandas(integer_object_nulls=True)
-    known = {} if "label_fr" in frame.columns else label_columns(frame, labels, language=0)
-    columns = {}
-    for name in table.rows.column_names:
-        french = table.description.columns[name].name_fr
-        columns[french] = frame[name]
-        if name in known:
-            columns[f"libelle_{french.removeprefix('code_')}"] = known[name]
+    known = label_columns(frame, labels, language=0)
+    columns = {
+        title: known[name] if is_label else frame[name]
+        for title, name, is_label in french_columns(table, labels)
+    }
     path = f"tables/fr/{table.stem}.csv"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     frame = type(frame)(columns)
     content = frame.to_csv(sep=";", decimal=",", index=False, lineterminator="\r\n")
     (folder / path).write_bytes(content.encode())
     return ReleasedFile(path, len(frame))
+
+
+def french_columns(table: ReleasedTable, labels: Labels) -> list[tuple[str, str, bool]]:
+    """Columns of a table's French CSV: name there, released column, whether it holds that column's labels."""
+    own = set(table.rows.column_names)
+    known = {} if "label_fr" in own else label_columns(table.rows.slice(0, 0).to_pandas(), labels, language=0)
+    columns = []
+    for name in table.rows.column_names:
+        french = table.description.columns[name].name_fr
+        columns.append((french, name, False))
+        if name in known:
+            columns.append((f"libelle_{french.removeprefix('code_')}", name, True))
+    return columns
 
 
 def _with_descriptions(table: "pa.Table", description: Description | None) -> "pa.Table":
