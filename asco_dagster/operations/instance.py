@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from asco_dagster.operations.home import demand_home
 from asco_dagster.operations.postgres import storage
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -42,6 +43,7 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     Returns:
         The whole environment of a child process.
     """
+    demand_home(places)
     path = places.dagster_home / "dagster.yaml"
     text = yaml.safe_dump(configuration(places), sort_keys=False)
     if not path.is_file() or path.read_text() != text:
