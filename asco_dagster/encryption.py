@@ -9,6 +9,7 @@ What does not belong here: who opens which database (``warehouse.py``).
 import functools
 import hashlib
 import importlib.util
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,26 @@ from asco_dagster.errors import ConfigurationError
 if TYPE_CHECKING:
     import duckdb
 
+_IDENTIFIER = re.compile(r"^[a-z]+$")
 CATALOG = "asco"
 """Name of the attached database: the stem of its file, so that dbt's manifest serves both forms."""
 
 
-def attach(connection: "duckdb.DuckDBPyConnection", path: Path, key: str, *, read_only: bool = False) -> None:
-    """Attach an encrypted database as ``asco``; it is created when it is not there.
+def attach(
+    connection: "duckdb.DuckDBPyConnection",
+    path: Path,
+    key: str | None,
+    *,
+    name: str = CATALOG,
+    read_only: bool = False,
+) -> None:
+    """Attach a database and make it the current one; it is created when it is not there.
 
     Args:
         connection: a connection whose own database is in memory.
         path: the file.
-        key: the key as it was given.
+        key: the key as it was given; None for a file that is not encrypted.
+        name: the catalogue's name, an identifier of this project.
         read_only: open it for reading only.
 
     Raises:
@@ -36,14 +46,18 @@ def attach(connection: "duckdb.DuckDBPyConnection", path: Path, key: str, *, rea
     """
     import duckdb
 
-    connection.execute(f"load {literal(str(_extension()))}")
+    if not _IDENTIFIER.match(name):
+        raise ValueError(f"“{name}” is no name of a catalogue")
+    options = ["read_only"] if read_only else []
+    if key is not None:
+        connection.execute(f"load {literal(str(_extension()))}")
+        options.append(f"encryption_key {literal(hashlib.sha256(key.encode()).hexdigest())}")
     # what does not fit into memory is spilled beside the database, encrypted as it is
     connection.execute(f"set temp_directory = {literal(str(path.parent / 'spill'))}")
-    connection.execute("set temp_file_encryption = true")
-    options = f"encryption_key {literal(hashlib.sha256(key.encode()).hexdigest())}"
-    options += ", read_only" if read_only else ""
+    connection.execute("set temp_file_encryption = true" if key is not None else "reset temp_file_encryption")
     try:
-        connection.execute(f"attach {literal(str(path))} as {CATALOG} ({options})")
+        chosen = f" ({', '.join(options)})" if options else ""
+        connection.execute(f"attach {literal(str(path))} as {name}{chosen}")
     except duckdb.IOException:
         raise
     except duckdb.Error:
@@ -54,7 +68,7 @@ def attach(connection: "duckdb.DuckDBPyConnection", path: Path, key: str, *, rea
             expected="the key with which it was written",
             remedy="Give that key; “asco rotate-key database” changes it, or encrypts a database that is not",
         ) from None
-    connection.execute(f"use {CATALOG}")
+    connection.execute(f"use {name}")
 
 
 def literal(text: str) -> str:

@@ -80,6 +80,11 @@ class Places:
         return self._confidential(self.home / "dagster")
 
     @property
+    def records(self) -> Path:
+        """What was done on purpose and cannot be undone: purges, rotated keys, restorations."""
+        return self._confidential(self.home / "records")
+
+    @property
     def postgres(self) -> Path:
         """Data folder of the embedded PostgreSQL."""
         return self.home / "postgres"

@@ -99,15 +99,18 @@ class Sources(Form):
 
 
 class Collection(Form):
-    """First and last day of collection."""
+    """First and last day of collection; ``raw_until`` is the last day on which its raw data may be kept."""
 
     start: dt.date
     end: dt.date
+    raw_until: dt.date | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Collection":
         if self.end <= self.start:
             raise ValueError(f"collection ends {self.end}, not after its start {self.start}")
+        if self.raw_until is not None and self.raw_until <= self.end:
+            raise ValueError(f"raw_until {self.raw_until} lies before the end of collection")
         return self
 
 

@@ -67,7 +67,8 @@ def main() -> None:
     spent = sum(row[0] for row in gates)
     print(f"the run: {wall:.0f} s of wall time, {processor:.0f} s of processor time")
     print(
-        f"its {len(gates)} gates: {sum(row[1] for row in gates):.1f} s of wall time, {spent:.1f} s of processor"
+        f"its {len(gates)} gates: {sum(row[1] for row in gates):.1f} s of wall time, "
+        f"{spent:.1f} s of processor time"
     )
     print(f"share: {spent / processor:.1%} (15 % allowed)")
 
