@@ -99,7 +99,8 @@ def launch_backfill(base: str, waves: list[str]) -> str:
     told = ask(
         base,
         "mutation {launchPartitionBackfill(backfillParams: {"
-        f"assetSelection: [{ASSETS}], partitionNames: {json.dumps(waves)}}}) {{__typename ...on LaunchBackfillSuccess {{backfillId}} "
+        f"assetSelection: [{ASSETS}], partitionNames: {json.dumps(waves)}}}) "
+        "{__typename ...on LaunchBackfillSuccess {backfillId} "
         "...on PythonError {message}}}",
     )["data"]["launchPartitionBackfill"]
     assert told["__typename"] == "LaunchBackfillSuccess", told
