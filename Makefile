@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation bench-truth clean lock bench-collection fuzz
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -30,19 +30,24 @@ up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quali
 test: $(VENV)/ready ## All tests
 	@folder=$$(mktemp -d); \
 	$(BIN)/python -m pytest --basetemp=$$folder/waves tests/pipeline & waves=$$!; \
-	$(BIN)/python -m pytest -n 2 --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
 	wait $$waves; pipeline=$$?; rm -rf $$folder; exit $$(( rest || pipeline ))
 
-check: $(VENV)/ready ## Lint, format, types, SQL
+check: $(VENV)/ready ## Lint, format, types, SQL, dangerous calls, secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml asco_dagster
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/security/test_code.py
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+bench-gates: $(VENV)/ready ## What validation costs beside the run of a wave at true size
+	$(BIN)/python tests/benchmarks/gates/bench_gates.py
 
 bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, with pandas beside it
 	$(BIN)/python tests/benchmarks/collection/bench_collection.py
@@ -50,17 +55,26 @@ bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, 
 fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
 
+test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about 4 minutes a try)
+	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014)
+
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
 	Rscript tests/reference/make_reference.R
 
 bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
 
+cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
+	$(BIN)/python -m asco_dagster.confidentiality.cross_check $(or $(WAVE),2014)
+
+bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each (HOMES=: waves that ran)
+	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
+
 bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth
 	$(BIN)/python tests/benchmarks/estimation/truth.py $${ASCO_HOME:-var}
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
-	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
 
 clean:
 	rm -rf $(VENV) var

@@ -1,4 +1,4 @@
-"""What Dagster loads: the assets of the five layers, jobs and resources, assembled and nothing more."""
+"""What Dagster loads: the five layers' assets, jobs, triggers and resources, assembled and nothing more."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ import dagster as dg
 
 from asco_dagster.confidentiality.assets import confidentiality_assets
 from asco_dagster.estimation.assets import estimation_assets
+from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
 from asco_dagster.orchestration.jobs import wave_job
+from asco_dagster.orchestration.schedules import yearly_sources_schedule
+from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
@@ -19,10 +22,13 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     Args:
         **overrides: resources to put in place of the usual ones, for tests.
     """
+    settings = overrides.get("settings") or Settings.from_environment()
     return dg.Definitions(
         assets=[*source_assets, staging, *estimation_assets, *confidentiality_assets, *publication_assets],
-        jobs=[wave_job],
-        resources={"settings": Settings.from_environment(), **overrides},
+        jobs=[wave_job, publish_due_job],
+        schedules=[yearly_sources_schedule, release_calendar],
+        sensors=[inbox_sensor, failure_sensor(settings)],
+        resources={"settings": settings, **overrides},
         executor=dg.in_process_executor,
     )
 

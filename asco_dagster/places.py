@@ -58,6 +58,14 @@ class Places:
         """Published, immutable versions of a wave."""
         return self.home / "releases" / wave
 
+    def sealed(self, wave: str) -> Path:
+        """The version of a wave that waits for its day: built, not public yet."""
+        return self._confidential(self.home / "sealed" / wave)
+
+    def withdrawn(self, wave: str) -> Path:
+        """What withdrawn versions of a wave said; the public folder keeps a tombstone with the reason."""
+        return self._confidential(self.home / "withdrawn" / wave)
+
     def gates(self, wave: str) -> Path:
         """Results of the gates, one file an asset; confidential, since they name offending rows."""
         return self._confidential(self.home / "waves" / wave / "gates")
@@ -70,6 +78,11 @@ class Places:
     def dagster_home(self) -> Path:
         """DAGSTER_HOME: instance configuration, logs of the steps."""
         return self._confidential(self.home / "dagster")
+
+    @property
+    def records(self) -> Path:
+        """What was done on purpose and cannot be undone: purges, rotated keys, restorations."""
+        return self._confidential(self.home / "records")
 
     @property
     def postgres(self) -> Path:

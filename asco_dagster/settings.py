@@ -7,14 +7,18 @@ has sent more than one pipeline to the wrong place. What does not belong here: w
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from asco_dagster.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+SHORTEST_KEY = 32
+LOG_FORMATS = ("text", "json")
 _LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
-_DECLARED = {"ASCO_HOME", "ASCO_POSTGRES_URL", "ASCO_PSEUDONYM_KEY", "ASCO_QUALITY_URL", *_LIMESURVEY}
+_MAIL = ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO")
+_KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY")
+_TOGETHER = ((_LIMESURVEY, "all three or none"), (_MAIL, "all three or none"))
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,39 @@ class Settings:
         postgres_url: Dagster's storage (``ASCO_POSTGRES_URL``); None means the embedded server.
         pseudonym_key: key of the units' pseudonyms (``ASCO_PSEUDONYM_KEY``); None means the key file of the
             home, created on first use.
+        database_key: key that encrypts the waves' databases at rest (``ASCO_DATABASE_KEY``); None leaves
+            them to the permissions of the files.
         quality_url: address at which ``asco up`` serves the quality pages (``ASCO_QUALITY_URL``); None
             outside ``asco up``.
+        ui_url: address of Dagster's pages, for the links of messages (``ASCO_UI_URL``); ``asco up`` sets it.
         limesurvey_url: RemoteControl address of the LimeSurvey server (``ASCO_LIMESURVEY_URL``), with
         limesurvey_user: its user (``ASCO_LIMESURVEY_USER``) and
         limesurvey_password: the password (``ASCO_LIMESURVEY_PASSWORD``); all three or none.
+        webhook_url: takes a JSON message when a run fails or a gate closes (``ASCO_WEBHOOK_URL``).
+        smtp_url: mail server for the same messages (``ASCO_SMTP_URL``: ``smtp://`` or ``smtps://``, with user
+            and password if it wants them), with
+        mail_from: the sender (``ASCO_MAIL_FROM``) and
+        mail_to: the receivers, with commas between (``ASCO_MAIL_TO``); all three or none.
+        log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
+        waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
     """
 
     home: Path
     postgres_url: str | None = field(default=None, repr=False)  # it may hold a password
     pseudonym_key: str | None = field(default=None, repr=False)
+    database_key: str | None = field(default=None, repr=False)
     quality_url: str | None = None
+    ui_url: str | None = None
     limesurvey_url: str | None = None
     limesurvey_user: str | None = field(default=None, repr=False)
     limesurvey_password: str | None = field(default=None, repr=False)
+    webhook_url: str | None = field(default=None, repr=False)  # many services put the secret into the path
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
+    mail_to: str | None = None
+    log_format: str = "text"
+    waves: Path | None = None
     inbox: Path | None = None
 
     @classmethod
@@ -51,33 +73,62 @@ class Settings:
             ConfigurationError: an ``ASCO_…`` variable that is not declared, or one that cannot be right.
         """
         environ = os.environ if environ is None else environ
-        unknown = sorted(name for name in environ if name.startswith("ASCO_") and name not in _DECLARED)
+        unknown = sorted(name for name in environ if name.startswith("ASCO_") and name not in DECLARED)
         if unknown:
             raise ConfigurationError(
                 f"unknown setting {', '.join(unknown)} in the environment",
-                expected=f"only {', '.join(sorted(_DECLARED))}",
+                expected=f"only {', '.join(sorted(DECLARED))}",
                 remedy="Correct its name or unset it",
             )
-        key = environ.get("ASCO_PSEUDONYM_KEY") or None
-        if key is not None and len(key) < 32:
+        _check(environ)
+        given = {own: environ[name] for name, own in DECLARED.items() if environ.get(name)}
+        paths = {own: _path(given.pop(own)) for own in ("home", "waves") if own in given}
+        return cls(**{"home": CHECKOUT / "var", **given, **paths})  # type: ignore[arg-type]
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        values = {name: getattr(self, own) for name, own in DECLARED.items()}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def secrets(self) -> list[str]:
+        """What must stand in no log, message, page or file; the longest first."""
+        hidden = {own.name for own in fields(self) if not own.repr}
+        told = {str(getattr(self, name)) for name in hidden if getattr(self, name)}
+        return sorted(told, key=len, reverse=True)
+
+
+DECLARED = {f"ASCO_{own.name.upper()}": own.name for own in fields(Settings) if own.name != "inbox"}
+"""Every variable, and the attribute that it gives."""
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _check(environ: Mapping[str, str]) -> None:
+    for name in _KEYS:
+        length = len(environ.get(name, ""))
+        if 0 < length < SHORTEST_KEY:
             raise ConfigurationError(
-                f"ASCO_PSEUDONYM_KEY has {len(key)} characters",
-                expected="at least 32",
-                remedy="Give a longer secret, or unset it to let a key be created in ASCO_HOME",
+                f"{name} has {length} characters",
+                expected=f"at least {SHORTEST_KEY}",
+                remedy="Give a longer secret, or unset it",
             )
-        given = [name for name in _LIMESURVEY if environ.get(name)]
-        if given and len(given) < len(_LIMESURVEY):
+    for names, expected in _TOGETHER:
+        given = [name for name in names if environ.get(name)]
+        if given and len(given) < len(names):
             raise ConfigurationError(
-                f"{', '.join(given)} is given without {', '.join(set(_LIMESURVEY) - set(given))}",
-                expected="all three or none",
+                f"{', '.join(given)} is given without {', '.join(sorted(set(names) - set(given)))}",
+                expected=expected,
                 remedy="Give the others, or unset it",
             )
-        return cls(
-            home=Path(environ.get("ASCO_HOME") or CHECKOUT / "var").expanduser().absolute(),
-            postgres_url=environ.get("ASCO_POSTGRES_URL") or None,
-            pseudonym_key=key,
-            quality_url=environ.get("ASCO_QUALITY_URL") or None,
-            limesurvey_url=environ.get("ASCO_LIMESURVEY_URL") or None,
-            limesurvey_user=environ.get("ASCO_LIMESURVEY_USER") or None,
-            limesurvey_password=environ.get("ASCO_LIMESURVEY_PASSWORD") or None,
+    if environ.get("ASCO_LOG_FORMAT") not in (None, "", *LOG_FORMATS):
+        raise ConfigurationError(
+            f"ASCO_LOG_FORMAT is “{environ['ASCO_LOG_FORMAT']}”", expected=" or ".join(LOG_FORMATS)
+        )
+    waves = environ.get("ASCO_WAVES")
+    if waves and not _path(waves).is_dir():
+        raise ConfigurationError(
+            f"ASCO_WAVES names {waves}, but there is no such folder",
+            remedy="Correct it, or unset it to use the waves of the code",
         )

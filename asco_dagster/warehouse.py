@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.errors import AscoError
+from asco_dagster.encryption import attach
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
+from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,14 +24,23 @@ if TYPE_CHECKING:
 def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Open a wave's database; it is created with mode 0600 and the five schemas when it is not there.
 
+    With ``ASCO_DATABASE_KEY`` it is encrypted.
+
     Raises:
         AscoError: another process has the database open, or the file is not a database of this kind.
+        ConfigurationError: it is encrypted and the key is missing or another.
     """
     import duckdb
 
     former = os.umask(0o077)
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
+        connection = _connect(path, read_only=read_only)
+    except duckdb.CatalogException:
+        raise ConfigurationError(
+            "the wave's database is encrypted and no key is given",
+            file=path,
+            remedy="Set ASCO_DATABASE_KEY to the key with which it was written",
+        ) from None
     except duckdb.IOException as error:
         raise AscoError(
             f"the wave's database cannot be opened: {_first_line(error)}",
@@ -97,6 +108,68 @@ def read_table(
 def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
     """Number of rows of an asset's table."""
     return len(connection.table(table_of(asset)))
+
+
+def rewrite_database(path: Path, *, former: str | None = None, new: str | None = None) -> None:
+    """Copy a wave's database into a new file that takes its place: nothing of what was dropped is left.
+
+    Args:
+        path: the file.
+        former: its key; None takes that of the settings.
+        new: the key of the new file; None keeps the former.
+
+    Raises:
+        AscoError: another process has it open.
+        ConfigurationError: the key is not the file's.
+    """
+    import duckdb
+
+    key = former or Settings.from_environment().database_key
+    wanted = new or key
+    draft = path.with_name(f".{path.name}.rewritten")
+    umask = os.umask(0o077)
+    try:
+        draft.unlink(missing_ok=True)
+        with duckdb.connect(":memory:") as connection:
+            attach(connection, path, key, name="former", read_only=True)
+            attach(connection, draft, wanted, name="rewritten")
+            connection.execute("copy from database former to rewritten")
+            connection.execute("use memory; detach rewritten; detach former")
+        _sync(draft)
+        draft.replace(path)
+        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    except duckdb.IOException as error:
+        raise AscoError(
+            f"the wave's database cannot be written anew: {_first_line(error)}",
+            file=path,
+            remedy="Wait for the run that holds it, or free disk space",
+        ) from error
+    finally:
+        os.umask(umask)
+        draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    key = Settings.from_environment().database_key
+    if key is None:
+        return duckdb.connect(str(path), read_only=read_only)
+    connection = duckdb.connect(":memory:")
+    try:
+        attach(connection, path, key, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _first_line(error: Exception) -> str:

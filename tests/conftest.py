@@ -1,9 +1,15 @@
 """What every test stands on: a home of its own, the checkout, the publishers' real files where they are."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from small_wave import SmallWave
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 REAL = CHECKOUT.parent / "shared" / "data" / "real"
@@ -27,3 +33,14 @@ def real_files() -> Path:
     if not REAL.is_dir():
         pytest.skip(f"the publishers' real files are not at ../shared/data/real ({REAL.name} is absent)")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def small_wave(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SmallWave"]:
+    """A small wave that ran to a release; tests that take it belong to one ``xdist_group``: it runs once."""
+    from small_wave import made_small_wave
+
+    home = tmp_path_factory.mktemp("small")
+    with made_small_wave(home) as made:
+        yield made
+    shutil.rmtree(home, ignore_errors=True)

@@ -9,11 +9,15 @@ from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.backup import backup, restore
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
+from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
 from asco_dagster.cli.questionnaire import questionnaire
+from asco_dagster.cli.release import release
 from asco_dagster.cli.releases import releases
+from asco_dagster.cli.rotate_key import rotate_key
 from asco_dagster.cli.run import run
 from asco_dagster.cli.status import status
 from asco_dagster.cli.up import up
@@ -29,8 +33,13 @@ app = typer.Typer(
 )
 for command in (demo, run, up, status, releases, verify, doctor):
     app.command()(command)
+app.command()(purge)
+app.command()(backup)
+app.command()(restore)
+app.add_typer(rotate_key, name="rotate-key")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(questionnaire, name="questionnaire")
+app.add_typer(release, name="release")
 
 
 @app.callback()

@@ -29,7 +29,7 @@ def releases(
         )
     for release in [] if json_ else found:
         mark = "*" if release.latest else " "
-        typer.echo(
-            f"{mark} {release.wave}  {release.version}  {release.released_at}  {release.content_sha256}"
-        )
+        state = "" if release.state == "public" else f"  {release.state}"
+        told = f"{release.wave}  {release.version}  {release.released_at}  {release.content_sha256}{state}"
+        typer.echo(f"{mark} {told}")
     raise typer.Exit(0)

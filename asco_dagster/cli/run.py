@@ -24,6 +24,9 @@ def run(
     inbox: Annotated[
         Path | None, typer.Option(help="Take the deliveries from this folder instead of the home's inbox.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make every table anew, also those of which nothing changed.")
+    ] = False,
 ) -> None:
     """Run waves from their deliveries to a release; exits 0 released, 1 refused by a gate, 2 or 3 failed."""
     for wave in waves:
@@ -33,23 +36,24 @@ def run(
     if len(set(waves)) < len(waves):
         raise ConfigurationError("a wave is named twice", remedy="Name each wave once")
     if len(waves) == 1:
-        raise typer.Exit(_run_here(waves[0], inbox))
+        raise typer.Exit(_run_here(waves[0], inbox, fresh))
     with ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1)) as pool:
-        codes = list(pool.map(lambda wave: _run_beside(wave, inbox), waves))
+        codes = list(pool.map(lambda wave: _run_beside(wave, inbox, fresh), waves))
     raise typer.Exit(max(codes))
 
 
-def _run_here(wave: str, inbox: Path | None) -> int:
+def _run_here(wave: str, inbox: Path | None, fresh: bool) -> int:
     from asco_dagster.operations.wave_run import run_wave
     from asco_dagster.settings import Settings
 
-    return run_wave(wave, Settings.from_environment(), inbox=inbox, tell=typer.echo)
+    return run_wave(wave, Settings.from_environment(), inbox=inbox, tell=typer.echo, fresh=fresh)
 
 
-def _run_beside(wave: str, inbox: Path | None) -> int:
+def _run_beside(wave: str, inbox: Path | None, fresh: bool) -> int:
     command = [sys.executable, "-m", "asco_dagster.cli.main", "run", wave]
     if inbox is not None:
         command += ["--inbox", str(inbox)]
+    command += ["--fresh"] if fresh else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         for line in child.stdout or ():
             typer.echo(f"[{wave}] {line.rstrip()}")

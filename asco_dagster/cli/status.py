@@ -7,10 +7,15 @@ import typer
 
 if TYPE_CHECKING:
     from asco_dagster.operations.overview import LastRun, WaveStatus
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
 
 
 def status(
     json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Tell it in Prometheus's text format, with rows and seconds.")
+    ] = False,
 ) -> None:
     """Show each wave: its last run, its gates, its latest release."""
     from asco_dagster.operations.overview import overview
@@ -18,12 +23,23 @@ def status(
     from asco_dagster.settings import Settings
 
     settings = Settings.from_environment()
+    if metrics:
+        _metrics(settings, Places.of(settings))
+        raise typer.Exit(0)
     waves = overview(settings, Places.of(settings))
     if json_:
         typer.echo(json.dumps([wave.told() for wave in waves], indent=2))
     else:
         _show(waves)
     raise typer.Exit(0)
+
+
+def _metrics(settings: "Settings", places: "Places") -> None:
+    from asco_dagster.operations.instance import open_instance
+    from asco_dagster.operations.metrics import exposition
+
+    with open_instance(settings, places) as instance:
+        typer.echo(exposition(instance, places).decode(), nl=False)
 
 
 def _show(waves: "list[WaveStatus]") -> None:

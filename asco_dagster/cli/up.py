@@ -12,6 +12,9 @@ def up(
     port: Annotated[
         int, typer.Option(help="Port of the UI; the quality pages take the next.", min=1, max=65534)
     ] = 3000,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Pages that show everything and start or change nothing.")
+    ] = False,
 ) -> None:
     """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
     from asco_dagster.operations.servers import serve
@@ -19,7 +22,8 @@ def up(
     from asco_dagster.settings import Settings
 
     settings = Settings.from_environment()
-    raise typer.Exit(serve(settings, Places.of(settings), host=host, port=port, say=_say))
+    places = Places.of(settings)
+    raise typer.Exit(serve(settings, places, host=host, port=port, read_only=read_only, say=_say))
 
 
 def _say(line: str) -> None:

@@ -5,10 +5,12 @@ import time
 import numpy as np
 import pandas as pd
 
+from asco_dagster.confidentiality.drift import sec_quality__drift
 from asco_dagster.confidentiality.earlier import earlier_cells
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.confidentiality.over_time import attack_over_time
-from asco_dagster.confidentiality.released import is_released, rounding_steps, rules_of
+from asco_dagster.confidentiality.released import is_released, regions_of, rounding_steps, rules_of
+from asco_dagster.confidentiality.research import sec_asco__research_file
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure import attack, contributions, primary, protect, released
 from asco_dagster.methods.disclosure.earlier import closed_before, small_differences, still_true
@@ -16,7 +18,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.release import versions
+from asco_dagster.publication.shelf import Shelf
 from asco_dagster.questionnaires.codebook import families, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
@@ -34,7 +36,8 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
         "est_asco__sample",
         "est_asco__weights",
         "est_profile__departements",
-    ]
+    ],
+    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
 )
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
@@ -50,7 +53,7 @@ def sec_asco__cells(step: WaveStep) -> Table:
         [
             protect(
                 primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type)),
-                _regions(step),
+                regions_of(step.database),
                 rules,
                 together=families(unit_type),
                 closed=closed,
@@ -65,10 +68,9 @@ def sec_asco__cells(step: WaveStep) -> Table:
 
 
 def _former(step: WaveStep) -> pd.DataFrame:
-    """Cells of the wave's earlier releases."""
-    releases = step.places.releases(step.wave.wave)
-    standing = versions(releases) if releases.is_dir() else []
-    return earlier_cells([releases / version for version in standing])
+    """Cells of the wave's earlier releases; a withdrawn one stays known."""
+    shelf = Shelf.of(step.places, step.wave.wave)
+    return earlier_cells([shelf.content(version) for version in shelf.known()])
 
 
 def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:
@@ -98,11 +100,6 @@ def _magnitudes(unit_type: str) -> list[str]:
     ]
 
 
-def _regions(step: WaveStep) -> dict[str, str]:
-    areas = read_table(step.database, "est_profile__departements", ["departement_code", "region_code"])
-    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
-
-
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     shares = cells["statistic"].isin(["share", "population_share"])
     # A total stands on those who contribute to it, however many others answered nothing or zero.
@@ -122,7 +119,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     )
 
 
-@wave_asset(deps=["sec_asco__cells"])
+@wave_asset(deps=["sec_asco__cells"], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
     """One row a suppressed cell of a table: why it is closed, since which version, and who told it before."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
@@ -138,11 +135,14 @@ def sec_asco__disclosure_log(step: WaveStep) -> Table:
     )
 
 
-@wave_asset(deps=["sec_asco__cells", "est_profile__departements"])
+@wave_asset(
+    deps=["sec_asco__cells", "est_profile__departements"],
+    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
+)
 def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
-    started, regions, rules = time.perf_counter(), _regions(step), rules_of(step.wave)
+    started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
     found = attack(released(cells), regions, rules, truth=cells)
     known = still_true(former, cells, rounding_steps(step.wave))
     over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
@@ -153,10 +153,24 @@ def sec_asco__audit(step: WaveStep) -> Table:
             remedy="Nothing is released that was not attacked: look at the cells of this table",
         )
     rows = pd.concat([found.cells, over_time.new], ignore_index=True)
-    rows = rows.assign(recovered=rows["exact"].astype(int), too_close=(rows["by"] != "").astype(int))
+    rows = rows.assign(
+        recovered=rows["exact"].astype(int),
+        too_close=(rows["by"] != "").astype(int),
+        one_answer_left=rows["one_answer_left"].astype(int),
+    )
     told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
     told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
 
 
-confidentiality_assets = [confidentiality, sec_asco__cells, sec_asco__audit, sec_asco__disclosure_log]
+READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log", "sec_asco__audit")
+"""Assets that read the wave's earlier releases: the run's own release must not make them out of date."""
+
+confidentiality_assets = [
+    confidentiality,
+    sec_asco__cells,
+    sec_asco__audit,
+    sec_asco__disclosure_log,
+    sec_asco__research_file,
+    sec_quality__drift,
+]

@@ -1,6 +1,7 @@
 """The disclosure log and what the UI shows of the suppression: counts by table, reasons, rules, tools.
 
-Counts and reasons only: no estimate of a suppressed cell stands in any of it.
+Counts, reasons, and shares that anyone can compute from the release: no estimate of a suppressed cell stands
+in any of it, and none was used to make it.
 """
 
 import platform
@@ -16,7 +17,7 @@ from asco_dagster.methods.disclosure.earlier import closed_before, still_true
 from asco_dagster.methods.disclosure.rules import CELL, KEYS
 
 _PLACE = ["unit_type", "indicator", *CELL]
-_ENOUGH = 10  # suppressed cells from which a share of them tells none
+_TABLE = ["unit_type", "statistic", "breakdown"]
 TOOLS = ("highspy", "numpy", "pandas")
 
 
@@ -41,34 +42,66 @@ def disclosure_log(cells: pd.DataFrame, former: pd.DataFrame, steps: Mapping[str
 
 
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells by status and table: counts only, all of which the released statuses tell as well.
+    """Cells by status and table, and how much of the value they hold is not shown.
+
+    Args:
+        cells: result of ``protect``.
 
     Returns:
         One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``frequency``,
-        ``dominance``, ``secondary``, ``withheld_indicators``.
+        ``dominance``, ``secondary``, ``withheld_indicators`` and ``value_suppressed_percent``, see
+        ``suppressed_percent``.
     """
-    breakdown = cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
-    keyed = cells.assign(breakdown=breakdown, withheld=cells["reason"].str.startswith("withheld whole"))
+    keyed = cells.assign(
+        breakdown=_breakdown(cells), withheld=cells["reason"].str.startswith("withheld whole")
+    )
+    hidden = suppressed_percent(cells)
     rows = []
-    for table, part in keyed.groupby(["unit_type", "statistic", "breakdown"], sort=True):
+    for table, part in keyed.groupby(_TABLE, sort=True):
         counts = part["status"].value_counts()
         rows.append(
             {
-                **dict(zip(("unit_type", "statistic", "breakdown"), table, strict=True)),
+                **dict(zip(_TABLE, table, strict=True)),
                 "cells": len(part),
                 "released": int(counts.get("V", 0)),
                 "frequency": int(counts.get("A", 0)),
                 "dominance": int(counts.get("B", 0)),
                 "secondary": int(counts.get("D", 0)),
                 "withheld_indicators": int(part.loc[part["withheld"], "indicator"].nunique()),
+                "value_suppressed_percent": hidden.get(table),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"value_suppressed_percent": float})
+
+
+def suppressed_percent(cells: pd.DataFrame) -> pd.Series:
+    """Per cent of the value of each table that is not shown, to a tenth, mean of the indicators.
+
+    Made of what is released and of nothing else: an indicator's figure for France less the cells of the
+    table that are shown, as a part of that figure. So it tells no suppressed cell anything new. Indicators
+    whose figure for France is closed, or nothing, do not count.
+
+    Returns:
+        Per cent of each (``unit_type``, ``statistic``, ``breakdown``); none of a table without such an
+        indicator.
+    """
+    shown = cells[cells["status"] == "V"].assign(breakdown=_breakdown)
+    of = ["unit_type", "statistic", "indicator"]
+    whole = shown.loc[(shown["breakdown"] == "france") & (shown["numerator"] > 0), [*of, "numerator"]]
+    tables = _breakdown(cells).drop_duplicates().rename("breakdown")
+    parts = shown.groupby([*of, "breakdown"])["numerator"].sum().rename("shown").reset_index()
+    both = whole.merge(tables, how="cross").merge(parts, on=[*of, "breakdown"], how="left")
+    hidden = 1.0 - (both["shown"].fillna(0.0) / both["numerator"]).clip(upper=1.0)
+    return (100 * hidden.groupby([both[name] for name in _TABLE]).mean()).round(1)
+
+
+def _breakdown(cells: pd.DataFrame) -> pd.Series:
+    """Which table of its indicator and statistic a cell stands in."""
+    return cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
 
 
 def cells_metadata(cells: pd.DataFrame, rules: DisclosureRules, seconds: float) -> dict[str, Any]:
-    """What the asset shows in the UI."""
-    told = summary(cells).assign(**{"share of value suppressed": suppressed_share(cells).to_numpy()})
+    """The disclosure report of the UI: cells by status, share suppressed, rules, tools, time."""
     counts = cells["status"].value_counts()
     withheld = cells.loc[cells["reason"].str.startswith("withheld whole"), ["unit_type", "indicator"]]
     named = sorted(map(" ".join, withheld.drop_duplicates().itertuples(index=False, name=None)))
@@ -77,9 +110,10 @@ def cells_metadata(cells: pd.DataFrame, rules: DisclosureRules, seconds: float) 
         "cells by status and table": dg.MetadataValue.table(
             [
                 dg.TableRecord({str(name): value for name, value in row.items()})
-                for row in told.astype(object).to_dict("records")
+                for row in _readable(summary(cells)).to_dict("records")
             ]
         ),
+        "figures for France that are closed": ", ".join(closed_for_france(cells)) or "none",
         "indicators withheld whole": ", ".join(named) or "none",
         "rules": dg.MetadataValue.json({name: getattr(rules, name) for name in rules.__dataclass_fields__}),
         "tools": dg.MetadataValue.json(tools()),
@@ -87,21 +121,21 @@ def cells_metadata(cells: pd.DataFrame, rules: DisclosureRules, seconds: float) 
     }
 
 
+def _readable(told: pd.DataFrame) -> pd.DataFrame:
+    percent = told["value_suppressed_percent"]
+    text = percent.map("{:.1f} %".format).where(percent.notna(), "France's figures are closed")
+    return told.assign(value_suppressed_percent=text).astype(object)
+
+
+def closed_for_france(cells: pd.DataFrame) -> list[str]:
+    """The cells of France that are closed, all sizes first, each with its reason; one entry a cell."""
+    closed = cells[(cells["geography"] == "france") & (cells["status"] != "V")]
+    first = closed.drop_duplicates(["unit_type", "indicator", "size_class"])
+    ordered = first.sort_values("size_class", key=lambda size: size != "total", kind="stable")
+    columns = ["unit_type", "indicator", "size_class", "reason"]
+    return [f"{unit} {code} {size} ({why})" for unit, code, size, why in ordered[columns].to_numpy()]
+
+
 def tools() -> dict[str, str]:
     """Versions of what computes masks and attacks."""
     return {"python": platform.python_version(), **{tool: version(tool) for tool in TOOLS}}
-
-
-def suppressed_share(cells: pd.DataFrame) -> pd.Series:
-    """Share of the numerators that is suppressed, by table in the order of ``summary``, mean of indicators.
-
-    In percent, to a point, and 0 of fewer than ten suppressed cells: a figure for those who run the pipeline,
-    not released, and too coarse to tell any cell.
-    """
-    breakdown = cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
-    keyed = cells.assign(breakdown=breakdown, hidden=cells["numerator"].where(cells["status"] != "V", 0.0))
-    table = ["unit_type", "statistic", "breakdown"]
-    by = keyed.groupby([*table, "indicator"])[["hidden", "numerator"]].sum()
-    share = (by["hidden"] / by["numerator"].where(by["numerator"] > 0)).fillna(0.0).groupby(table).mean()
-    enough = (keyed["status"] != "V").groupby([keyed[name] for name in table]).sum() >= _ENOUGH
-    return (100 * share).round(0).where(enough, 0.0)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import TOTAL, DisclosureRules
+from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave
 
 
@@ -32,6 +33,12 @@ def rounding_steps(wave: Wave) -> dict[str, float]:
     }
 
 
+def regions_of(database: Any) -> dict[str, str]:
+    """Région of each département of the wave's territory."""
+    areas = read_table(database, "est_profile__departements", ["departement_code", "region_code"])
+    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
+
+
 def rules_of(wave: Wave) -> DisclosureRules:
     """The disclosure rules of a wave."""
     return rules_from(wave.disclosure.model_dump())
@@ -44,4 +51,5 @@ def rules_from(declared: Mapping[str, Any]) -> DisclosureRules:
         dominance=declared["dominance_share"],
         group_threshold=declared["group_threshold"],
         protection=declared["protection_level"],
+        sole_over_france=declared.get("sole_over_france", False),  # releases made before it was a rule
     )

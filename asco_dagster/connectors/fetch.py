@@ -7,10 +7,13 @@ file. What does not belong here: which files a wave needs, and what they contain
 import contextlib
 import hashlib
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
+from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
 from asco_dagster.errors import SourceError
 
 FIRST_WAIT = 0.5
@@ -32,6 +35,14 @@ class _TransientError(Exception):
         super().__init__(what)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """Status and headers (names in lower case) of an http answer."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
 def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, attempts: int = 4) -> Path:
     """Make the file at an address readable at a local path.
 
@@ -45,7 +56,8 @@ def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, at
         attempts: how often a download is tried in all.
 
     Returns:
-        The local path: the file itself when it is local, else the finished download.
+        The local path: the file itself when it is local, else the finished download; an http server that
+        says that nothing has changed since (304) is not asked for the bytes again.
 
     Raises:
         SourceError: unacceptable address, file not there or refused, still failing after all attempts,
@@ -58,12 +70,19 @@ def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, at
     name = name_of(address)
     into.mkdir(parents=True, exist_ok=True)
     _sweep(into, name)
-    part = into / f".{name}.{os.getpid()}.part"
+    part, target = into / f".{name}.{os.getpid()}.part", into / name
+    known = known_edition(address, target, sha256_of(target) if target.is_file() else None)
     try:
-        _download(address, part, attempts)
+        headers = _download(address, part, attempts, known.conditions() if known else {})
+        if headers is None:  # not modified: what lies here is what the server has
+            _check_sum(target, sha256, name)
+            return target
         _check_sum(part, sha256, name)
+        edition = edition_of(address, sha256_of(part), headers)
         _sync(part)
-        part.replace(into / name)
+        part.replace(target)
+        if edition.conditions():
+            keep_edition(target, edition)
         _sync(into)
     finally:
         part.unlink(missing_ok=True)
@@ -125,8 +144,14 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _download(address: str, target: Path, attempts: int) -> None:
-    """Try until it holds; the sentence at the end never contains the address as it was given."""
+def _download(
+    address: str, target: Path, attempts: int, conditions: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """Try until it holds; the sentence at the end never contains the address as it was given.
+
+    Returns:
+        Headers of the answer (none from S3), or None when the server says that nothing has changed.
+    """
     import tenacity
 
     backoff = tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)
@@ -143,11 +168,11 @@ def _download(address: str, target: Path, attempts: int) -> None:
         reraise=True,
     )
     try:
-        retrying(_download_once, address, target)
+        answer: Mapping[str, str] | None = retrying(_download_once, address, target, conditions)
     except _TransientError as fault:
         what = fault.what
     else:
-        return
+        return answer
     raise SourceError(
         f"the download from “{shown(address)}” failed {attempts} times, last because {what}",
         file=name_of(address),
@@ -155,25 +180,37 @@ def _download(address: str, target: Path, attempts: int) -> None:
     )
 
 
-def _download_once(address: str, target: Path) -> None:
+def _download_once(address: str, target: Path, conditions: Mapping[str, str]) -> Mapping[str, str] | None:
     from fsspec.callbacks import Callback
 
     progress = Callback()
+    answers: list[_Answer] = []
     fault: Exception | None = None
     try:
-        _filesystem(address).get_file(address, str(target), callback=progress)
+        _filesystem(address, conditions, answers).get_file(address, str(target), callback=progress)
     # Whatever the libraries raise is judged below, outside: a chained error would show the address.
     except Exception as raised:
         fault = raised
+    if answers and answers[-1].status == 304:
+        if not conditions:
+            raise _TransientError("the server answered 304 to a request without conditions")
+        return None
     if fault is not None:
         raise _judged(fault, address) from None
     size = target.stat().st_size if target.exists() else 0
     if progress.size is not None and size != progress.size:
         raise _TransientError(f"{size} of {progress.size} bytes came")
+    return answers[-1].headers if answers else {}
 
 
-def _filesystem(address: str) -> Any:
-    """The fsspec file system of an address, fresh, so that a retry gets a fresh connection."""
+def _filesystem(address: str, conditions: Mapping[str, str], answers: "list[_Answer]") -> Any:
+    """The fsspec file system of an address, fresh, so that a retry gets a fresh connection.
+
+    Args:
+        address: the address.
+        conditions: headers that make the request conditional.
+        answers: takes status and headers of each answer, which fsspec does not give.
+    """
     import fsspec
 
     if address.startswith("s3://"):
@@ -185,13 +222,17 @@ def _filesystem(address: str) -> Any:
         if target.scheme != "https" and not is_loopback(target.host or ""):
             raise PermissionError("redirected to an address without encryption")
 
+    async def note(session: Any, context: Any, end: Any) -> None:
+        answers.append(_Answer(end.response.status, {k.lower(): v for k, v in end.response.headers.items()}))
+
     trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
     trace.on_request_redirect.append(refuse_downgrade)
     return fsspec.filesystem(
         "http",
         skip_instance_cache=True,
         # Compressed on the way, a body would not have the announced length.
-        headers={"Accept-Encoding": "identity"},
+        headers={"Accept-Encoding": "identity", **conditions},
         client_kwargs={
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
             "trust_env": True,

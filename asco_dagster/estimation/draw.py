@@ -10,7 +10,7 @@ import pandas as pd
 
 from asco_dagster.errors import EstimationError
 from asco_dagster.estimation.design_strata import design_strata, draw_by_design
-from asco_dagster.estimation.frozen_sample import COLUMNS, freeze, read_frozen
+from asco_dagster.estimation.frozen_sample import COLUMNS, freeze, frozen_state, read_frozen
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave
@@ -19,7 +19,10 @@ UNIT_TYPES = ("commune", "epci")
 FRAME = ["unit_id", "unit_type", "unit_code", "stratum", "population"]
 
 
-@wave_asset(deps=["stg_asco__sample", "stg_asco__units", "stg_asco__returns"])
+@wave_asset(
+    deps=["stg_asco__sample", "stg_asco__units", "stg_asco__returns"],
+    state=lambda step: frozen_state(step.places.wave(step.wave.wave)),
+)
 def est_asco__draw(step: WaveStep) -> Table:
     """One row a sampled unit: its stratum and probability by the design; delivered, or drawn and frozen."""
     frame = frame_by_design(read_table(step.database, "stg_asco__units", FRAME), step.wave)

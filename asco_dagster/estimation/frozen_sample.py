@@ -92,6 +92,12 @@ def freeze(folder: Path, wave: Wave, strata: pd.DataFrame, sample: pd.DataFrame)
     _write_private(folder / RECORD, json.dumps(record, indent=1).encode())
 
 
+def frozen_state(folder: Path) -> list[str]:
+    """Hashes of the two files of a frozen sample; empty where nothing is frozen."""
+    found = [folder / name for name in (SAMPLE, RECORD)]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in found]
+
+
 def _design(wave: Wave) -> dict[str, Any]:
     return wave.sampling.model_dump(mode="json")
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from asco_dagster.gates.data_docs import page_of, write_data_docs
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import GateResult, Verdict, validate
+from asco_dagster.gates.validation import GateResult, Verdict, evaluate, judge
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -18,6 +19,8 @@ from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
     import duckdb
+
+USUAL_ADDRESS = "http://127.0.0.1:3001/quality"  # of “asco up” without options
 
 
 def gate_name(asset: str) -> str:
@@ -53,9 +56,16 @@ def run_gate(
     wanted = [column for column in suite.columns() if column in present]
     # A suite that names no column counts rows only: any one column will do for that.
     frame = read_table(database, asset, wanted or list(present)[:1])
-    result = validate(suite, frame, wave)
+    outcome = evaluate(suite, frame, wave)
+    result = judge(suite, outcome, frame, wave)
     result.write(places.gates(wave.wave))
+    write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
     return _told(result, settings)
+
+
+def quality_address(settings: Settings, wave: str, page: str) -> str:
+    """Where ``asco up`` shows one of the wave's quality pages: as it runs now, else as it usually does."""
+    return f"{settings.quality_url or USUAL_ADDRESS}/{wave}/{page}"
 
 
 def _told(result: GateResult, settings: Settings) -> dg.AssetCheckResult:
@@ -64,6 +74,7 @@ def _told(result: GateResult, settings: Settings) -> dg.AssetCheckResult:
         "expectations": dg.MetadataValue.table([_record(verdict) for verdict in result.verdicts]),
         "failed": dg.MetadataValue.int(len(failed)),
         "rows judged": dg.MetadataValue.int(result.rows),
+        "Data Docs": dg.MetadataValue.url(quality_address(settings, result.wave, page_of(result.asset))),
     }
     offending = [f"- {verdict.column}: {key}" for verdict in failed for key in verdict.offending]
     if offending:

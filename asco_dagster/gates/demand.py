@@ -25,17 +25,9 @@ def demand_open_gates(instance: dg.DagsterInstance, wave: str, assets: Iterable[
     Raises:
         GateError: lists each gate that is missing, older than its data, or closed.
     """
-    from dagster._core.event_api import PartitionKeyFilter
-
-    assets = list(assets)
-    keys = [dg.AssetCheckKey(dg.AssetKey(asset), gate_name(asset)) for asset in assets]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        keys, partition_filter=PartitionKeyFilter(key=wave)
-    )
     states, faults = {}, []
-    for asset, key in zip(assets, keys, strict=True):
-        state, fault = _state(instance, wave, asset, latest.get(key))
-        states[asset] = state
+    for asset in assets:
+        states[asset], fault = _state(instance, wave, asset)
         if fault:
             faults.append(fault)
     if faults:
@@ -46,16 +38,40 @@ def demand_open_gates(instance: dg.DagsterInstance, wave: str, assets: Iterable[
     return states
 
 
-def _state(instance: dg.DagsterInstance, wave: str, asset: str, record: object) -> tuple[str, str | None]:
-    evaluation = getattr(getattr(record, "event", None), "dagster_event", None)
-    if evaluation is None or record is None:
-        return "missing", f"gate {gate_name(asset)} has never run for this wave"
-    told = evaluation.asset_check_evaluation_data
-    data = instance.fetch_materializations(
+def judgement(
+    instance: dg.DagsterInstance, wave: str, asset: str, check: str
+) -> dg.AssetCheckEvaluation | None:
+    """The latest judgement of one check; one that a run planned and did not live to make is none."""
+    from dagster._core.event_api import PartitionKeyFilter
+    from dagster._core.storage.asset_check_execution_record import (
+        COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    )
+
+    records = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey(asset), check),
+        limit=1,
+        status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+        partition_filter=PartitionKeyFilter(key=wave),
+    )
+    event = records[0].event if records else None
+    return event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
+
+
+def materialization(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.EventLogRecord | None:
+    """The latest materialisation of an asset for one wave."""
+    records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
     ).records
+    return records[0] if records else None
+
+
+def _state(instance: dg.DagsterInstance, wave: str, asset: str) -> tuple[str, str | None]:
+    told = judgement(instance, wave, asset, gate_name(asset))
+    if told is None:
+        return "missing", f"gate {gate_name(asset)} has never run for this wave"
+    data = materialization(instance, wave, asset)
     judged = told.target_materialization_data
-    if not data or judged is None or judged.storage_id != data[0].storage_id:
+    if data is None or judged is None or judged.storage_id != data.storage_id:
         return "stale", f"gate {gate_name(asset)} is older than the data it should judge"
     if not told.passed and told.severity == dg.AssetCheckSeverity.ERROR:
         return "closed", f"gate {gate_name(asset)} is closed ({told.description})"

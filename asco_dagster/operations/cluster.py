@@ -207,6 +207,11 @@ class Cluster:
                 raise subprocess.CalledProcessError(done.returncode, program, output.read())
 
 
+def binary(program: str) -> Path:
+    """One of PostgreSQL's own programs, of the embedded server's version."""
+    return _binaries() / program
+
+
 def _package() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR, which is not used here

@@ -1,21 +1,34 @@
 """The read-only server of what people may read in a browser: quality pages and releases, and nothing else.
 
-``/quality/…`` and ``/releases/…`` show files of these two folders of the home. No folder is listed, nothing
+``/quality/…`` and ``/releases/…`` show files of these two folders of the home, ``/metrics`` what Prometheus
+may know. No folder is listed, nothing
 is written, no link is followed but a wave's ``latest``. What does not belong here: making the pages.
 """
 
 import html
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of Prometheus's text format."""
+
 MOUNTS = ("quality", "releases")
 _NOWHERE = "/dev/null/nothing"  # a path that cannot exist, below a file
 
 
-def page_server(home: Path, host: str, port: int) -> ThreadingHTTPServer:
+def page_server(
+    home: Path, host: str, port: int, metrics: Callable[[], bytes] | None = None
+) -> ThreadingHTTPServer:
     """Bind the server; ``serve_forever`` then answers.
+
+    Args:
+        home: the home.
+        host: address to bind to.
+        port: port to bind to.
+        metrics: makes what ``/metrics`` answers; None leaves that address unanswered.
 
     Raises:
         OSError: the port is taken.
@@ -23,6 +36,7 @@ def page_server(home: Path, host: str, port: int) -> ThreadingHTTPServer:
 
     class Handler(PageHandler):
         root = home.resolve()
+        measure = staticmethod(metrics) if metrics is not None else None
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -36,9 +50,11 @@ class PageHandler(SimpleHTTPRequestHandler):
 
     Attributes:
         root: the home, resolved.
+        measure: makes what ``/metrics`` answers.
     """
 
     root: Path
+    measure: Callable[[], bytes] | None = None
     server_version = "asco"
     sys_version = ""
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
@@ -51,6 +67,8 @@ class PageHandler(SimpleHTTPRequestHandler):
         """A file, or the list of the waves' pages at the root."""
         if urlsplit(self.path).path == "/":
             self._welcome()
+        elif urlsplit(self.path).path == "/metrics" and self.measure is not None:
+            self._metrics(self.measure)
         else:
             super().do_GET()
 
@@ -83,8 +101,20 @@ class PageHandler(SimpleHTTPRequestHandler):
             f'<li><a href="{html.escape(link)}">{html.escape(link)}</a></li>' for link in pages(self.root)
         )
         body = f"<!doctype html><meta charset=utf-8><title>ASCO</title><h1>ASCO</h1><ul>{links}</ul>".encode()
+        self._answer(body, "text/html; charset=utf-8")
+
+    def _metrics(self, measure: Callable[[], bytes]) -> None:
+        try:
+            body = measure()
+        except Exception:
+            # What went wrong is in the terminal of asco up and not for whoever asks.
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self._answer(body, CONTENT_TYPE)
+
+    def _answer(self, body: bytes, content_type: str) -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

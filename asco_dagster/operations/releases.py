@@ -1,30 +1,35 @@
-"""The releases that a home holds, read from their folders alone.
+"""The versions that a home holds, read from their folders alone: public, sealed, withdrawn.
 
-What does not belong here: making a release, and judging one (``asco verify``).
+What does not belong here: which folders are versions (``publication.shelf``), making one, and judging one
+(``asco verify``).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.places import Places
+from asco_dagster.publication.embargo import waiting
+from asco_dagster.publication.shelf import MANIFEST, TOMBSTONE, Shelf, is_withdrawn, latest_release, versions
 
-_KEYS = ("wave", "version", "released_at", "content_sha256")
+State = Literal["public", "withdrawn", "sealed"]
 
 
 @dataclass(frozen=True)
 class Release:
-    """One released version.
+    """One version.
 
     Attributes:
         wave: its wave.
         version: its version, the name of its folder.
-        released_at: time of release, as its manifest says it.
+        released_at: time of release, as its manifest says it; of a sealed one, when it may be released.
         content_sha256: hash of its content.
         latest: whether ``latest`` points to it.
         path: its folder.
+        state: public, withdrawn (a tombstone stands in its place) or sealed until its day.
     """
 
     wave: str
@@ -33,6 +38,7 @@ class Release:
     content_sha256: str
     latest: bool
     path: str
+    state: State = "public"
 
     def told(self) -> dict[str, Any]:
         """As JSON tells it."""
@@ -40,7 +46,7 @@ class Release:
 
 
 def list_releases(places: Places, waves: Sequence[str]) -> list[Release]:
-    """Releases of these waves, by wave and then in order of release.
+    """Versions of these waves, by wave and then in order of release.
 
     Raises:
         ReleaseError: a release folder has no manifest that can be read.
@@ -50,31 +56,38 @@ def list_releases(places: Places, waves: Sequence[str]) -> list[Release]:
 
 
 def released_waves(places: Places) -> list[str]:
-    """Waves that have a release folder, whether or not they still have a wave file."""
-    root = places.releases("any").parent
-    return sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    """Waves that have a version, public or sealed, whether or not they still have a wave file."""
+    found = {path.name for root in ("releases", "sealed") for path in (places.home / root).glob("*/")}
+    return sorted(found)
 
 
-def _of_wave(places: Places, wave: str) -> list[Release]:
-    folder = places.releases(wave)
-    if not folder.is_dir():
-        return []
-    latest = (folder / "latest").resolve()
-    releases = []
-    for path in sorted(folder.iterdir()):
-        # A folder whose name begins with a dot is a release in the making, or one that was killed.
-        if not path.is_dir() or path.is_symlink() or path.name.startswith("."):
-            continue
-        manifest = path / "manifest.json"
-        try:
-            told = json.loads(manifest.read_text(encoding="utf-8"))
-            values = {key: str(told[key]) for key in _KEYS}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ReleaseError(
-                f"release {wave}/{path.name} has no readable manifest ({type(error).__name__}: {error})",
-                file=manifest,
-                expected=f"JSON with {', '.join(_KEYS)}",
-                remedy=f"Look into it with asco verify {path}; remove a folder that is no release",
-            ) from error
-        releases.append(Release(**values, latest=path.resolve() == latest, path=str(path)))
-    return releases
+def _of_wave(places: Places, wave: str) -> Iterator[Release]:
+    if wave not in released_waves(places):  # looking makes no folder
+        return
+    shelf = Shelf.of(places, wave)
+    latest = latest_release(shelf.releases)
+    for version in versions(shelf.releases):
+        path = shelf.releases / version
+        withdrawn = is_withdrawn(path)
+        told = _told(path / (TOMBSTONE if withdrawn else MANIFEST), wave, "released_at")
+        yield Release(
+            **told, latest=path == latest, path=str(path), state="withdrawn" if withdrawn else "public"
+        )
+    sealed = waiting(shelf)
+    if sealed is not None:
+        told = _told(sealed / MANIFEST, wave, "public_from")
+        yield Release(**told, latest=False, path=str(sealed), state="sealed")
+
+
+def _told(file: Path, wave: str, instant: str) -> dict[str, str]:
+    keys = {"wave": "wave", "version": "version", "released_at": instant, "content_sha256": "content_sha256"}
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return {name: str(told[key]) for name, key in keys.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(
+            f"release {wave}/{file.parent.name} has no readable manifest ({type(error).__name__}: {error})",
+            file=file,
+            expected=f"JSON with {', '.join(keys.values())}",
+            remedy=f"Look into it with asco verify {file.parent}; remove a folder that is no release",
+        ) from error

@@ -23,7 +23,8 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations import children
 from asco_dagster.operations.children import Child
 from asco_dagster.operations.embedded import open_lock
-from asco_dagster.operations.instance import environment, instance_of, mark_dead_runs, prepare
+from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
+from asco_dagster.operations.metrics import exposition
 from asco_dagster.operations.pages import page_server
 from asco_dagster.operations.postgres import storage
 from asco_dagster.places import WORKSPACE, Places
@@ -42,6 +43,7 @@ def serve(
     port: int,
     quality_port: int | None = None,
     workspace: Path = WORKSPACE,
+    read_only: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
     """Run everything until Ctrl-C; to be called from the main thread.
@@ -53,6 +55,7 @@ def serve(
         port: port of the Dagster UI.
         quality_port: port of the quality pages; None takes the one after ``port``, or any when it is taken.
         workspace: Dagster's workspace file.
+        read_only: let the pages show everything and start, stop or change nothing.
         say: takes each line that is told to the user.
 
     Returns:
@@ -61,34 +64,43 @@ def serve(
     Raises:
         ConfigurationError: a port is taken, the home is already served, or PostgreSQL cannot be had.
     """
+    measured: list[Callable[[], bytes]] = []
+
+    def measure() -> bytes:
+        return measured[0]()
+
     with (
         _only_one(places, url(host, port)),
         _interrupts() as interrupts,
-        _pages(places, host, port, quality_port) as pages,
+        _pages(places, host, port, quality_port, measure) as pages,
     ):
         _demand_free(host, port)
-        settings = replace(settings, quality_url=f"{url(host, pages.server_port)}/quality")
+        quality_url = f"{url(host, pages.server_port)}/quality"
+        # An office that serves the pages behind a name of its own says so in ASCO_UI_URL.
+        settings = replace(settings, quality_url=quality_url, ui_url=settings.ui_url or url(host, port))
         with storage(settings, places) as postgres_url:
             process_environment = prepare(settings, places, postgres_url)
             with environment(process_environment), instance_of(places) as instance:
-                mark_dead_runs(instance)
-            with _children(
-                places, commands(host, port, workspace), process_environment, interrupts
-            ) as started:
-                threading.Thread(target=pages.serve_forever, daemon=True).start()
-                try:
-                    return _watch(started, url(host, port), url(host, pages.server_port), interrupts, say)
-                finally:
-                    pages.shutdown()
+                # this process holds the lock of the home and has started nothing yet
+                mark_dead_runs(instance, unserved=settings.postgres_url is None)
+                measured.append(lambda: exposition(instance, places))
+                wanted = commands(host, port, workspace, read_only=read_only)
+                with _children(places, wanted, process_environment, interrupts) as started:
+                    threading.Thread(target=pages.serve_forever, daemon=True).start()
+                    try:
+                        return _watch(started, url(host, port), url(host, pages.server_port), interrupts, say)
+                    finally:
+                        pages.shutdown()
 
 
-def commands(host: str, port: int, workspace: Path) -> Mapping[str, list[str]]:
+def commands(host: str, port: int, workspace: Path, *, read_only: bool = False) -> Mapping[str, list[str]]:
     """The command of each child process."""
     python = [sys.executable, "-m"]
     return {
         "dagster-webserver": [
             *(*python, "dagster_webserver", "-h", host, "-p", str(port), "-w", str(workspace)),
             *("--dagster-log-level", "warning", "--code-server-log-level", "warning"),
+            *(("--read-only",) if read_only else ()),
         ],
         "dagster-daemon": [*python, "dagster._daemon", "run", "-w", str(workspace)],
     }
@@ -123,7 +135,7 @@ def _demand_free(host: str, port: int) -> None:
 @contextmanager
 def _only_one(places: Places, address: str) -> Iterator[None]:
     # Two daemons on one home would both launch what the queue holds.
-    lock = open_lock(places.dagster_home / "up.lock")
+    lock = open_lock(places.dagster_home / UP_LOCK)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,15 +184,17 @@ def _children(
 
 
 @contextmanager
-def _pages(places: Places, host: str, port: int, wanted: int | None) -> Iterator[ThreadingHTTPServer]:
+def _pages(
+    places: Places, host: str, port: int, wanted: int | None, measure: Callable[[], bytes]
+) -> Iterator[ThreadingHTTPServer]:
     try:
-        server = page_server(places.home, host, wanted if wanted is not None else port + 1)
+        server = page_server(places.home, host, wanted if wanted is not None else port + 1, measure)
     except (OSError, OverflowError) as error:
         if wanted is not None:
             raise ConfigurationError(
                 f"port {wanted} of {host} is taken", remedy="Name another port for the quality pages"
             ) from error
-        server = page_server(places.home, host, 0)
+        server = page_server(places.home, host, 0, measure)
     with server:
         yield server
 

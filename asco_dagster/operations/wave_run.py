@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError
+from asco_dagster.operations.notices import redacted, tell_failure
+from asco_dagster.orchestration.told import FRESH, UNCHANGED
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class _Narrator:
     def __init__(self, tell: Tell, total: int) -> None:
         self.tell, self.total = tell, total
         self.made = 0
+        self.unchanged = 0
         self.closed: list[str] = []
         self.warned: list[str] = []
         self.passed = 0
@@ -50,10 +53,14 @@ class _Narrator:
         self.made += 1
         rows = made.metadata.get("dagster/row_count")
         counted = f"{rows.value:>11,} rows" if rows is not None else ""
-        self.tell(f"{self.made:>3}/{self.total}  {made.asset_key.path[-1]:<36}{counted}")
+        stands = UNCHANGED in made.metadata
+        self.unchanged += stands
+        word = "  unchanged" if stands else ""
+        self.tell(f"{self.made:>3}/{self.total}  {made.asset_key.path[-1]:<36}{counted}{word}")
         folder = made.metadata.get("folder")
         if folder is not None:
-            self.release = str(folder.value)
+            state = str(getattr(made.metadata.get("state"), "value", ""))
+            self.release = f"{folder.value} ({state})" if state.startswith("sealed") else str(folder.value)
 
     def _judged(self, check: Any) -> None:
         if check.passed:
@@ -77,7 +84,7 @@ class _Narrator:
         self.failures.append(message.split(": ", 1)[-1] if name in _SENTENCES else message)
 
 
-def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -> int:
+def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, fresh: bool = False) -> int:
     """Run the wave job for one wave.
 
     Args:
@@ -85,6 +92,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -
         settings: the environment.
         inbox: folder of the deliveries, when it is not the home's.
         tell: called with each line for the reader.
+        fresh: make everything anew, also what did not change.
 
     Returns:
         0 released, 1 a gate refused, 3 failed.
@@ -92,13 +100,19 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -
     Raises:
         AscoError: the wave is running already, or Dagster's storage cannot be reached.
     """
-    from asco_dagster.operations.instance import mark_dead_runs, open_instance, run_tags, running_run
+    from asco_dagster.operations.instance import (
+        is_unserved,
+        mark_dead_runs,
+        open_instance,
+        run_tags,
+        running_run,
+    )
     from asco_dagster.places import Places
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
     with open_instance(settings, places) as instance:
-        for dead in mark_dead_runs(instance):
+        for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
         if other is not None:
@@ -106,7 +120,8 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -
                 f"wave {wave} is running already (run {other.run_id[:8]})",
                 remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
             )
-        return _execute(wave, settings, instance, run_tags(), tell)
+        tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
+        return _execute(wave, settings, instance, tags, tell)
 
 
 def _execute(
@@ -130,10 +145,27 @@ def _execute(
     )
     warned, closed = len(narrator.warned), len(narrator.closed)
     tell(f"wave {wave}: {narrator.passed} checks passed, {warned} warned, {closed} closed")
+    if narrator.unchanged:
+        tell(f"{narrator.unchanged} of {narrator.made} tables stand as they were: nothing of theirs changed")
     if outcome.success:
         tell(f"release: {narrator.release}")
         return 0
     for failure in narrator.failures:
-        tell(f"asco: {failure}")
+        tell(f"asco: {redacted(failure, settings)}")
+    _notify(instance, run_id, settings, tell)
     tell(f"wave {wave} is not released; the former release, if any, stands unchanged")
     return 1 if narrator.closed or narrator.refused else 3
+
+
+def _notify(instance: "dg.DagsterInstance", run_id: str, settings: Settings, tell: Tell) -> None:
+    """Tell who must know; a message that does not go out changes nothing of what the run came to."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return
+    try:
+        notices = tell_failure(instance, run, settings)
+    except AscoError as error:
+        tell(f"asco: {error}")
+    else:
+        if notices:
+            tell(f"{len(notices)} message{'s' if len(notices) > 1 else ''} sent")

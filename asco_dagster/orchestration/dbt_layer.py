@@ -12,15 +12,18 @@ from typing import Any
 import dagster as dg
 
 from asco_dagster.errors import AscoError
-from asco_dagster.gates.checks import gate_spec, run_gate, wave_check
+from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
+from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build
+from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.orchestration.wave_step import OWNERS, describe
+from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.wave_step import OWNERS, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
-from asco_dagster.waves import load_wave
+from asco_dagster.waves import Wave, load_wave
 
 
 def dbt_layer(layer: str) -> dg.AssetsDefinition:
@@ -46,24 +49,91 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     def step(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        wave, places = load_wave(context.partition_key), Places.of(settings)
+        wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
-        checked = {key.name for key in context.selected_asset_check_keys}
-        chosen = [*wanted, *(name for name in tests if name in checked)]
-        results = {r.unique_id: r for r in build(chosen, wave=wave, places=places)}
-        for name in wanted:
-            _demand_built(results.get(nodes[name]["unique_id"]), name)
-        with open_database(places.database(wave.wave)) as database:
-            for name in wanted:
-                seconds = results[nodes[name]["unique_id"]].seconds
-                metadata = {**describe(database, name), "dbt seconds": round(seconds, 3)}
-                yield dg.MaterializeResult(asset_key=name, metadata=metadata)
-                yield run_gate(database, name, wave, places, settings)
+        asked = {key.name for key in context.selected_asset_check_keys}
+        own = {name: [gate_name(name)] for name in wanted}
         for name, test in tests.items():
-            if name in checked:
-                yield _test_result(test, results.get(test["unique_id"]))
+            if name in asked:
+                own.setdefault(_judged(test), []).append(name)
+        with open_database(places.database(wave.wave)) as database:
+            rests_on = ground(wave, places, settings)
+            reads = {name: _reads(manifest, nodes[name]) for name in wanted}
+            stood, made = _stood(context, database, reads, own, rests_on)
+        for test in tests.values():  # a test between two models is judged again when either was made anew
+            if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
+                stood.pop(_judged(test), None)
+        chosen = [name for name in wanted if name not in stood]
+        judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
+        with private_files():
+            results = _built([*chosen, *judged], wave, places)
+        peak = cost.told()[PEAK]
+        for name in chosen:
+            _demand_built(results.get(nodes[name]["unique_id"]), name)
+        with private_files(), open_database(places.database(wave.wave)) as database:
+            record(database, {name: made[name] for name in chosen})
+            for name in wanted:
+                if name in stood:
+                    yield stood[name][0]
+                    yield from stood[name][1]
+                    continue
+                seconds = results[nodes[name]["unique_id"]].seconds
+                columns = {c["name"]: c.get("description") or "" for c in nodes[name]["columns"].values()}
+                metadata = {**describe(database, name, columns), SECONDS: round(seconds, 3), PEAK: peak}
+                yield dg.MaterializeResult(
+                    asset_key=name, metadata=metadata, data_version=data_version(made[name])
+                )
+                yield run_gate(database, name, wave, places, settings)
+        for name in judged:
+            yield _test_result(tests[name], results.get(tests[name]["unique_id"]))
 
     return step
+
+
+Stood = dict[str, tuple[dg.MaterializeResult, list[dg.AssetCheckResult]]]
+
+
+def _stood(
+    context: dg.AssetExecutionContext,
+    database: Any,
+    reads: Mapping[str, list[str]],
+    checks: Mapping[str, list[str]],
+    rests_on: str,
+) -> tuple[Stood, dict[str, Made | None]]:
+    """Models that stand with all their judgements, and what each is made of; a model made anew has none yet.
+
+    A model below one that is made anew is made anew itself.
+    """
+    stood: Stood = {}
+    made: dict[str, Made | None] = {}
+    for name, parents in reads.items():
+        made[name] = made_of(database, name, parents, rests_on)
+        told = standing(context, database, name, made[name], checks[name])
+        if told is None:
+            # from here on, whoever reads this model in this step sees its coming fingerprint
+            record(database, {name: made[name]})
+        else:
+            stood[name] = told
+    forget(database, [name for name in reads if name not in stood])
+    return stood, made
+
+
+def _built(selection: list[str], wave: Wave, places: Places) -> dict[str, NodeResult]:
+    """Results of dbt by node; nothing is asked of dbt where nothing is chosen."""
+    if not selection:
+        return {}
+    return {result.unique_id: result for result in build(selection, wave=wave, places=places)}
+
+
+def _judged(test: Mapping[str, Any]) -> str:
+    """Name of the model that a dbt test is a check of."""
+    return str(test["attached_node"].split(".")[-1])
+
+
+def _reads(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
+    """Names of the assets that a model reads."""
+    everything = {**manifest["nodes"], **manifest["sources"]}
+    return sorted({everything[unique_id]["name"] for unique_id in node["depends_on"].get("nodes", [])})
 
 
 def _nodes(manifest: Mapping[str, Any], layer: str) -> list[Mapping[str, Any]]:
@@ -90,18 +160,18 @@ def _tests(manifest: Mapping[str, Any], nodes: Mapping[str, Any]) -> list[Mappin
 
 
 def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str) -> dg.AssetSpec:
-    everything = {**manifest["nodes"], **manifest["sources"]}
     columns = [
         dg.TableColumn(column["name"], column.get("data_type") or "?", description=column.get("description"))
         for column in node["columns"].values()
     ]
     return dg.AssetSpec(
         node["name"],
-        deps=sorted({everything[unique_id]["name"] for unique_id in node["depends_on"].get("nodes", [])}),
+        deps=_reads(manifest, node),
         group_name=layer,
         description=node["description"],
         kinds={"dbt", "duckdb"} | ({"seed"} if node["resource_type"] == "seed" else set()),
         owners=OWNERS,
+        tags=tags_of(node["name"]),
         metadata={
             "dagster/column_schema": dg.TableSchema(columns=columns),
             "model": f"dbt_project/{node['original_file_path']}",

@@ -17,6 +17,7 @@ from typing import Any
 from asco_dagster.errors import AscoError
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
 from asco_dagster.places import DBT_PROJECT, Places
+from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave
 
@@ -60,6 +61,7 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
     with open_database(database):
         pass  # created confidential and with its schemas, when dbt is the first to come
     os.environ["WAVE_DATABASE"] = str(database)
+    encrypted = Settings.from_environment().database_key is not None
     target = Path(tempfile.mkdtemp(prefix="dbt-", dir=places.wave(wave.wave)))
     try:
         outcome = dbtRunner(manifest=_manifest(manifest_folder(places))).invoke(
@@ -68,10 +70,13 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
                 # only the tests that are named: another part of the layer may not be built yet
                 *("--indirect-selection", "empty", "--select", *selection),
                 *("--vars", json.dumps(variables(wave))),
+                *("--target", "encrypted" if encrypted else "wave"),
                 *common_arguments(DBT_PROJECT, target),
             ]
         )
     finally:
+        if encrypted:
+            _let_go()
         shutil.rmtree(target, ignore_errors=True)
     if outcome.exception is not None:
         raise AscoError(
@@ -79,6 +84,16 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
         ) from outcome.exception
     executed: Any = outcome.result  # of “build”: dbt's type is a union over all its commands
     return [_node_result(result) for result in executed.results]
+
+
+def _let_go() -> None:
+    """Close dbt's connection: one whose own database is in memory it would keep, and the wave's with it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    held = DuckDBConnectionManager._ENV
+    if held is not None:
+        held.close()
+    DuckDBConnectionManager.close_all_connections()
 
 
 def variables(wave: Wave) -> Mapping[str, Any]:

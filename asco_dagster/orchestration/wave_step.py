@@ -5,14 +5,18 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asco_dagster.gates.checks import gate_spec, run_gate
+from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
 from asco_dagster.layers import layer_of
+from asco_dagster.operations.observation import Cost, private_files
+from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.standing import data_version, standing
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import columns_of, count_rows, open_database, write_table
@@ -22,6 +26,15 @@ if TYPE_CHECKING:
     import duckdb
 
 OWNERS = ["team:asco"]
+_PYTHON = frozenset({"python", "duckdb"})
+
+
+def tags_of(asset: str) -> dict[str, str]:
+    """What the asset pages can be filtered by: the source, and whether what it holds may be seen outside."""
+    return {
+        "asco/source": asset.split("__", 1)[0].split("_", 1)[1],
+        "asco/access": "public" if layer_of(asset) == "publication" else "confidential",
+    }
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class WaveStep:
         database: the wave's open database.
         log: the run's log.
         context: Dagster's context, for the steps that ask the instance something.
+        fetched: what this step has brought within reach already, by address.
     """
 
     wave: Wave
@@ -43,6 +57,7 @@ class WaveStep:
     database: "duckdb.DuckDBPyConnection"
     log: Any
     context: dg.AssetExecutionContext
+    fetched: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,13 +68,25 @@ class Table:
     metadata: Mapping[str, Any]
 
 
+State = Callable[[WaveStep], Any]
+"""What lies outside the database and counts for a table, as something that JSON can hold."""
+
+
 def wave_asset(
-    *, deps: Sequence[str] = (), kinds: frozenset[str] = frozenset({"python", "duckdb"})
+    *,
+    deps: Sequence[str] = (),
+    state: State | None = None,
+    always: bool = False,
+    kinds: frozenset[str] = _PYTHON,
 ) -> Callable[[Callable[[WaveStep], Any]], dg.AssetsDefinition]:
     """Make a gated asset of a function; its name is the asset's, its docstring the description.
 
+    An asset whose fingerprint did not change since its last materialisation is told again, not made again.
+
     Args:
         deps: assets that the step reads.
+        state: what it reads beside them.
+        always: made again in every run, because it asks what no fingerprint holds.
         kinds: Dagster kinds shown in the graph.
 
     Returns:
@@ -68,6 +95,7 @@ def wave_asset(
 
     def decorate(compute: Callable[[WaveStep], Any]) -> dg.AssetsDefinition:
         name = compute.__name__
+        confidential = layer_of(name) != "publication"
 
         @dg.asset(
             name=name,
@@ -76,21 +104,20 @@ def wave_asset(
             description=(compute.__doc__ or "").strip(),
             kinds=set(kinds),
             owners=OWNERS,
+            tags=tags_of(name),
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult]:
-            wave, places = load_wave(context.partition_key), Places.of(settings)
-            with open_database(places.database(wave.wave)) as database:
-                made = compute(WaveStep(wave, places, settings, database, context.log, context))
-                table = made if isinstance(made, Table) else Table(made, {})
-                if table.rows is not None:
-                    write_table(database, name, table.rows)
-                metadata = {**describe(database, name), **table.metadata}
-                check = run_gate(database, name, wave, places, settings)
-            yield dg.MaterializeResult(metadata=metadata, check_results=[check])
+            def computed(own: WaveStep) -> Mapping[str, Table]:
+                made = compute(own)
+                return {name: made if isinstance(made, Table) else Table(made, {})}
+
+            with _opened(context, settings, confidential) as own:
+                for result, checks in _told_or_made(own, [name], deps, state, computed, always):
+                    yield result._replace(check_results=list(checks))
 
         return step
 
@@ -98,19 +125,25 @@ def wave_asset(
 
 
 def wave_assets(
-    names: Sequence[str], *, deps: Sequence[str] = (), kinds: frozenset[str] = frozenset({"python", "duckdb"})
+    names: Sequence[str],
+    *,
+    deps: Sequence[str] = (),
+    state: State | None = None,
+    kinds: frozenset[str] = _PYTHON,
 ) -> Callable[[Callable[[WaveStep], Mapping[str, Table]]], dg.AssetsDefinition]:
     """Make several gated assets of one function, where one computation gives several tables: all, or none.
 
     Args:
         names: the assets, each with what it holds in one sentence behind a colon (``est_a__b: One row …``).
         deps: assets that the step reads.
+        state: what it reads beside them.
         kinds: Dagster kinds shown in the graph.
 
     Returns:
         A decorator for functions of a ``WaveStep`` that return a ``Table`` for each asset.
     """
     described = dict(name.split(": ", 1) for name in names)
+    confidential = all(layer_of(name) != "publication" for name in described)
 
     def decorate(compute: Callable[[WaveStep], Mapping[str, Table]]) -> dg.AssetsDefinition:
         @dg.multi_asset(
@@ -123,6 +156,7 @@ def wave_assets(
                     description=description,
                     kinds=set(kinds),
                     owners=OWNERS,
+                    tags=tags_of(name),
                 )
                 for name, description in described.items()
             ],
@@ -132,27 +166,67 @@ def wave_assets(
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-            wave, places = load_wave(context.partition_key), Places.of(settings)
-            with open_database(places.database(wave.wave)) as database:
-                made = compute(WaveStep(wave, places, settings, database, context.log, context))
-                database.begin()
-                for name in described:
-                    write_table(database, name, made[name].rows)
-                database.commit()
-                for name in described:
-                    metadata = {**describe(database, name), **made[name].metadata}
-                    yield dg.MaterializeResult(asset_key=name, metadata=metadata)
-                for name in described:
-                    yield run_gate(database, name, wave, places, settings)
+            with _opened(context, settings, confidential) as own:
+                done = list(_told_or_made(own, list(described), deps, state, compute))
+            yield from (result for result, _ in done)
+            for _, checks in done:
+                yield from checks
 
         return step
 
     return decorate
 
 
-def describe(database: "duckdb.DuckDBPyConnection", asset: str) -> dict[str, Any]:
-    """Row count and columns of an asset's table, as Dagster shows them."""
-    columns = [dg.TableColumn(name, kind) for name, kind in columns_of(database, asset).items()]
+@contextmanager
+def _opened(context: dg.AssetExecutionContext, settings: Settings, confidential: bool) -> Iterator[WaveStep]:
+    wave, places = load_wave(context.partition_key), Places.of(settings)
+    with private_files(private=confidential), open_database(places.database(wave.wave)) as database:
+        yield WaveStep(wave, places, settings, database, context.log, context)
+
+
+def _told_or_made(
+    own: WaveStep,
+    names: Sequence[str],
+    deps: Sequence[str],
+    state: State | None,
+    compute: Callable[[WaveStep], Mapping[str, Table]],
+    always: bool = False,
+) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
+    """Each asset with its judgement: from an earlier run where all of them stand, else made now."""
+    cost = Cost()
+    rests_on, found = ground(own.wave, own.places, own.settings), state(own) if state else None
+    made = {name: made_of(own.database, name, deps, rests_on, found) for name in names}
+    stood = [standing(own.context, own.database, name, made[name], [gate_name(name)]) for name in names]
+    if all(stood) and not always:
+        yield from (told for told in stood if told)
+        return
+    forget(own.database, names)
+    tables = compute(own)
+    own.database.begin()
+    for name in names:
+        if tables[name].rows is not None:
+            write_table(own.database, name, tables[name].rows)
+    record(own.database, made, state(own) if state else None)
+    own.database.commit()
+    spent = cost.told()
+    for name in names:
+        metadata = {**describe(own.database, name), **tables[name].metadata, **spent}
+        check = run_gate(own.database, name, own.wave, own.places, own.settings)
+        result: dg.MaterializeResult[Any] = dg.MaterializeResult(
+            asset_key=name, metadata=metadata, data_version=data_version(made[name])
+        )
+        yield result, [check]
+
+
+def describe(
+    database: "duckdb.DuckDBPyConnection", asset: str, descriptions: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Row count and columns of an asset's table, as Dagster shows them, with what is known of each column."""
+    told = descriptions or {}
+    columns = [
+        dg.TableColumn(name, kind, description=told.get(name))
+        for name, kind in columns_of(database, asset).items()
+    ]
     return {
         "dagster/row_count": count_rows(database, asset),
         "dagster/column_schema": dg.TableSchema(columns=columns),

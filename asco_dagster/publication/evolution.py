@@ -19,7 +19,7 @@ import pandas as pd
 from asco_dagster.methods.evolution import evolution
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.places import Places
-from asco_dagster.publication.release import latest_release
+from asco_dagster.publication.shelf import latest_release, read_manifest
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves import wave_names
 
@@ -30,7 +30,14 @@ AREA = ["geography", "area_code"]
 COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "split", "split_off"]
 
 
-@wave_asset(deps=["pub_asco__release", "sec_territory__movements"])
+def compared_releases(step: WaveStep) -> list[str]:
+    """State of the releases that are compared: contents of this wave's latest and of the former wave's."""
+    former = former_release(step.places, step.wave.wave)
+    found = (latest_release(step.places.releases(step.wave.wave)), former)
+    return [read_manifest(release)["content_sha256"] if release else "" for release in found]
+
+
+@wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=compared_releases)
 def pub_asco__evolution(step: WaveStep) -> Table:
     """One row a cell released in this wave and the former one: the difference, with a bound on its error."""
     import dagster as dg

@@ -1,29 +1,54 @@
 """A release: a folder that is whole or is not there, and never changes again.
 
 It is written beside its target under a draft name, fsynced, checked, then renamed; ``latest`` is replaced by
-rename. A process killed at any instant leaves the former state or the new one. What does not belong here:
-what the tables say (``tables``) and the attack on them (``verify``).
+rename. A process killed at any instant leaves the former state or the new one. Before the day of its embargo
+it is sealed instead (``embargo``). What does not belong here: what the tables say (``tables``), which
+versions there are (``shelf``), and the attack on them (``verify``).
 """
 
 import datetime as dt
 import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
+from asco_dagster.publication import embargo
+from asco_dagster.publication.changes import Changes, compare_releases
+from asco_dagster.publication.shelf import (
+    DRAFT,
+    LATEST,
+    MANIFEST,
+    TOMBSTONE,
+    Shelf,
+    latest_release,
+    next_version,
+    point_latest,
+    read_manifest,
+    sync_folder,
+    versions,
+)
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.publication.withdrawal import finish_withdrawals
 
-MANIFEST = "manifest.json"
-LATEST = "latest"
-_DRAFT = ".draft-"
-_VERSION = re.compile(r"^\d+\.\d+\.\d+$")
+__all__ = [
+    "LATEST",
+    "MANIFEST",
+    "Description",
+    "Provenance",
+    "Published",
+    "Shelf",
+    "latest_release",
+    "publish",
+    "read_manifest",
+    "versions",
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +62,9 @@ class Provenance:
         rules: the disclosure rules applied.
         rounding: rounding step of each kind of released number.
         tools: versions of what computed the masks and attacked them.
+        seconds: how long that took; in the manifest only, since it is never the same twice.
+        wave_file: name and sha256 of the wave file.
+        dependencies: sha256 of the lock of the packages that ran, by file.
     """
 
     code_version: str
@@ -45,141 +73,184 @@ class Provenance:
     rules: Mapping[str, Any]
     rounding: Mapping[str, float]
     tools: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    wave_file: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the files that describe a new version are told: they are written once its content is known.
+
+    Attributes:
+        version: the version.
+        former: folder of what the former version said, None for the first.
+        changes: what changed since, None for the first.
+        files: entries of the files of the content, as the manifest has them.
+    """
+
+    version: str
+    former: Path | None
+    changes: Changes | None
+    files: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Published:
-    """What came of it: the folder, its version, and whether it is new or stood already."""
+    """What came of it.
+
+    Attributes:
+        folder: the folder of the version.
+        version: the version.
+        is_new: False when it stood already.
+        sealed_until: first instant at which it may be public; None when it is.
+    """
 
     folder: Path
     version: str
     is_new: bool
+    sealed_until: dt.datetime | None = None
+
+
+Write = Callable[[Path], Sequence[ReleasedFile]]
+Describe = Callable[[Path, Description], Sequence[ReleasedFile]]
 
 
 def publish(
-    wave: str, releases: Path, write: Callable[[Path], Sequence[ReleasedFile]], provenance: Provenance
+    wave: str,
+    shelf: Shelf,
+    write: Write,
+    provenance: Provenance,
+    *,
+    describe: Describe | None = None,
+    public_from: dt.datetime | None = None,
 ) -> Published:
-    """Write, seal and publish one release.
+    """Write one version and publish it, or seal it when its day has not come.
 
-    The same tables as the newest release make no new one: that release is returned. Changed tables make the
-    next major version.
+    The same content as the newest version makes no new one: that one is returned. Other content makes the
+    next patch (no number is another), minor (numbers were added) or major version (public numbers changed).
 
     Args:
         wave: the wave.
-        releases: its releases folder.
-        write: writes the released files into the folder that it is given, and lists them.
+        shelf: its folders.
+        write: writes the files of the content into the folder that it is given, and lists them.
         provenance: where they come from.
+        describe: writes the files that tell of the version itself; they do not count as content.
+        public_from: first instant at which the version may be public; None means at once.
 
     Raises:
-        ReleaseError: a written file is not what the manifest says, or the version stands already.
+        ReleaseError: a written file is not what the manifest says, the version stands already, or the content
+            is that of a withdrawn version.
     """
-    releases.mkdir(parents=True, exist_ok=True)
-    _clear_drafts(releases)
-    draft = releases / f"{_DRAFT}{os.getpid()}"
-    draft.mkdir()
-    try:
-        files = {file.path: _entry(draft, file) for file in write(draft)}
+    now = _now()
+    early = public_from is not None and now < public_from
+    with shelf.held(), _draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
+        files = _entries(draft, write(draft))
         content = content_hash(files)
-        standing = versions(releases)
-        if standing and read_manifest(releases / standing[-1])["content_sha256"] == content:
-            # a process killed between its two renames left a whole release that nothing points to yet
-            point_latest(releases, standing[-1])
-            return Published(releases / standing[-1], standing[-1], is_new=False)
-        version = next_version(releases)
-        manifest = _manifest(wave, version, files, content, provenance)
-        (draft / MANIFEST).write_text(
-            json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        standing = _standing_with(shelf, content)
+        if standing is not None:
+            return standing
+        waiting = embargo.waiting(shelf)
+        if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
+            return Published(waiting, read_manifest(waiting)["version"], False, public_from)
+        told = _described(draft, shelf, files)
+        more = _entries(draft, describe(draft, told)) if describe is not None else {}
+        manifest = _manifest(wave, told, {**files, **more}, content, provenance)
+        manifest |= (
+            {"sealed_at": _told(now), "public_from": _told(public_from)}
+            if early
+            else {"released_at": _told(now)}
         )
-        _seal(draft)
-        target = releases / version
-        if target.exists():
-            raise ReleaseError(
-                f"release {version} of wave {wave} stands already", remedy="Nothing is overwritten"
-            )
-        draft.rename(target)
-        _sync_folder(releases)
-        point_latest(releases, version)
-        return Published(target, version, is_new=True)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        write_manifest(draft, manifest)
+        seal(draft)
+        if early:
+            return Published(embargo.keep(shelf, draft), told.version, True, public_from)
+        target = put(shelf, draft, told.version)
+        embargo.clear(shelf)
+        return Published(target, told.version, is_new=True)
 
 
-def read_manifest(release: Path) -> dict[str, Any]:
-    """The manifest of a release folder.
+def put(shelf: Shelf, draft: Path, version: str) -> Path:
+    """Rename a sealed draft to its version and make ``latest`` point to it.
 
     Raises:
-        ReleaseError: there is none, or it is not JSON.
+        ReleaseError: the version stands already.
     """
-    path = release / MANIFEST
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
+    target = shelf.releases / version
+    if target.exists():
+        raise ReleaseError(f"release {version} stands already", file=target, remedy="Nothing is overwritten")
+    draft.rename(target)
+    sync_folder(shelf.releases)
+    point_latest(shelf.releases, version)
+    return target
+
+
+def publish_sealed(shelf: Shelf, version: str) -> Published:
+    """Publish the sealed version, once its instant has come.
+
+    Raises:
+        ReleaseError: it is not sealed, its instant has not come, or another was published since.
+    """
+    with shelf.held():
+        return _publish_sealed(shelf, version)
+
+
+def _publish_sealed(shelf: Shelf, version: str) -> Published:
+    sealed = embargo.waiting(shelf)
+    if sealed is None or read_manifest(sealed)["version"] != version:
+        if version in shelf.standing():
+            return Published(shelf.releases / version, version, is_new=False)
         raise ReleaseError(
-            "no manifest.json", file=release, remedy="Name a release folder, such as releases/2014/1.0.0"
-        ) from error
-    except ValueError as error:
+            f"no version {version} is sealed",
+            expected=read_manifest(sealed)["version"] if sealed else "a sealed version",
+            remedy="asco releases lists them; asco run makes one",
+        )
+    manifest, now = read_manifest(sealed), _now()
+    opens = embargo.opening(shelf, manifest)
+    if now < opens:
         raise ReleaseError(
-            "the manifest is not JSON", file=path, remedy="Take the release from its source"
-        ) from error
+            f"version {version} is under embargo until {_told(opens)}", remedy="Publish it then, or later"
+        )
+    standing = _standing_with(shelf, manifest["content_sha256"])
+    if standing is None:
+        _demand_same_former(shelf, manifest)
+        with _draft_in(shelf, shelf.releases) as draft:
+            shutil.copytree(sealed, draft, dirs_exist_ok=True)
+            (draft / MANIFEST).unlink()
+            write_manifest(draft, {**manifest, "released_at": _told(now)})
+            seal(draft)
+            standing = Published(put(shelf, draft, version), version, is_new=True)
+    embargo.clear(shelf)
+    return standing
 
 
-def latest_release(releases: Path) -> Path | None:
-    """The folder that ``latest`` points to, or None before the first release."""
-    link = releases / LATEST
-    return releases / link.readlink() if link.is_symlink() else None
-
-
-def versions(releases: Path) -> list[str]:
-    """Released versions, oldest first."""
-    if not releases.is_dir():
-        return []
-    # a draft that a killed process left has a manifest too, but no version for a name
-    found = [path.name for path in releases.iterdir() if _VERSION.match(path.name) and path.is_dir()]
-    return sorted(found, key=_numbers)
-
-
-def next_version(releases: Path) -> str:
-    """``1.0.0`` for the first release, then the next major: the numbers changed."""
-    standing = versions(releases)
-    return f"{_numbers(standing[-1])[0] + 1}.0.0" if standing else "1.0.0"
-
-
-def point_latest(releases: Path, version: str) -> None:
-    """Make ``latest`` point to a version, by rename."""
-    link = releases / f"{_DRAFT}{LATEST}-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version, target_is_directory=True)
-    link.replace(releases / LATEST)
-    _sync_folder(releases)
+def sweep(shelf: Shelf) -> None:
+    """Finish or remove what a killed process left; whoever holds the shelf finds dead drafts only."""
+    shelf.releases.mkdir(parents=True, exist_ok=True)
+    for folder in (shelf.releases, shelf.sealed, shelf.withdrawn):
+        for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    finish_withdrawals(shelf)
 
 
 def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """Hash of what is released: paths and bytes of every file but the manifest."""
+    """Hash of what is released: paths and bytes of every file of the content."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path} {files[path]['sha256']}\n".encode())
     return digest.hexdigest()
 
 
-def _entry(folder: Path, file: ReleasedFile) -> dict[str, Any]:
-    path = folder / file.path
-    return {"sha256": sha256_of(path), "bytes": path.stat().st_size, "rows": file.rows}
+def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a draft."""
+    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    (draft / MANIFEST).write_text(text, encoding="utf-8")
 
 
-def _manifest(
-    wave: str, version: str, files: Mapping[str, Any], content: str, provenance: Provenance
-) -> dict[str, Any]:
-    return {
-        "wave": wave,
-        "version": version,
-        "released_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "content_sha256": content,
-        "files": dict(sorted(files.items())),
-        **asdict(provenance),
-    }
-
-
-def _seal(draft: Path) -> None:
+def seal(draft: Path) -> None:
     """Check that the folder holds what the manifest says, make the files read-only, and fsync everything."""
     manifest = read_manifest(draft)
     found = {p.relative_to(draft).as_posix() for p in draft.rglob("*") if p.is_file()} - {MANIFEST}
@@ -198,25 +269,88 @@ def _seal(draft: Path) -> None:
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     for folder in [*(p for p in draft.rglob("*") if p.is_dir()), draft]:
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _draft_in(shelf: Shelf, folder: Path) -> Iterator[Path]:
+    sweep(shelf)
+    draft = folder / f"{DRAFT}{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    draft.mkdir()
     try:
-        os.fsync(descriptor)
+        yield draft
     finally:
-        os.close(descriptor)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _clear_drafts(releases: Path) -> None:
-    """Remove what a killed process left; one run a wave at a time makes every draft found here dead."""
-    for path in releases.glob(f"{_DRAFT}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def _standing_with(shelf: Shelf, content: str) -> Published | None:
+    """The newest version when it says the same; a killed process may have left it unpointed to.
+
+    Raises:
+        ReleaseError: that version was withdrawn.
+    """
+    known = shelf.known()
+    newest = shelf.content(known[-1]) if known else None
+    if newest is None or read_manifest(newest)["content_sha256"] != content:
+        return None
+    if newest.parent != shelf.releases:
+        told = json.loads((shelf.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
+        raise ReleaseError(
+            f"this is what version {known[-1]} said, which was withdrawn: {told['reason']}",
+            remedy="Correct what it was withdrawn for, then run the wave again",
+        )
+    point_latest(shelf.releases, known[-1])
+    return Published(newest, known[-1], is_new=False)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _described(draft: Path, shelf: Shelf, files: Mapping[str, Mapping[str, Any]]) -> Description:
+    known = shelf.known()
+    former = shelf.content(known[-1]) if known else None
+    changes = compare_releases(former, draft) if former is not None else None
+    return Description(next_version(known, changes.level if changes else "major"), former, changes, files)
+
+
+def _demand_same_former(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
+    known = shelf.known()
+    newest = known[-1] if known else None
+    if newest != manifest["former_version"]:
+        raise ReleaseError(
+            f"version {newest} was published since version {manifest['version']} was sealed",
+            expected=f"{manifest['former_version'] or 'no version'}, with which it was protected",
+            remedy="Run the wave again: it is compared and protected anew",
+        )
+
+
+def _entries(folder: Path, files: Sequence[ReleasedFile]) -> dict[str, dict[str, Any]]:
+    return {
+        file.path: {
+            "sha256": sha256_of(folder / file.path),
+            "bytes": (folder / file.path).stat().st_size,
+            "rows": file.rows,
+        }
+        for file in files
+    }
+
+
+def _manifest(
+    wave: str, told: Description, files: Mapping[str, Any], content: str, provenance: Provenance
+) -> dict[str, Any]:
+    return {
+        "wave": wave,
+        "version": told.version,
+        "former_version": told.former.name if told.former else None,
+        "change": told.changes.level if told.changes else None,
+        "content_sha256": content,
+        "files": dict(sorted(files.items())),
+        "describing": sorted(set(files) - set(told.files)),
+        **asdict(provenance),
+    }
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _told(instant: dt.datetime | None) -> str | None:
+    return instant.astimezone(dt.UTC).isoformat(timespec="seconds") if instant else None

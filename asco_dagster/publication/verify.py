@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
-from asco_dagster.publication.release import MANIFEST, read_manifest
+from asco_dagster.publication.shelf import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +64,13 @@ def examine(release: Path) -> Examination:
     """
     manifest = read_manifest(release)
     # What was altered is not worth reading, and what is misshapen cannot be attacked.
-    faults = list(_altered(release, manifest)) or list(_misshapen(release))
+    faults = list(altered(release, manifest)) or list(_misshapen(release))
     figures: dict[str, int] = {}
     return Examination(faults or list(_disclosed(release, manifest, figures)), figures)
 
 
-def _altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    """What in a release folder is not what its manifest says, as sentences."""
     listed = manifest["files"]
     for path, entry in listed.items():
         file = release / path
@@ -97,6 +98,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     from asco_dagster.confidentiality.released import is_released, rules_from
     from asco_dagster.methods.disclosure import attack
     from asco_dagster.methods.disclosure.tables import label
+    from asco_dagster.publication.research import research_faults
 
     cells = pd.read_parquet(release / CELLS)
     suppressed = cells[cells["status"] != "V"]
@@ -110,6 +112,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     areas = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
     regions = dict(zip(areas["departement_code"], areas["region_code"], strict=True))
     try:
+        yield from research_faults(release, manifest, cells, regions)
         found = attack(cells, regions, rules_from(manifest["rules"]), steps=manifest["rounding"])
     except AscoError as error:
         yield str(error)

@@ -6,6 +6,7 @@ publisher's format, are in ``readers/``; fetching is in ``connectors/``.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,80 +23,71 @@ from asco_dagster.sources.returns import collected_returns
 from asco_dagster.waves.wave import Delivery
 
 
-@wave_asset()
+def _delivered(source: str) -> Callable[[WaveStep], list[dict[str, Any]]]:
+    """State of a source: address, checksum and size of each of its files."""
+    return lambda step: [told for _, told, _ in _files(step, getattr(step.wave.sources, source))]
+
+
+@wave_asset(state=_delivered("epci_members"))
 def raw_dgcl__epci_members(step: WaveStep) -> Table:
     """DGCL: communes and the EPCI that they belong to, at 1 January of the list's year."""
-    return _read(
-        step, step.wave.sources.epci_members, lambda path, d: read_epci_members(path, vintage=d.vintage)
-    )
+    return _read(step, "epci_members", lambda path, d: read_epci_members(path, vintage=d.vintage))
 
 
-@wave_asset()
+@wave_asset(state=_delivered("legal_populations"))
 def raw_insee__legal_populations(step: WaveStep) -> Table:
     """INSEE: municipal population of every commune, from one or several files."""
-    return _read(
-        step,
-        step.wave.sources.legal_populations,
-        lambda path, d: read_legal_populations(path, vintage=d.vintage),
-    )
+    return _read(step, "legal_populations", lambda path, d: read_legal_populations(path, vintage=d.vintage))
 
 
-@wave_asset()
+@wave_asset(state=_delivered("former_communes"))
 def raw_insee__former_communes(step: WaveStep) -> Table:
     """INSEE: the communes of the former wave's geography, from its legal populations; empty without any."""
     if not step.wave.sources.former_communes:
         return Table(no_populations(), {"files": []})
     return _read(
         step,
-        step.wave.sources.former_communes,
+        "former_communes",
         lambda path, d: read_legal_populations(path, vintage=d.vintage),
     )
 
 
-@wave_asset()
+@wave_asset(state=_delivered("commune_passage"))
 def raw_insee__commune_passage(step: WaveStep) -> Table:
     """INSEE: every former code of a commune and its commune of today; empty where the wave names none."""
     if not step.wave.sources.commune_passage:
         return Table(no_passage(), {"files": []})
     return _read(
         step,
-        step.wave.sources.commune_passage,
+        "commune_passage",
         lambda path, d: read_commune_passage(path, vintage=d.vintage),
     )
 
 
-@wave_asset()
+@wave_asset(state=_delivered("population_age_sex"))
 def raw_insee__population_age_sex(step: WaveStep) -> Table:
     """INSEE: estimated population by département, sex and five-year age band, at 1 January."""
     return _read(
-        step,
-        step.wave.sources.population_age_sex,
-        lambda path, d: read_population_by_age_and_sex(path, year=d.vintage),
+        step, "population_age_sex", lambda path, d: read_population_by_age_and_sex(path, year=d.vintage)
     )
 
 
-@wave_asset()
+@wave_asset(state=_delivered("aid_beneficiaries"))
 def raw_drees__aid_beneficiaries(step: WaveStep) -> Table:
     """DREES, Aide sociale survey: beneficiaries by département, every table of the workbook."""
-    return _read(
-        step,
-        step.wave.sources.aid_beneficiaries,
-        lambda path, _: read_aid_tables(path, measure="beneficiaries"),
-    )
+    return _read(step, "aid_beneficiaries", lambda path, _: read_aid_tables(path, measure="beneficiaries"))
 
 
-@wave_asset()
+@wave_asset(state=_delivered("aid_spending"))
 def raw_drees__aid_spending(step: WaveStep) -> Table:
     """DREES, Aide sociale survey: spending by département, thousands of euros, every table."""
-    return _read(
-        step, step.wave.sources.aid_spending, lambda path, _: read_aid_tables(path, measure="spending_keur")
-    )
+    return _read(step, "aid_spending", lambda path, _: read_aid_tables(path, measure="spending_keur"))
 
 
-@wave_asset()
+@wave_asset(state=_delivered("aid_staff"))
 def raw_drees__aid_staff(step: WaveStep) -> Table:
     """DREES, Aide sociale survey: staff of the départements, heads and full-time equivalents."""
-    return _read(step, step.wave.sources.aid_staff, lambda path, _: read_aid_tables(path, measure="staff"))
+    return _read(step, "aid_staff", lambda path, _: read_aid_tables(path, measure="staff"))
 
 
 @wave_asset()
@@ -116,29 +108,35 @@ def raw_asco__indicators(step: WaveStep) -> pd.DataFrame:
     return indicators_table(step.wave)
 
 
-@wave_asset()
+@wave_asset(state=_delivered("sample"))
 def raw_asco__sample(step: WaveStep) -> Table:
     """The delivered sample: the units that were asked; empty where est_asco__draw draws it."""
     if not step.wave.sources.sample:
         return Table(empty_sample(), {"files": []})
-    return _read(step, step.wave.sources.sample, lambda path, _: read_sample(path))
+    return _read(step, "sample", lambda path, _: read_sample(path))
 
 
-def _read(
-    step: WaveStep, deliveries: Sequence[Delivery], reader: Callable[[Path, Delivery], pd.DataFrame]
-) -> Table:
-    """Fetch each file and read it; one refused file refuses the whole, so nothing is half loaded."""
-    frames, files = [], []
+def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, dict[str, Any], Delivery]]:
+    """Each file within reach, fetched once a step, and what the manifest says of it."""
     for delivery in deliveries:
-        path = fetch(
-            delivery.address,
-            into=step.places.downloads(step.wave.wave),
-            base=step.places.inbox(step.wave.wave),
-            sha256=delivery.sha256,
-        )
-        frames.append(reader(path, delivery))
-        files.append({"address": delivery.address, "sha256": sha256_of(path), "bytes": path.stat().st_size})
-    return Table(pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0], {"files": files})
+        if delivery.address not in step.fetched:
+            path = fetch(
+                delivery.address,
+                into=step.places.downloads(step.wave.wave),
+                base=step.places.inbox(step.wave.wave),
+                sha256=delivery.sha256,
+            )
+            told = {"address": delivery.address, "sha256": sha256_of(path), "bytes": path.stat().st_size}
+            step.fetched[delivery.address] = path, told
+    return [(*step.fetched[delivery.address], delivery) for delivery in deliveries]
+
+
+def _read(step: WaveStep, source: str, reader: Callable[[Path, Delivery], pd.DataFrame]) -> Table:
+    """Read each file of a source; one refused file refuses the whole, so nothing is half loaded."""
+    found = _files(step, getattr(step.wave.sources, source))
+    frames = [reader(path, delivery) for path, _, delivery in found]
+    rows = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return Table(rows, {"files": [told for _, told, _ in found]})
 
 
 source_assets = [

@@ -35,6 +35,23 @@ from asco_dagster.waves.wave import Delivery
 RETURNS, ANSWERS = "raw_asco__returns", "raw_asco__answers"
 
 
+def _state(step: WaveStep) -> list[Any]:
+    """State of the returns: what was delivered, and what stands in quarantine to be read again."""
+    told = [told for _, told in _delivered(step)]
+    entries = Quarantine(step.places.quarantine(step.wave.wave)).entries()
+    return [told, [[entry.id, entry.state, entry.sha256] for entry in entries]]
+
+
+def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
+    """The wave's deliveries, brought within reach once a step, each with what the manifest says of it."""
+    for unit_type, delivery in return_deliveries(step.wave):
+        if delivery.address not in step.fetched:
+            step.fetched[delivery.address] = within_reach(
+                delivery, unit_type, step.wave, step.places, step.settings
+            )
+    return [step.fetched[delivery.address] for _, delivery in return_deliveries(step.wave)]
+
+
 @wave_assets(
     [
         f"{RETURNS}: One row a workbook, or a row of a web export, and what became of it: accepted, "
@@ -43,15 +60,12 @@ RETURNS, ANSWERS = "raw_asco__returns", "raw_asco__answers"
         "contact details are never read.",
     ],
     deps=["raw_asco__sample"],
+    state=_state,
 )
 def collected_returns(step: WaveStep) -> dict[str, Table]:
     """Read every return of the wave once."""
-    deliveries, files = [], []
-    for unit_type, delivery in return_deliveries(step.wave):
-        delivered, told = within_reach(delivery, unit_type, step.wave, step.places, step.settings)
-        deliveries.append(delivered)
-        files.append(told)
-    found = collect(deliveries, step.wave, step.places)
+    delivered = _delivered(step)
+    found = collect([delivery for delivery, _ in delivered], step.wave, step.places)
     counts = found.counts
     step.log.info(
         f"{len(found.returns)} returns came in: {counts['accepted']} accepted,"
@@ -62,7 +76,7 @@ def collected_returns(step: WaveStep) -> dict[str, Table]:
     if counts["refused"]:
         told_counts["refusals"] = _refusals(found)
     return {
-        RETURNS: Table(found.returns, {"files": files, **told_counts}),
+        RETURNS: Table(found.returns, {"files": [told for _, told in delivered], **told_counts}),
         ANSWERS: Table(found.answers, {}),
     }
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from asco_dagster.waves.form import Code, Form
+from asco_dagster.waves.form import Code, Form, UnitType
 
 AuxiliaryVariable = Literal["region_code", "departement_code", "size_class", "epci_nature"]
 
@@ -160,6 +160,24 @@ class Precision(Form):
         return self
 
 
+class ResearchFile(Form):
+    """Anonymised microdata for researchers; a wave whose file does not ask for them releases none.
+
+    Attributes:
+        k: fewest records alike in all that can be known of a unit from outside.
+        diversity: fewest different values of an answer among them (l-diversity); of a yes or no, two.
+        fraction: part of the respondents in the file, so that nobody is known to be in it.
+        seed: of the choices among records.
+        own_body: by type of unit, the indicator that public registers tell of every unit.
+    """
+
+    k: int = Field(ge=3)
+    diversity: int = Field(ge=2)
+    fraction: float = Field(gt=0, le=0.9)
+    seed: int
+    own_body: dict[UnitType, Code] = Field(default={"commune": "ccas", "epci": "cias"})
+
+
 class Disclosure(Form):
     """Disclosure rules.
 
@@ -169,9 +187,37 @@ class Disclosure(Form):
         group_threshold: below this many respondents a share of exactly 0 % or 100 % is not released.
         protection_level: half-width, as a share of the value, within which no intruder may infer a
             suppressed cell.
+        sole_over_france: close a national figure that leaves only one answer of a sole respondent possible
+            (Paris, of an indicator that covers 98 % of the population); off, the audit names the cell.
+        research_file: anonymised microdata released beside the tables; none where it is left out.
     """
 
     minimum_respondents: int = Field(ge=3)
     dominance_share: float = Field(gt=0, lt=1)
     group_threshold: int = Field(ge=3)
     protection_level: float = Field(gt=0, lt=1)
+    sole_over_france: bool = False
+    research_file: ResearchFile | None = None
+
+
+class PublishedFigure(Form):
+    """A national share that the publisher has printed of this wave, to judge estimates by.
+
+    Attributes:
+        unit_type: of whom.
+        indicator: code of the indicator.
+        statistic: share of the units, or share of the population that lives in them.
+        size_class: class of size; ``total`` is all.
+        published: the printed share, between 0 and 1.
+        tolerance: how far an estimate may be off beyond its sampling error: half a unit of the last printed
+            digit, more where the source says "about" or "more than".
+        source: where it was printed.
+    """
+
+    unit_type: UnitType
+    indicator: Code
+    statistic: Literal["share", "population_share"] = "share"
+    size_class: Code = "total"
+    published: float = Field(ge=0, le=1)
+    tolerance: float = Field(gt=0, lt=0.5)
+    source: str = Field(min_length=1)

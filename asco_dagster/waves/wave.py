@@ -4,6 +4,7 @@ error that names the file, the key and the remedy. What does not belong here: re
 
 import datetime as dt
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -13,10 +14,19 @@ from pydantic import Field, ValidationError, model_validator
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.waves.form import Code, Form, Text, UnitType
-from asco_dagster.waves.statistics import Calibration, Design, Disclosure, Precision, Sampling
+from asco_dagster.waves.statistics import (
+    Calibration,
+    Design,
+    Disclosure,
+    Precision,
+    PublishedFigure,
+    Sampling,
+)
 
-FOLDER = Path(__file__).parent
-QUESTIONNAIRES = FOLDER.parent / "questionnaires"
+SHIPPED = Path(__file__).parent
+# Read here and judged by Settings: the partitions are made of it when the code is imported.
+FOLDER = Path(os.environ.get("ASCO_WAVES") or SHIPPED).expanduser().absolute()
+QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
 
 ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
 
@@ -89,15 +99,18 @@ class Sources(Form):
 
 
 class Collection(Form):
-    """First and last day of collection."""
+    """First and last day of collection; ``raw_until`` is the last day on which its raw data may be kept."""
 
     start: dt.date
     end: dt.date
+    raw_until: dt.date | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Collection":
         if self.end <= self.start:
             raise ValueError(f"collection ends {self.end}, not after its start {self.start}")
+        if self.raw_until is not None and self.raw_until <= self.end:
+            raise ValueError(f"raw_until {self.raw_until} lies before the end of collection")
         return self
 
 
@@ -109,6 +122,8 @@ class Release(Form):
         decimals_total: decimals of released totals and of weighted units.
         title: its title.
         embargo: first day on which it may be public; None means none.
+        hour: hour of that day, in Paris.
+        reasons: why a version revises the former one, by version (``2.0.0``), for the table of revisions.
         contact: who answers for it.
     """
 
@@ -116,6 +131,8 @@ class Release(Form):
     decimals_total: int = Field(ge=0, le=3)
     title: Text
     embargo: dt.date | None = None
+    hour: dt.time = dt.time(0)
+    reasons: dict[str, Text] = Field(default={})
     contact: str
 
 
@@ -134,6 +151,7 @@ class Wave(Form):
     precision: Precision
     disclosure: Disclosure
     bounds: dict[Code, float]
+    published: list[PublishedFigure] = Field(default=[])
     release: Release
 
     @model_validator(mode="after")

@@ -30,9 +30,10 @@ def test_an_offending_cell_is_named_by_its_key_and_its_number_is_not_told() -> N
         "unit_type": "commune", "indicator": "ccas", "statistic": "share", "geography": "departement",
         "area_code": "75", "size_class": "total",
     }  # fmt: skip
-    frame = pd.DataFrame([{**key, "status": "A", "quality_flag": "ok", "respondents": 7712345}])
+    cell = {"status": "A", "reason": "fewer respondents", "quality_flag": "ok", "respondents": -7712345}
+    frame = pd.DataFrame([{**key, **cell}])
     result = validate(load_suite("sec_asco__cells"), frame, load_wave("2014"))
-    (verdict,) = [verdict for verdict in result.verdicts if verdict.column == "respondents"]
-    assert not verdict.passed
+    (verdict,) = [verdict for verdict in result.verdicts if not verdict.passed]
+    assert verdict.column == "respondents"
     assert verdict.offending == [" ".join(f"{name}={value}" for name, value in key.items())]
     assert "7712345" not in str(result)

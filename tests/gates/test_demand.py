@@ -77,3 +77,23 @@ def test_a_gate_that_is_mended_opens_again(instance) -> None:
     _run(instance, _asset(passed=False))
     _run(instance, _asset(passed=True))
     assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+
+
+def test_a_judgement_that_was_planned_and_never_made_does_not_count(instance) -> None:
+    """A run that stops before an asset leaves its check planned: the judgement before it still stands."""
+    _run(instance, _asset(passed=True))
+
+    @dg.asset(name="raw_x__y", partitions_def=WAVES)
+    def broken():
+        raise RuntimeError("a file is missing")
+
+    @dg.asset(name=ASSET, deps=[broken], partitions_def=WAVES, check_specs=[gate_spec(ASSET)])
+    def step():
+        raise AssertionError("never reached")
+
+    dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
+    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+    _run(instance, _asset(passed=False))
+    dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
+    with pytest.raises(GateError, match="is closed"):
+        demand_open_gates(instance, "2014", [ASSET])

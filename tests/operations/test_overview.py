@@ -40,12 +40,12 @@ def expectations(tmp_path: Path) -> Path:
 @pytest.fixture
 def released(places: Places) -> Path:
     folder = places.releases("2014")
-    for version, day in (("v1", "2026-01-01T00:00:00Z"), ("v2", "2026-02-01T00:00:00Z")):
+    for version, day in (("1.0.0", "2026-01-01T00:00:00Z"), ("2.0.0", "2026-02-01T00:00:00Z")):
         (folder / version).mkdir(parents=True)
-        manifest = {"wave": "2014", "version": version, "released_at": day, "content_sha256": version * 32}
+        manifest = {"wave": "2014", "version": version, "released_at": day, "content_sha256": version * 12}
         (folder / version / "manifest.json").write_text(json.dumps(manifest | {"rules": []}))
     (folder / ".v3.draft").mkdir()
-    (folder / "latest").symlink_to("v2")
+    (folder / "latest").symlink_to("2.0.0")
     return folder
 
 
@@ -109,12 +109,12 @@ def test_the_state_of_a_wave_is_its_own(
     }
     assert first.told()["gates"]["counts"] == {"passed": 1, "warned": 1, "failed": 1, "never": 1}
     assert first.run is not None and first.run.run_id == runs[1].run_id and first.run.status == "FAILURE"
-    assert first.release == "v2"
+    assert first.release == "2.0.0"
     assert second.gates["stg_a__passed"] == "failed"
     assert second.gates["stg_d__never"] == "passed"
     assert second.run is not None and second.run.status == "STARTED"
     assert second.release is None
-    assert "v2" in call(status)
+    assert "2.0.0" in call(status)
 
 
 def test_status_loads_nothing_heavy(settings: Settings) -> None:
@@ -131,10 +131,13 @@ def test_status_loads_nothing_heavy(settings: Settings) -> None:
 
 def test_releases_are_listed_in_order_and_the_latest_marked(released: Path) -> None:
     lines = call(releases).splitlines()
-    assert [line.split()[:2] for line in lines] == [["2014", "v1"], ["*", "2014"]]
-    assert lines[1].split() == ["*", "2014", "v2", "2026-02-01T00:00:00Z", "v2" * 32]
+    assert [line.split()[:2] for line in lines] == [["2014", "1.0.0"], ["*", "2014"]]
+    assert lines[1].split() == ["*", "2014", "2.0.0", "2026-02-01T00:00:00Z", "2.0.0" * 12]
     told = json.loads(call(releases, "2014", "--json"))
-    assert [(release["version"], release["latest"]) for release in told] == [("v1", False), ("v2", True)]
+    assert [(release["version"], release["latest"]) for release in told] == [
+        ("1.0.0", False),
+        ("2.0.0", True),
+    ]
 
 
 def test_no_release_is_no_error_but_no_wave_is(settings: Settings) -> None:
@@ -146,6 +149,6 @@ def test_no_release_is_no_error_but_no_wave_is(settings: Settings) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"wave": "2014"}'])
 def test_a_release_that_cannot_be_read_is_told(released: Path, text: str) -> None:
-    (released / "v1" / "manifest.json").write_text(text)
-    with pytest.raises(ReleaseError, match=r"release 2014/v1 has no readable manifest"):
+    (released / "1.0.0" / "manifest.json").write_text(text)
+    with pytest.raises(ReleaseError, match=r"release 2014/1.0.0 has no readable manifest"):
         call(releases)

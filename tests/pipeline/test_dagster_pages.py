@@ -130,6 +130,27 @@ def test_a_backfill_of_two_waves_launched_from_the_page_finishes(pages: str, pag
     assert [p.name for p in (released[0] / "releases" / "2014").glob("[0-9]*")] == ["1.0.0"]
 
 
+def test_from_a_check_to_its_data_docs_and_on_to_the_report(pages: str, page, picture) -> None:
+    """The runs of the backfill above were made under these pages: their links lead to them."""
+    page.console_errors.clear()
+    page.goto(f"{pages}/assets/est_asco__sample?view=checks", wait_until="networkidle")
+    page.get_by_text("gx__est_asco__sample").first.wait_for()
+    page.get_by_text("Enough units answered").first.wait_for()
+    link = page.locator("a[href*='/quality/'][href$='estimation/est_asco__sample.html']").first
+    link.wait_for()
+    picture("check-with-data-docs")
+    page.goto(link.get_attribute("href"), wait_until="networkidle")
+    page.get_by_text("Great Expectations' own report").wait_for()
+    picture("data-docs")
+    page.get_by_role("link", name="Gates of wave").click()
+    page.get_by_role("link", name="Quality report").click()
+    page.get_by_role("heading", name="Non-réponse totale").wait_for()
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("heading", name="Unit non-response").wait_for()
+    picture("quality-report")
+    assert page.console_errors == []
+
+
 def test_a_closed_gate_is_red_and_nothing_is_released(
     pages: str, page, picture, released, asco, tmp_path
 ) -> None:

@@ -1,6 +1,8 @@
-"""The demonstration at full size and the real territory: nothing is recovered, and the attack could have."""
+"""The demonstration at full size and the real territory: nothing is recovered, and the attack could have.
 
-import time
+How long it takes is told by ``make bench-disclosure``, never asserted here.
+"""
+
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,14 +11,12 @@ import pandas as pd
 import pytest
 
 import asco_dagster.confidentiality.assets as assets
-from asco_dagster.confidentiality.released import is_released, rounding_steps, rules_of
+from asco_dagster.confidentiality.released import is_released, regions_of, rounding_steps, rules_of
 from asco_dagster.methods.disclosure import attack, primary, protect, released
 from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.publication.verify import examine
 from asco_dagster.questionnaires.codebook import families
 from asco_dagster.waves import load_wave
-
-SECONDS = 120  # for all tables of a wave, protected and attacked; both run in one process
 
 
 @pytest.fixture(params=["demonstration", "real territory"])
@@ -38,23 +38,21 @@ def _wave_of(home: Path) -> tuple[SimpleNamespace, pd.DataFrame]:
 
 def test_all_tables_of_a_wave_hold_and_primary_suppression_alone_does_not(home: Path) -> None:
     step, cells = _wave_of(home)
-    rules, regions = rules_of(step.wave), assets._regions(step)
+    rules, regions = rules_of(step.wave), regions_of(step.database)
     judged = {
         unit_type: primary(rows, rules, assets._magnitudes(unit_type))
         for unit_type, rows in cells.groupby("unit_type")
     }
-    wall, busy = time.perf_counter(), time.process_time()
     done = pd.concat(
         [protect(rows, regions, rules, together=families(unit_type)) for unit_type, rows in judged.items()],
         ignore_index=True,
     )
     found = attack(released(done), regions, rules, truth=done)
-    wall, busy = time.perf_counter() - wall, time.process_time() - busy
-    print(f"\n{len(done)} cells: protected and attacked in {wall:.0f} s, {busy:.0f} s of one core")
-    print(done["status"].value_counts().to_dict(), found.summary())
+    print(len(done), done["status"].value_counts().to_dict(), found.summary())
     found.demand_safe()
-    assert busy <= SECONDS
     assert not done["reason"].str.startswith("withheld").any()
+    national = done[(done["geography"] == "france") & (done["size_class"] == "total")]
+    assert national["status"].eq("V").all(), national.loc[national["status"] != "V", list(KEYS)].to_string()
     kept = step.database.sql("select * from confidentiality.sec_asco__cells").df()
     same = kept.merge(done, on=list(KEYS), suffixes=("", "_again"), validate="one_to_one")
     assert len(same) == len(done)
@@ -70,7 +68,7 @@ def test_every_table_of_the_folder_is_attacked_from_the_folder_alone(home: Path)
     found = examine(release)
     assert found.faults == []
     assert found.figures["skipped"] == 0
-    assert found.figures["tables"] > 250
+    assert found.figures["tables"] > 240
     assert found.figures["suppressed"] > 5000
 
 
@@ -81,6 +79,6 @@ def test_a_folder_with_primary_suppression_alone_is_refused(home: Path) -> None:
     public = released(opened)
     order = opened.sort_values(list(KEYS), ignore_index=True)["denominator"].astype("Float64")
     public["denominator"] = order.mask(public["status"] != "V")
-    found = attack(public, assets._regions(step), rules_of(step.wave), steps=rounding_steps(step.wave))
+    found = attack(public, regions_of(step.database), rules_of(step.wave), steps=rounding_steps(step.wave))
     assert found.skipped == ()
     assert found.summary()["exact"] > 200

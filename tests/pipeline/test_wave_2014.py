@@ -11,7 +11,7 @@ import pytest
 
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.places import EXPECTATIONS, Places
-from asco_dagster.publication.release import read_manifest
+from asco_dagster.publication.shelf import read_manifest
 
 CONTRACTS = {
     "staging.stg_territory__communes": (
@@ -43,6 +43,11 @@ CONTRACTS = {
 
 def _tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def _differing(here: dict[str, bytes], there: dict[str, bytes]) -> list[str]:
+    """Names only: pytest would spend hours on what differs between two large files."""
+    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
 
 
 def _database(home: Path) -> duckdb.DuckDBPyConnection:
@@ -174,7 +179,18 @@ def test_another_home_and_key_give_the_same_bytes(released: tuple[Path, str], as
     done = asco(home, "run", "2014")
     assert done.returncode == 0, done.stdout
     here, there = (h / "releases" / "2014" / "latest" / "tables" for h in (home, released[0]))
-    assert _tree(here) == _tree(there)
+    assert _differing(_tree(here), _tree(there)) == []
+
+
+def test_an_unchanged_wave_is_told_again(released: tuple[Path, str], asco) -> None:
+    home = released[0]
+    assert asco(home, "run", "2014").returncode == 0  # whatever another test has run here in between
+    before = _tree(home / "releases")
+    told = asco(home, "run", "2014")
+    assert told.returncode == 0, told.stdout
+    made_anew = [line for line in told.stdout.splitlines() if " rows" in line and "unchanged" not in line]
+    assert [line.split()[1] for line in made_anew] == ["pub_asco__release"]  # it asks every gate, every time
+    assert _differing(_tree(home / "releases"), before) == []
 
 
 BROKEN = {
@@ -191,23 +207,14 @@ BROKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def small_inbox(asco, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Deliveries of a fiftieth of the sample, to be broken."""
-    home = tmp_path_factory.mktemp("small")
-    delivered = asco(home, "demo", "--wave", "2014", "--scale", "0.02")
-    assert delivered.returncode == 0, delivered.stdout
-    return home / "inbox" / "2014"
-
-
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_a_broken_source_stops_the_wave_with_a_sentence(
-    released: tuple[Path, str], small_inbox: Path, asco, tmp_path: Path, name: str
+    released: tuple[Path, str], asco, tmp_path: Path, name: str
 ) -> None:
     home = released[0]
     before = _tree(home / "releases")
     inbox = tmp_path / "inbox"
-    shutil.copytree(small_inbox, inbox, copy_function=os.link)
+    shutil.copytree(home / "inbox" / "2014", inbox, copy_function=os.link)
     whole = (inbox / name).read_bytes()
     (inbox / name).unlink()
     (inbox / name).write_bytes(BROKEN[name](whole))
@@ -215,7 +222,7 @@ def test_a_broken_source_stops_the_wave_with_a_sentence(
     assert told.returncode in (1, 3), told.stdout
     assert name in "".join(line for line in told.stdout.splitlines() if "asco: " in line or "CLOSED" in line)
     assert "Traceback" not in told.stdout
-    assert _tree(home / "releases") == before
+    assert _differing(_tree(home / "releases"), before) == []
 
 
 def test_a_file_that_is_not_there_is_named(released: tuple[Path, str], asco, tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication import release as module
-from asco_dagster.publication.release import Provenance, latest_release, publish, read_manifest, versions
+from asco_dagster.publication.release import (
+    Provenance,
+    Shelf,
+    latest_release,
+    publish,
+    read_manifest,
+    versions,
+)
 from asco_dagster.publication.tables import ReleasedFile
 
 PROVENANCE = Provenance("test", [], {"stg_x__y": "passed"}, {"minimum_respondents": 3}, {"share": 1e-6})
@@ -23,12 +30,16 @@ def _writer(content: str):
     return write
 
 
+def _shelf(folder: Path) -> Shelf:
+    return Shelf(folder, folder / ".sealed", folder / ".withdrawn")
+
+
 def _bytes_of(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_the_first_release_is_1_0_0_and_latest(tmp_path: Path) -> None:
-    made = publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    made = publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     assert (made.version, made.is_new) == ("1.0.0", True)
     assert latest_release(tmp_path) == tmp_path / "1.0.0"
     manifest = read_manifest(made.folder)
@@ -37,24 +48,24 @@ def test_the_first_release_is_1_0_0_and_latest(tmp_path: Path) -> None:
 
 
 def test_the_same_tables_make_no_new_release(tmp_path: Path) -> None:
-    publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     before = _bytes_of(tmp_path / "1.0.0")
-    again = publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    again = publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     assert (again.version, again.is_new) == ("1.0.0", False)
     assert _bytes_of(tmp_path / "1.0.0") == before
     assert versions(tmp_path) == ["1.0.0"]
 
 
 def test_changed_numbers_make_the_next_major_and_leave_the_former(tmp_path: Path) -> None:
-    publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     before = _bytes_of(tmp_path / "1.0.0")
-    assert publish("2014", tmp_path, _writer("a\n2\n"), PROVENANCE).version == "2.0.0"
+    assert publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE).version == "2.0.0"
     assert latest_release(tmp_path) == tmp_path / "2.0.0"
     assert _bytes_of(tmp_path / "1.0.0") == before
 
 
 def test_a_failure_while_writing_leaves_the_former_state(tmp_path: Path) -> None:
-    publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     before = _bytes_of(tmp_path)
 
     def fails(folder: Path) -> list[ReleasedFile]:
@@ -62,18 +73,18 @@ def test_a_failure_while_writing_leaves_the_former_state(tmp_path: Path) -> None
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        publish("2014", tmp_path, fails, PROVENANCE)
+        publish("2014", _shelf(tmp_path), fails, PROVENANCE)
     assert _bytes_of(tmp_path) == before
     assert latest_release(tmp_path) == tmp_path / "1.0.0"
 
 
-@pytest.mark.parametrize("instant", ["_seal", "_sync_folder", "point_latest"])
+@pytest.mark.parametrize("instant", ["seal", "sync_folder", "point_latest"])
 def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, instant: str) -> None:
-    publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     child = os.fork()
     if child == 0:
         setattr(module, instant, lambda *_: os._exit(9))
-        publish("2014", tmp_path, _writer("a\n2\n"), PROVENANCE)
+        publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 9
@@ -84,7 +95,7 @@ def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, instant: 
         for path, entry in manifest["files"].items():
             assert module.sha256_of(tmp_path / version / path) == entry["sha256"]
     # the next run finishes the work and sweeps the draft away
-    assert publish("2014", tmp_path, _writer("a\n2\n"), PROVENANCE).folder.name == "2.0.0"
+    assert publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE).folder.name == "2.0.0"
     assert not list(tmp_path.glob(".draft-*"))
     assert latest_release(tmp_path) == tmp_path / "2.0.0"
 
@@ -95,12 +106,12 @@ def test_a_file_that_is_not_listed_is_refused(tmp_path: Path) -> None:
         return _writer("a\n1\n")(folder)
 
     with pytest.raises(ReleaseError, match=r"secret\.txt"):
-        publish("2014", tmp_path, extra, PROVENANCE)
+        publish("2014", _shelf(tmp_path), extra, PROVENANCE)
     assert versions(tmp_path) == []
 
 
 def test_released_files_are_read_only(tmp_path: Path) -> None:
-    made = publish("2014", tmp_path, _writer("a\n1\n"), PROVENANCE)
+    made = publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     for path in made.folder.rglob("*"):
         if path.is_file():
             assert path.stat().st_mode & 0o222 == 0

@@ -29,8 +29,10 @@ class Attack:
             ``status``, ``quantity`` (``estimate``, ``respondents``, ``weighted_units``), ``low``,
             ``high``
             (in the quantity's unit; ``high`` may be infinite), ``width``, ``exact`` (recovered),
-            ``within_protection`` (narrower than the rules demand; A and B only), ``insider_low``,
-            ``insider_high`` (NaN unless an insider gets too near), ``by`` (``""``, ``anyone``, the insider).
+            ``within_protection`` (narrower than the rules demand; A and B only), ``one_answer_left`` (the
+            yes or no of a sole respondent is certain to one who knows that there is only one; needs the
+            truth), ``insider_low``, ``insider_high`` (NaN unless an insider gets too near), ``by`` (``""``,
+            ``anyone``, the insider).
         skipped: tables that could not be attacked, with the reason.
         tables: number of tables attacked.
     """
@@ -53,6 +55,7 @@ class Attack:
             "exact": int((found["exact"]).sum()),
             "within_protection": int(found["within_protection"].sum()),
             "by_insider": int(found["by"].str.startswith("the respondent").sum()),
+            "one_answer_left": int(found["one_answer_left"].sum()),
             "breaches": len(self.breaches()),
         }
 

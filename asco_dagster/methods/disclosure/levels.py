@@ -42,19 +42,20 @@ def count_tables(
     ):
         demand_additive(system.matrix, values, layout.cells, f"{title}, {name}")
         up = np.where(values > 0, np.inf, 0.0)
-        wanted = targets(sensitive, level, up, values)
+        wanted = targets(sensitive, level, level, up, values)
         made.append(Table(f"{title}, {name}", system, up, values, wanted, least * (values > 0)))
     return made
 
 
 def room_and_levels(
     title: str, layout: Layout, rules: DisclosureRules, rows: pd.DataFrame, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Room above and below, protection level, least secondary move and size of each cell of one table.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Room above and below, both protection levels, least secondary move and size of each cell of a table.
 
-    Shares move between 0 and their denominator, which the intruder is taken to know; their level is in
-    points of it. Totals move upwards without bound; their level is a part of the value, of the mean amount
-    where the value is 0, and for dominance what hides the largest contributor:
+    The first level is the one wished for, the second the one that every cell keeps; they differ for the share
+    of a sole respondent. Shares move between 0 and their denominator, which the intruder is taken to know;
+    their level is in points of it. Totals move upwards without bound; their level is a part of the value, of
+    the mean amount where the value is 0, and for dominance what hides the largest contributor:
     ``largest / dominance − value`` (τ-Argus manual, protection of the (n, k) rule).
 
     Args:
@@ -65,7 +66,7 @@ def room_and_levels(
         counts: respondents and weighted units, shape (2, cells).
 
     Returns:
-        Five arrays of shape (cells,).
+        Six arrays of shape (cells,).
 
     Raises:
         DisclosureError: totals do not add up, a value is negative, a share exceeds 100 %.
@@ -80,24 +81,30 @@ def room_and_levels(
         hit = column(rows.assign(hit=(rows["status"] == "B").astype(float)), "hit", order)
         dominated = hit * (column(rows, "largest", order) / rules.dominance - values)
         level = np.maximum(rules.protection * size, dominated)
-        return up, values, level, rules.secondary_protection * size, size
+        return up, values, level, level, rules.secondary_protection * size, size
     demand_additive(layout.matrix, bounds, layout.cells, f"{title}, denominator")
     if (values > bounds * (1 + 1e-9)).any():
         worst = label(layout.cells[int(np.argmax(values - bounds))])
         raise DisclosureError(f"{title}: the share of {worst} is above 100 %", expected="0 to 100 %")
     values = np.minimum(values, bounds)
-    part = np.where(counts[0] == 1, rules.sole_protection, rules.protection)
-    return bounds - values, values, part * bounds, rules.secondary_protection * bounds, bounds
+    level = np.where(counts[0] == 1, rules.sole_protection, rules.protection) * bounds
+    kept = level if rules.sole_over_france else np.minimum(level, rules.protection * bounds)
+    return bounds - values, values, level, kept, rules.secondary_protection * bounds, bounds
 
 
-def targets(sensitive: np.ndarray, level: np.ndarray, up: np.ndarray, down: np.ndarray) -> tuple[Target, ...]:
-    """Moves up and down that each sensitive column must be able to make, within its own room."""
+def targets(
+    sensitive: np.ndarray, level: np.ndarray, kept: np.ndarray, up: np.ndarray, down: np.ndarray
+) -> tuple[Target, ...]:
+    """Moves up and down that each sensitive column must be able to make, within its own room.
+
+    ``level`` is wished for; ``kept`` is what remains of it where it would cost a spared cell.
+    """
     made = []
     for number in map(int, np.flatnonzero(sensitive)):
         for sign, room in ((1, up[number]), (-1, down[number])):
-            amount = float(min(level[number], room))
+            amount, least = (float(min(one[number], room)) for one in (level, kept))
             if amount > 1e-9 * level[number]:
-                made.append(Target(number, sign, amount))
+                made.append(Target(number, sign, amount, least if least < amount else 0.0))
     return tuple(made)
 
 

@@ -147,8 +147,9 @@ class Family:
             rows = self.rows[member][self.rows[member]["statistic"] == statistic]
             title = f"{unit.unit_type}, {member}, {statistic}"
             blocks.append(room_and_levels(title, unit.layout, unit.rules, rows, self.counts(member)))
-        up, down, level, least, size = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        wanted = targets(np.concatenate([self.sensitive(member) for member in members]), level, up, down)
+        up, down, level, kept, least, size = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        hit = np.concatenate([self.sensitive(member) for member in members])
+        wanted = targets(hit, level, kept, up, down)
         counts = np.array([self.counts(member)[0] for member in members])
         alone = tuple(map(int, np.flatnonzero((counts == 1).any(axis=0))))
         title = f"{unit.unit_type}, {' + '.join(members)}, {statistic}"

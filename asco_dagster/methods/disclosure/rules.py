@@ -71,6 +71,10 @@ class DisclosureRules:
             (totals, counts) or in points of share / 100 (shares).
         sole_protection: the same for the share of a cell with a single respondent, whose answer is 0 or 1:
             at 1 both answers stay possible.
+        sole_over_france: close France's own cells too where ``sole_protection`` needs them. Off by default:
+            a commune of more inhabitants than an indicator leaves uncovered in all of France is told by that
+            national figure (Paris, by 98 %), which is what the survey is for; its cell then keeps
+            ``protection``, and the audit names it.
         secondary_protection: how far a secondary cell must be able to move, so that it too stays unknown.
         information_loss: what is minimised: ``units``, a cell's weighted units to the power 3/4 (large
             cells stay open, above all France's), or ``cells``, their number.
@@ -83,6 +87,7 @@ class DisclosureRules:
     minimum_positive: int = 0
     protection: float = 0.10
     sole_protection: float = 1.0
+    sole_over_france: bool = False
     secondary_protection: float = 0.01
     information_loss: str = "units"
 

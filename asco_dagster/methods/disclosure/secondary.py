@@ -25,11 +25,14 @@ class Target:
         column: its column in the table.
         sign: +1 up, −1 down, 0 either way.
         amount: by how much, in the table's unit.
+        least: what it keeps where the whole amount would cost a spared cell; 0: the amount, whatever it
+            costs.
     """
 
     column: int
     sign: int
     amount: float
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class Table:
         return replace(target, amount=amount) if amount > 1e-6 * target.amount else None
 
 
+def _ordinary(target: Target) -> Target:
+    """The target at the level that every cell keeps."""
+    return replace(target, amount=target.least, least=0.0)
+
+
 class Unprotected(Exception):  # noqa: N818 - a finding that protect() turns into a DisclosureError
     """No alternative table moves this target, whatever is closed."""
 
@@ -126,11 +134,17 @@ class Search:
             self._establish(number, target)
         self._tidy()
         self._move_secondary()
+        self._tidy()  # a secondary cell may have closed others only to move itself
         return self
 
     def _establish(self, number: int, target: Target) -> None:
         """Prove a target, closing cells where needed, and keep the proof."""
-        proof = self._prove(number, target, opening=True)
+        try:
+            proof = self._prove(number, target, opening=True)
+        except Unprotected:
+            if not target.least:
+                raise
+            return self._establish(number, _ordinary(target))
         assert proof is not None  # noqa: S101 - opening either proves or raises
         touched = self.tables[number].system.touched[list(proof)].any(axis=0)
         cell = int(self.tables[number].system.cell_of[target.column])
@@ -138,6 +152,7 @@ class Search:
             self.protects.setdefault(int(closed), cell)
         self.mask |= touched
         self.proofs[number, target] = proof
+        return None
 
     def _prove(self, number: int, target: Target, opening: bool) -> tuple[int, ...] | None:
         """Rays that show the target protected, also against each insider.
@@ -176,7 +191,8 @@ class Search:
             if known.size:
                 # The shortest certificate leaves most freedom when needless cells are taken back.
                 return int(known[np.argmin(system.touched[known].sum(axis=1))])
-        for price in self.prices if opening else [np.full(len(mask), np.inf)]:
+        prices = self.prices[:1] if target.least else self.prices
+        for price in prices if opening else [np.full(len(mask), np.inf)]:
             cost = np.where(mask, _CLOSED_COST, price)[system.cell_of]
             for sign in signs:
                 found = system.cheapest(
@@ -198,11 +214,20 @@ class Search:
                 self.mask[cell] = True
             else:
                 self.proofs.update(renewed)
+                for own in [own for own in self.proofs if self._moves(own, int(cell))]:
+                    del self.proofs[own]
+
+    def _moves(self, proved: tuple[int, Target], cell: int) -> bool:
+        """Whether a proof is of a secondary cell's own move, which an open cell needs no more."""
+        number, target = proved
+        return not target.sign and int(self.tables[number].system.cell_of[target.column]) == cell
 
     def _renewed(self, cell: int) -> dict[tuple[int, Target], tuple[int, ...]] | None:
         """New proofs, within the mask, for the targets whose proof touches a cell; None if one has none."""
         renewed = {}
         for (number, target), proof in self.proofs.items():
+            if self._moves((number, target), cell):
+                continue
             if not self.tables[number].system.touched[list(proof), cell].any():
                 continue
             again = self._prove(number, target, opening=False)

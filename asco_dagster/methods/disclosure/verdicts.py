@@ -15,6 +15,8 @@ from asco_dagster.methods.disclosure.published import NEAR, Knowledge, Published
 from asco_dagster.methods.disclosure.rules import CELL, DisclosureRules
 from asco_dagster.methods.disclosure.tables import label
 
+_POSSIBLE = 1e-4  # a share this near to 0 or 1 is a possible no or yes: bounds carry rounding
+
 
 @dataclass
 class Verdicts:
@@ -50,14 +52,9 @@ class Verdicts:
                 point = high - low <= NEAR * unit or other[1] - other[0] <= NEAR * unit
                 low, high = _ratio(low, other[1]), _ratio(high, other[0])
                 point |= high - low <= max(table.step, NEAR)
-            self._add(
-                self._key(table, cell),
-                table.status[cell],
-                low,
-                high,
-                bool(point),
-                self._near(table, cell, low, high),
-            )
+            near = self._near(table, cell, low, high)
+            key = self._key(table, cell)
+            self._add(key, table.status[cell], low, high, bool(point), near, self._sole(table, cell))
 
     def linked(self, table: Knowledge, low: np.ndarray, high: np.ndarray) -> None:
         """Narrow the rows of a table to what the sums over indicators add."""
@@ -78,7 +75,8 @@ class Verdicts:
             scale = most if table.statistic == "total" else 1.0
             exact = row["exact"] or most - least <= max(table.step, NEAR * max(scale, 1e-9))
             near = row["within_protection"] or self._near(table, cell, least, most)
-            self._add(self._key(table, cell), table.status[cell], least, most, bool(exact), bool(near))
+            key, sole = self._key(table, cell), self._sole(table, cell)
+            self._add(key, table.status[cell], least, most, bool(exact), bool(near), sole)
 
     def insider(self, table: Knowledge, insider: int, narrow: Mapping[int, tuple[float, float]]) -> None:
         """Note which sensitive cells a sole respondent can tell, the narrowest interval first."""
@@ -93,11 +91,11 @@ class Verdicts:
     def frame(self) -> pd.DataFrame:
         """All rows, in the order of their keys."""
         names = ["unit_type", "indicator", "statistic", *CELL, "quantity"]
-        facts = ["status", "low", "high", "width", "exact", "within_protection"]
+        facts = ["status", "low", "high", "width", "exact", "within_protection", "one_answer_left"]
         columns = [*names, *facts, "insider_low", "insider_high", "by"]
         rows = [dict(zip(names, key, strict=True)) | self.rows[key] for key in sorted(self.rows)]
         frame = pd.DataFrame(rows, columns=columns)
-        return frame.astype({"exact": bool, "within_protection": bool, "by": object})
+        return frame.astype({"exact": bool, "within_protection": bool, "one_answer_left": bool, "by": object})
 
     def _near(self, table: Knowledge, cell: int, low: float, high: float) -> bool:
         """Whether a sensitive cell is inferred within its protection interval."""
@@ -110,10 +108,17 @@ class Verdicts:
         return bool(table.status[cell] == "B" and high < dominated * (1 - 1e-5) - table.step)
 
     @staticmethod
+    def _sole(table: Knowledge, cell: int) -> bool:
+        """Whether the cell is the yes or no of one respondent (known only with the truth)."""
+        return bool(table.statistic != "total" and table.respondents[cell] == 1)
+
+    @staticmethod
     def _key(table: Knowledge, cell: int) -> tuple:
         return (table.unit_type, table.indicator, table.statistic, *table.layout.cells[cell], "estimate")
 
-    def _add(self, key: tuple, status: str, low: float, high: float, exact: bool, near: bool) -> None:
+    def _add(
+        self, key: tuple, status: str, low: float, high: float, exact: bool, near: bool, sole: bool = False
+    ) -> None:
         self.rows[key] = {
             "status": status,
             "low": low,
@@ -121,6 +126,7 @@ class Verdicts:
             "width": high - low,
             "exact": exact,
             "within_protection": near,
+            "one_answer_left": sole and (low > _POSSIBLE or high < 1.0 - _POSSIBLE),
             "insider_low": np.nan,
             "insider_high": np.nan,
             "by": "anyone" if exact or near else "",

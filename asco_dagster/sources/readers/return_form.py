@@ -18,6 +18,27 @@ _SEVERAL = re.compile(r"[^0-9A-Za-z]+")
 
 
 @dataclass(frozen=True)
+class Tab:
+    """The questions of one tab, laid out for looking up all of them at once.
+
+    Attributes:
+        numbers: number of each question, in ``Expected.places``.
+        places: where each stands.
+        rows: its row, from 0.
+        codes: its code.
+        answers: row and column of its answer, from 1.
+        meanings: its words, see ``return_values.meanings_of``.
+    """
+
+    numbers: tuple[int, ...]
+    places: tuple[Place, ...]
+    rows: tuple[int, ...]
+    codes: list[str]
+    answers: tuple[tuple[int, int], ...]
+    meanings: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Expected:
     """What the returns of one type of unit must look like; made once, sent to every reading process.
 
@@ -29,7 +50,7 @@ class Expected:
         questions: the questions, in the order of ``places``.
         contact: names of the contact columns of a web export, never stored.
         sampled: codes of the sampled units; None when the sample is not to be asked.
-        by_tab: numbers of the questions of each tab.
+        by_tab: the questions of each tab.
         behind: numbers of the questions behind each filter, however far.
         meanings: words of each closed question, see ``return_values.meanings_of``.
     """
@@ -41,14 +62,11 @@ class Expected:
     questions: tuple[Question, ...]
     contact: frozenset[str]
     sampled: frozenset[str] | None
-    by_tab: dict[str, list[int]] = field(init=False, repr=False)
+    by_tab: dict[str, Tab] = field(init=False, repr=False)
     behind: dict[int, frozenset[int]] = field(init=False, repr=False)
     meanings: list[dict[str, str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        by_tab: dict[str, list[int]] = {}
-        for number, place in enumerate(self.places):
-            by_tab.setdefault(place.tab, []).append(number)
         numbers = {question.code: number for number, question in enumerate(self.questions)}
         behind: dict[int, set[int]] = {}
         for number, question in enumerate(self.questions):
@@ -56,9 +74,22 @@ class Expected:
             while above is not None:
                 behind.setdefault(numbers[above], set()).add(number)
                 above = self.questions[numbers[above]].asked_if
-        object.__setattr__(self, "by_tab", by_tab)
         object.__setattr__(self, "behind", {number: frozenset(own) for number, own in behind.items()})
         object.__setattr__(self, "meanings", [meanings_of(question) for question in self.questions])
+        tabs = dict.fromkeys(place.tab for place in self.places)
+        object.__setattr__(self, "by_tab", {tab: self._tab(tab) for tab in tabs})
+
+    def _tab(self, tab: str) -> Tab:
+        numbers = tuple(number for number, place in enumerate(self.places) if place.tab == tab)
+        places = tuple(self.places[number] for number in numbers)
+        return Tab(
+            numbers,
+            places,
+            rows=tuple(place.row - 1 for place in places),
+            codes=[place.question for place in places],
+            answers=tuple((place.row, place.column) for place in places),
+            meanings=tuple(self.meanings[number] for number in numbers),
+        )
 
     @classmethod
     def of(cls, codebook: Codebook, wave: str, sampled: frozenset[str] | None) -> "Expected":

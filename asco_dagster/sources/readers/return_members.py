@@ -126,5 +126,7 @@ def _judged(delivery: Path, found: Found) -> Member:
 
 def _shown(name: str) -> str:
     """A name that can be printed and stored, whatever bytes it is made of."""
+    if name.isprintable():  # surrogates are not
+        return name
     plain = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in plain)

@@ -3,7 +3,7 @@
 The delivered file itself is never handed on. So the library can see nothing that the inspection has not seen,
 whatever two readers of zip files may disagree about; contact details stay outside of it; and it reads in half
 the time, since nothing is left to inflate and drop-downs are cut off. ``zipfile`` writes such a package five
-times slower. What does not belong here: judging parts (``return_inspection``).
+times slower. What does not belong here: judging parts (``return_inspection``, ``return_sheets``).
 """
 
 import struct
@@ -18,8 +18,11 @@ _SHARED = (
     "xl/styles.xml",
     "xl/sharedStrings.xml",
 )
-_CELLS_END = b"</sheetData>"
+_CELLS, _CELLS_END = b"<sheetData", b"</sheetData>"
 _SHEET_END = b"</sheetData></worksheet>"
+# Calamine goes through each tab once more for its merges, which we judge ourselves: told at once that there
+# are none, it stops before the first cell.
+_NO_MERGES = b"<mergeCells></mergeCells>"
 _UTF8 = 0x800
 _1980 = 0x21
 
@@ -29,19 +32,21 @@ def bare_package(parts: Mapping[str, bytes], sheets: Mapping[str, bytes]) -> byt
 
     Args:
         parts: every part, by its name in lower case.
-        sheets: the tabs' parts, by the name under which the workbook looks for them.
+        sheets: the tabs as :func:`cells_of` leaves them, by the name under which the workbook looks for them.
 
     Returns:
         An xlsx file, not compressed.
     """
     shared = [(name, parts[name.lower()]) for name in _SHARED if name.lower() in parts]
-    return _stored([*shared, *((name, cells_of(part)) for name, part in sheets.items())])
+    return _stored([*shared, *sheets.items()])
 
 
 def cells_of(part: bytes) -> bytes:
     """A tab up to its last cell: what follows (drop-downs, merges, print settings) holds no value."""
-    end = part.rfind(_CELLS_END)
-    return part if end < 0 or b"<worksheet" not in part[:500] else part[:end] + _SHEET_END
+    start, end = part.find(_CELLS), part.rfind(_CELLS_END)
+    if not 0 <= start < end or b"<worksheet" not in part[:500]:
+        return part
+    return b"".join((part[:start], _NO_MERGES, part[start:end], _SHEET_END))
 
 
 def _stored(parts: Iterable[tuple[str, bytes]]) -> bytes:

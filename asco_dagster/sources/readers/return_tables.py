@@ -5,6 +5,7 @@ data-frame strings take. Does not belong here: reading, and which returns count.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Tab
     form = expected[returns[0].unit_type] if returns else next(iter(expected.values()))
     headers = group[0].headers if group else None
     of_return = np.repeat(np.arange(len(returns), dtype="int32"), [len(r.places) for r in returns])
-    of_place = np.fromiter((number for r in returns for number in r.places), "int32", len(of_return))
+    of_place = np.fromiter(chain.from_iterable(r.places for r in returns), "int32", len(of_return))
     rows = np.asarray([place.row for place in form.places], dtype="int64")
     nothing: list[str | None] = [None] * len(form.places)
     columns: list[str]
@@ -130,7 +131,7 @@ def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Tab
             "unit_type": _shared([form.unit_type], np.zeros(len(of_return), dtype="int32")),
             "unit_code": _shared([r.unit_code for r in returns], of_return),
             "question": _shared([place.question for place in form.places], of_place),
-            "value": pa.array([value for r in returns for value in r.values], pa.string()),
+            "value": pa.array(list(chain.from_iterable(r.values for r in returns)), pa.string()),
             "submitted_at": _shared([record.submitted_at for record in group], of_return),
             "questionnaire_version": _shared([r.version for r in returns], of_return),
             "source_file": _shared([record.file for record in group], of_return),

@@ -35,6 +35,8 @@ def value_of(cell: Any, question: Question, meanings: Mapping[str, str]) -> str 
     Raises:
         RefusedReturnError: the cell cannot be an answer of this type.
     """
+    if type(cell) is float and math.isfinite(cell):  # most cells that are no text
+        return _digits(cell)
     if isinstance(cell, str):
         text = cell.strip()
         if not text:
@@ -57,7 +59,11 @@ def value_of(cell: Any, question: Question, meanings: Mapping[str, str]) -> str 
         raise RefusedReturnError("date_in_answer", expected=question.type)
     if not math.isfinite(cell):
         raise RefusedReturnError("impossible_number", expected=question.type)
-    return str(int(cell)) if float(cell).is_integer() and abs(cell) < 1e15 else repr(float(cell))
+    return _digits(float(cell))
+
+
+def _digits(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
 def meanings_of(question: Question) -> dict[str, str]:

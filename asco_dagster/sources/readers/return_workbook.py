@@ -7,13 +7,14 @@ returns counts (``return_settling``).
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import (
+    ANSWER_COLUMN,
     FRONT_TABS,
     META_NAMES,
     META_SHEET,
@@ -21,9 +22,10 @@ from asco_dagster.questionnaires.workbook_layout import (
     Place,
 )
 from asco_dagster.sources.readers.refusals import RefusedReturnError
-from asco_dagster.sources.readers.return_form import Expected, Return, completeness, demand_unit
+from asco_dagster.sources.readers.return_form import Expected, Return, Tab, completeness, demand_unit
 from asco_dagster.sources.readers.return_inspection import Package, inspect
-from asco_dagster.sources.readers.return_packing import bare_package
+from asco_dagster.sources.readers.return_manner import are_plain
+from asco_dagster.sources.readers.return_packing import bare_package, cells_of
 from asco_dagster.sources.readers.return_sheets import cell_name, demand_plain_cells
 from asco_dagster.sources.readers.return_values import moment_of, value_of
 
@@ -43,53 +45,89 @@ def read_workbook(content: bytes, expected: Mapping[str, Expected]) -> Return:
     Raises:
         RefusedReturnError: with reason, tab and cell.
     """
-    package = inspect(content)
-    if META_SHEET not in package.sheets:
-        raise RefusedReturnError("meta_missing", tab=META_SHEET)
-    demand_plain_cells(package.sheet(META_SHEET), META_SHEET, ())
-    given = {path: package.sheet(tab) for tab, path in package.sheets.items() if tab not in FRONT_TABS}
-    sheet_of = _opened(bare_package(package.parts, given))
-    wanted, unit_code = _identity(sheet_of(META_SHEET), expected)
+    book = _Book(inspect(content))
+    wanted, unit_code = _identity(book.rows(META_SHEET, ()), expected)
     try:
-        places, values = _answers(package, wanted, sheet_of)
+        places, values = _answers(book, wanted)
     except RefusedReturnError as refused:
         raise refused.of_unit(unit_code) from None
     return Return(
         wanted.unit_type,
         unit_code,
         wanted.version,
-        moment_of(package.modified),
+        moment_of(book.package.modified),
         places,
         values,
         completeness(places, values, wanted),
     )
 
 
-def _answers(
-    package: Package, wanted: Expected, sheet_of: Callable[[str], Sheet]
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
+class _Book:
+    """The tabs of a workbook that may hold answers.
+
+    Args:
+        package: the workbook, inspected.
+
+    Raises:
+        RefusedReturnError: the hidden sheet is missing, or the library cannot open it.
+    """
+
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        if META_SHEET not in package.sheets:
+            raise RefusedReturnError("meta_missing", tab=META_SHEET)
+        self._cells = {tab: cells_of(package.sheet(tab)) for tab in package.sheets if tab not in FRONT_TABS}
+        self._cleared = are_plain(self._cells.values())
+        given = {package.sheets[tab]: cells for tab, cells in self._cells.items()}
+        self._read = _opened(bare_package(package.parts, given))
+
+    def rows(self, tab: str, answers: Collection[tuple[int, int]]) -> Sheet:
+        """A tab from A1 on, whose cells can be taken as they are.
+
+        Args:
+            tab: its name.
+            answers: row and column, from 1, of every answer on it.
+
+        Raises:
+            RefusedReturnError: they cannot, or the tab cannot be read.
+        """
+        demand_plain_cells(self.package.sheet(tab), self._cells[tab], tab, answers, cleared=self._cleared)
+        return self._read(tab)
+
+
+def _answers(book: _Book, wanted: Expected) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Number of each question answered, and the answer."""
-    _demand_tabs(package, wanted, sheet_of)
+    _demand_tabs(book, wanted)
     places: list[int] = []
     values: list[str] = []
-    for tab, numbers in wanted.by_tab.items():
-        stand = [wanted.places[number] for number in numbers]
-        demand_plain_cells(package.sheet(tab), tab, [(place.row, place.column) for place in stand])
-        rows = sheet_of(tab)
-        _demand_rows(rows, tab, stand)
-        for number, place in zip(numbers, stand, strict=True):
-            row = rows[place.row - 1]
-            cell = row[place.column - 1] if len(row) >= place.column else ""
+    for name, tab in wanted.by_tab.items():
+        cells = _cells(book.rows(name, tab.answers), name, tab)
+        for number, cell, place, meanings in zip(tab.numbers, cells, tab.places, tab.meanings, strict=True):
             if cell == "":
                 continue
-            known = wanted.meanings[number].get(cell) if isinstance(cell, str) else None
-            value = known or _value(cell, place, wanted.questions[number], wanted.meanings[number])
+            value = meanings.get(cell) if type(cell) is str else None
+            if value is None:
+                value = _value(cell, place, wanted.questions[number], meanings)
             if value is not None:
                 places.append(number)
                 values.append(value)
     if not places:
         raise RefusedReturnError("nothing_answered")
     return tuple(places), tuple(values)
+
+
+def _cells(rows: Sheet, name: str, tab: Tab) -> list[Any]:
+    """The cell of each question, whose code must stand in its own row, in the column of codes."""
+    try:
+        own = [rows[row] for row in tab.rows]
+        found = [row[QUESTION_COLUMN - 1] for row in own]
+    except IndexError:
+        found = []
+    if found != tab.codes:
+        raise _misplaced(rows, name, tab.places)
+    if len(own[0]) < ANSWER_COLUMN:  # a table is as wide as its widest row: nothing is answered
+        return [""] * len(own)
+    return [row[ANSWER_COLUMN - 1] for row in own]
 
 
 def _opened(content: bytes) -> Callable[[str], Sheet]:
@@ -135,35 +173,32 @@ def _identity(rows: Sheet, expected: Mapping[str, Expected]) -> tuple[Expected, 
     return wanted, found["unit_code"]
 
 
-def _demand_tabs(package: Package, wanted: Expected, sheet_of: Callable[[str], Sheet]) -> None:
+def _demand_tabs(book: _Book, wanted: Expected) -> None:
     """Every tab of the layout and no other; the front tabs hold no answer and may be gone."""
-    missing = [tab for tab in wanted.by_tab if tab not in package.sheets]
-    extra = [tab for tab in package.sheets if tab not in (*wanted.by_tab, *FRONT_TABS, META_SHEET)]
+    sheets = book.package.sheets
+    missing = [tab for tab in wanted.by_tab if tab not in sheets]
+    extra = [tab for tab in sheets if tab not in wanted.by_tab and tab not in (*FRONT_TABS, META_SHEET)]
     if missing:
-        codes = {wanted.places[number].question for number in wanted.by_tab[missing[0]]}
+        codes = set(wanted.by_tab[missing[0]].codes)
         for tab in extra:
-            demand_plain_cells(package.sheet(tab), tab, ())
-            if codes & {row[0] for row in sheet_of(tab) if row and isinstance(row[0], str)}:
+            if codes & {row[0] for row in book.rows(tab, ()) if row and isinstance(row[0], str)}:
                 raise RefusedReturnError("renamed_tab", tab=tab, expected=missing[0])
         raise RefusedReturnError("missing_tab", tab=missing[0])
     if extra:
         raise RefusedReturnError("extra_tab", tab=extra[0])
 
 
-def _demand_rows(rows: Sheet, tab: str, places: list[Place]) -> None:
-    """Each question's code must stand in its own row, in the column of codes."""
+def _misplaced(rows: Sheet, tab: str, places: Sequence[Place]) -> RefusedReturnError:
+    """Why the codes of a tab do not stand where they should, and the first that does not."""
     column = QUESTION_COLUMN - 1
-    for place in places:
-        if len(rows) >= place.row and rows[place.row - 1][column] == place.question:
-            continue
-        present = {row[column] for row in rows if row and isinstance(row[column], str)}
-        if not present & {other.question for other in places}:
-            reason = "foreign_template"
-        else:
-            reason = "shifted_rows" if place.question in present else "deleted_rows"
-        raise RefusedReturnError(
-            reason, tab=tab, cell=cell_name(place.row, QUESTION_COLUMN), expected=place.question
-        )
+    present = {row[column] for row in rows if row and isinstance(row[column], str)}
+    gone = [p for p in places if len(rows) < p.row or rows[p.row - 1][column] != p.question]
+    if not present & {place.question for place in places}:
+        reason = "foreign_template"
+    else:
+        reason = "shifted_rows" if gone[0].question in present else "deleted_rows"
+    cell = cell_name(gone[0].row, QUESTION_COLUMN)
+    return RefusedReturnError(reason, tab=tab, cell=cell, expected=gone[0].question)
 
 
 def _value(cell: Any, place: Place, question: Question, meanings: dict[str, str]) -> str | None:

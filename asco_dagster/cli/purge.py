@@ -1,0 +1,31 @@
+"""``asco purge``: the end of a wave's raw data. The work is in ``operations/purge.py``."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+
+def purge(
+    wave: Annotated[str, typer.Argument(help="The wave.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it nothing is done.")] = False,
+) -> None:
+    """Delete a wave's raw data once their retention is over; its releases stay, and a record is kept."""
+    from asco_dagster.errors import ConfigurationError
+    from asco_dagster.operations.purge import purge as delete
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+    from asco_dagster.waves import load_wave
+
+    places = Places.of(Settings.from_environment())
+    asked = load_wave(wave)
+    if not yes:
+        raise ConfigurationError(
+            f"the raw data of wave {wave} would be deleted for good", remedy="Say so with --yes"
+        )
+    told = delete(asked, places, dt.datetime.now().astimezone().date())
+    typer.echo(
+        f"wave {wave}: {len(told['deliveries'])} deliveries, {told['quarantined files']} quarantined files, "
+        f"{told['downloads']} downloads and {len(told['tables'])} tables are gone; see {places.records}"
+    )
+    raise typer.Exit(0)

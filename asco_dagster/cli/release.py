@@ -1,0 +1,78 @@
+"""``asco release``: publish a sealed version, plan its instant, take one back; done by ``publication``."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asco_dagster.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from asco_dagster.publication.shelf import Shelf
+
+release = typer.Typer(
+    name="release",
+    help="The versions of a wave: publish a sealed one, or withdraw one.",
+    no_args_is_help=True,
+)
+
+WaveName = Annotated[str, typer.Argument(metavar="WAVE", help="The wave, for example 2014.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="The version, for example 1.0.0.")]
+
+
+@release.command()
+def publish(
+    wave: WaveName,
+    version: Version,
+    when: Annotated[
+        str | None, typer.Option(help="Not now but at this instant, for example 2027-02-21T08:45:00+01:00.")
+    ] = None,
+) -> None:
+    """Publish the sealed version now, once its embargo has ended, or plan the instant of it."""
+    from asco_dagster.publication import embargo
+    from asco_dagster.publication.release import publish_sealed
+
+    shelf = _shelf(wave)
+    if when is not None:
+        instant = _instant(when)
+        embargo.plan(shelf, version, instant)
+        if instant > dt.datetime.now(dt.UTC):
+            typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
+            raise typer.Exit(0)
+    published = publish_sealed(shelf, version)
+    typer.echo(
+        f"{wave} {version} {'is public' if published.is_new else 'was public already'}: {published.folder}"
+    )
+
+
+@release.command()
+def withdraw(
+    wave: WaveName, version: Version, reason: Annotated[str, typer.Option(help="Why; the tombstone says it.")]
+) -> None:
+    """Take a version back: a tombstone with the reason stands in its place, and latest moves away from it."""
+    from asco_dagster.publication.shelf import latest_release
+    from asco_dagster.publication.withdrawal import withdraw as take_back
+
+    shelf = _shelf(wave)
+    take_back(shelf, version, reason)
+    latest = latest_release(shelf.releases)
+    typer.echo(f"{wave} {version} is withdrawn; latest is {latest.name if latest else 'no version'}")
+
+
+def _shelf(wave: str) -> "Shelf":
+    from asco_dagster.places import Places
+    from asco_dagster.publication.shelf import Shelf
+    from asco_dagster.settings import Settings
+    from asco_dagster.waves import load_wave
+
+    load_wave(wave)
+    return Shelf.of(Places.of(Settings.from_environment()), wave)
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"“{text}” is no instant", expected="an instant such as 2027-02-21T08:45:00+01:00"
+        ) from error

@@ -1,0 +1,83 @@
+"""Drift: what is about to be released beside what has been released, of this wave and of the former one.
+
+A number that moved far is more often a fault than news. Belongs here: which releases are compared, and by
+how much a number moved. Does not belong here: how much is too much, which the wave file says under
+``bounds``; the published evolution between waves (``publication.evolution``).
+"""
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.methods.disclosure.rules import KEYS
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.evolution import compared_releases, former_release
+from asco_dagster.publication.shelf import latest_release
+from asco_dagster.warehouse import read_table
+
+CELLS = "tables/asco_cells.parquet"
+SHARES = ("share", "population_share")
+COLUMNS = [
+    *("against", "release", *KEYS),
+    *("before", "now", "difference", "standard_errors", "allowed", "excess"),
+]
+
+
+@wave_asset(deps=["sec_asco__cells"], state=compared_releases)
+def sec_quality__drift(step: WaveStep) -> Table:
+    """One row a number of France released before: by how much it moves, and how much the wave allows."""
+    own = latest_release(step.places.releases(step.wave.wave))
+    former = former_release(step.places, step.wave.wave)
+    cells = read_table(step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"])
+    compared = [
+        drift(
+            pd.read_parquet(release / CELLS),
+            cells,
+            step.wave.bounds[f"drift_{against}_share"],
+            step.wave.bounds[f"drift_{against}_total"],
+        ).assign(against=against, release=f"{release.parent.name}/{release.name}")
+        for against, release in (("last_release", own), ("former_wave", former))
+        if release is not None
+    ]
+    rows = pd.concat(compared, ignore_index=True)[COLUMNS] if compared else _nothing()
+    return Table(rows, {"compared with": ", ".join(rows["release"].unique()) or "nothing released yet"})
+
+
+def drift(before: pd.DataFrame, now: pd.DataFrame, share: float, total: float) -> pd.DataFrame:
+    """By how much each national number over all sizes moves between two sets of cells.
+
+    Args:
+        before: released cells; suppressed ones have no number.
+        now: cells with their status; suppressed ones are left out.
+        share: how many units a share (between 0 and 1) may move.
+        total: by which factor a total may rise or fall, above 1.
+
+    Returns:
+        The keys, ``before``, ``now``, ``difference`` (of shares: now minus before; of totals: the natural
+        logarithm of their ratio), ``standard_errors`` (difference in standard errors of the difference; of
+        shares only), ``allowed`` and ``excess`` (0 where the difference is allowed).
+    """
+    numbers = [*KEYS, "estimate", "standard_error"]
+    then, current = (
+        cells.loc[_national(cells), numbers].dropna(subset=["estimate"]) for cells in (before, now)
+    )
+    rows = then.merge(current, on=list(KEYS), suffixes=("_before", "_now"), validate="one_to_one")
+    is_share = rows["statistic"].isin(SHARES)
+    rows = rows.rename(columns={"estimate_before": "before", "estimate_now": "now"})
+    positive = (rows["before"] > 0) & (rows["now"] > 0)
+    ratio = np.log(rows["now"].where(positive, 1.0) / rows["before"].where(positive, 1.0))
+    gone = np.where(rows["before"] == rows["now"], 0.0, np.inf)
+    rows["difference"] = np.where(is_share, rows["now"] - rows["before"], np.where(positive, ratio, gone))
+    error = (rows["standard_error_before"] ** 2 + rows["standard_error_now"] ** 2) ** 0.5
+    rows["standard_errors"] = (rows["difference"] / error.where(error > 0)).where(is_share)
+    rows["allowed"] = np.where(is_share, share, np.log(total))
+    rows["excess"] = (rows["difference"].abs() - rows["allowed"]).clip(lower=0)
+    return rows.drop(columns=["standard_error_before", "standard_error_now"])
+
+
+def _national(cells: pd.DataFrame) -> pd.Series:
+    return (cells["geography"] == "france") & (cells["size_class"] == "total") & (cells["status"] == "V")
+
+
+def _nothing() -> pd.DataFrame:
+    text = ["against", "release", *KEYS]
+    return pd.DataFrame({name: pd.Series(dtype=str if name in text else float) for name in COLUMNS})

@@ -1,0 +1,91 @@
+"""Encryption at rest of a wave's database: DuckDB's own (AES-256-GCM), when ``ASCO_DATABASE_KEY`` is given.
+
+DuckDB encrypts with the OpenSSL of its signed extension ``httpfs``, which comes from a pip package (extra
+``encryption``) since this machine reaches no extension server; DuckDB refuses an extension whose signature
+does not hold. The key that reaches DuckDB is a hash of the given one: hexadecimal, hence safe in a statement.
+What does not belong here: who opens which database (``warehouse.py``).
+"""
+
+import functools
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asco_dagster.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_IDENTIFIER = re.compile(r"^[a-z]+$")
+CATALOG = "asco"
+"""Name of the attached database: the stem of its file, so that dbt's manifest serves both forms."""
+
+
+def attach(
+    connection: "duckdb.DuckDBPyConnection",
+    path: Path,
+    key: str | None,
+    *,
+    name: str = CATALOG,
+    read_only: bool = False,
+) -> None:
+    """Attach a database and make it the current one; it is created when it is not there.
+
+    Args:
+        connection: a connection whose own database is in memory.
+        path: the file.
+        key: the key as it was given; None for a file that is not encrypted.
+        name: the catalogue's name, an identifier of this project.
+        read_only: open it for reading only.
+
+    Raises:
+        ConfigurationError: the extension is not installed, or the key is not the file's.
+        duckdb.IOException: another process holds it.
+    """
+    import duckdb
+
+    if not _IDENTIFIER.match(name):
+        raise ValueError(f"“{name}” is no name of a catalogue")
+    options = ["read_only"] if read_only else []
+    if key is not None:
+        connection.execute(f"load {literal(str(_extension()))}")
+        options.append(f"encryption_key {literal(hashlib.sha256(key.encode()).hexdigest())}")
+    # what does not fit into memory is spilled beside the database, encrypted as it is
+    connection.execute(f"set temp_directory = {literal(str(path.parent / 'spill'))}")
+    connection.execute("set temp_file_encryption = true" if key is not None else "reset temp_file_encryption")
+    try:
+        chosen = f" ({', '.join(options)})" if options else ""
+        connection.execute(f"attach {literal(str(path))} as {name}{chosen}")
+    except duckdb.IOException:
+        raise
+    except duckdb.Error:
+        # Not chained: what DuckDB says may quote the statement, key and all.
+        raise ConfigurationError(
+            "the wave's database does not open with ASCO_DATABASE_KEY",
+            file=path,
+            expected="the key with which it was written",
+            remedy="Give that key; “asco rotate-key database” changes it, or encrypts a database that is not",
+        ) from None
+    connection.execute(f"use {name}")
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal: for the few statements of DuckDB that take no parameters."""
+    if "\0" in text:
+        raise ValueError("no SQL literal holds a zero byte")
+    return "'" + text.replace("'", "''") + "'"
+
+
+@functools.cache
+def _extension() -> Path:
+    found = importlib.util.find_spec("duckdb_extension_httpfs")
+    folders = list(found.submodule_search_locations or []) if found else []
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("httpfs.duckdb_extension")):
+            return path
+    raise ConfigurationError(
+        "ASCO_DATABASE_KEY is given, but DuckDB's extension httpfs, which encrypts, is not installed",
+        remedy="Install it: pip install 'asco_dagster[encryption]', or unset ASCO_DATABASE_KEY",
+    )

@@ -1,0 +1,109 @@
+"""Data Docs: the pages of Great Expectations, one a gate, under ``quality/<wave>/``.
+
+Written in the step of the gate from the results at hand, by GX's own renderer and templates (``page.html.j2``
+takes the place of GX's outermost page, whose styles and scripts come from the network). Only counts and keys
+are told: values of rows that failed are taken out, since quality pages are read by more people than the
+wave's database. What does not belong here: the quality report (``publication.quality_report``).
+"""
+
+import copy
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.layers import LAYERS, layer_of
+
+if TYPE_CHECKING:
+    from asco_dagster.gates.validation import GateResult
+
+REPORT = "report/index.html"
+_TEMPLATES = Path(__file__).parent
+# What GX tells of failing rows beside their number.
+_VALUES = (
+    *("unexpected_list", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"),
+    *("partial_unexpected_list", "partial_unexpected_index_list", "partial_unexpected_counts"),
+)
+
+
+def page_of(asset: str) -> str:
+    """Path of the page of an asset's gate, below ``quality/<wave>/``."""
+    return f"{layer_of(asset)}/{asset}.html"
+
+
+def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Path) -> None:
+    """Write the page of a gate and the index of the wave's gates.
+
+    Args:
+        outcome: GX's validation result.
+        result: what the gate made of it.
+        quality: folder of the wave's quality pages.
+        gates: folder of the results of the wave's gates, for the index.
+    """
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+
+    told = copy.deepcopy(outcome)
+    for verdict in told.results:
+        verdict.result = {
+            # GX's renderer reads a number from its representation, which NumPy's scalars do not give
+            name: value.item() if hasattr(value, "item") else value
+            for name, value in (verdict.result or {}).items()
+            if name not in _VALUES
+        }
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(told)
+    # GX's own header links to a page of the suite, which this site has not; ours says what it says
+    document.sections[0].content_blocks = document.sections[0].content_blocks[1:]
+    target = quality / page_of(result.asset)
+    _write(target, _view().render(document, gate=result, styles=_styles()))
+    _write(quality / "index.html", _index(result.wave, gates, quality))
+
+
+def _index(wave: str, gates: Path, quality: Path) -> str:
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(gates.glob("*.json"))]
+    # a page that is not there, for example of a gate that an older version judged, is not linked
+    linked = [gate for gate in results if (quality / page_of(gate["asset"])).is_file()]
+    layers = {layer: [_line(gate) for gate in linked if layer_of(gate["asset"]) == layer] for layer in LAYERS}
+    report = REPORT if (quality / REPORT).is_file() else None
+    template = _view().env.get_template("index.html.j2")
+    return str(template.render(wave=wave, layers=layers, report=report, styles=_styles()))
+
+
+def _line(gate: Mapping[str, Any]) -> dict[str, Any]:
+    failed = sum(not verdict["passed"] for verdict in gate["verdicts"])
+    state = "closed" if gate["closed"] else "warns" if failed else "open"
+    expectations = len(gate["verdicts"])
+    asset = gate["asset"]
+    return {
+        "asset": asset,
+        "page": page_of(asset),
+        "state": state,
+        "failed": failed,
+        "expectations": expectations,
+        "rows": gate["rows"],
+    }
+
+
+@functools.cache
+def _view() -> Any:
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    class Page(DefaultJinjaPageView):
+        """GX's view with this project's outermost page."""
+
+        _template = "page.html.j2"
+
+    return Page(custom_views_directory=str(_TEMPLATES))
+
+
+@functools.cache
+def _styles() -> str:
+    return (_TEMPLATES / "styles.css").read_text(encoding="utf-8")
+
+
+def _write(target: Path, page: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(target)

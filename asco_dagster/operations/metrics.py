@@ -1,0 +1,86 @@
+"""What Prometheus may know of a home: runs, gates, rows, seconds and memory of the steps, releases.
+
+Counts and durations only: no name of a unit, no value of the survey. Served at ``/metrics`` beside the
+quality pages of ``asco up``, and printed by ``asco status --metrics``. What does not belong here: serving it.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from asco_dagster.operations.instance import PARTITION_TAG
+from asco_dagster.operations.observation import PEAK, SECONDS
+from asco_dagster.operations.overview import STATES, gated_assets, wave_status
+from asco_dagster.operations.releases import list_releases
+from asco_dagster.places import Places
+from asco_dagster.waves import wave_names
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+_MEGABYTE = 1e6
+
+
+def exposition(instance: "DagsterInstance", places: Places) -> bytes:
+    """The metrics of every wave in Prometheus's text format.
+
+    Raises:
+        ReleaseError: a release folder cannot be read.
+    """
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, told: str, *labels: str) -> Gauge:
+        return Gauge(f"asco_{name}", told, ("wave", *labels), registry=registry)
+
+    runs = gauge("runs", "Runs that Dagster remembers", "status")
+    last = gauge("last_run_seconds", "Duration of the last run")
+    gates = gauge("gates", "Gates by state", "state")
+    rows = gauge("rows", "Rows of the latest materialisation", "asset")
+    seconds = gauge("step_seconds", "Duration of the latest materialisation", "asset")
+    memory = gauge("step_peak_memory_bytes", "Most memory held in the latest materialisation", "asset")
+    releases = gauge("releases", "Released versions")
+    released_at = gauge("last_release_timestamp_seconds", "Time of the newest release, since 1970")
+    for wave in wave_names():
+        for state, count in _runs(instance, wave).items():
+            runs.labels(wave, state).set(count)
+        status = wave_status(instance, places, wave)
+        if status.run is not None and status.run.seconds is not None:
+            last.labels(wave).set(status.run.seconds)
+        for state in STATES:
+            gates.labels(wave, state).set(status.count(state))
+        for asset, told in _materialised(instance, wave).items():
+            for name, own, unit in (
+                ("dagster/row_count", rows, 1),
+                (SECONDS, seconds, 1),
+                (PEAK, memory, _MEGABYTE),
+            ):
+                if name in told:
+                    own.labels(wave, asset).set(told[name] * unit)
+        found = list_releases(places, [wave])
+        releases.labels(wave).set(len(found))
+        if found:
+            moment = datetime.fromisoformat(found[-1].released_at)
+            released_at.labels(wave).set(moment.timestamp())
+    return bytes(generate_latest(registry))
+
+
+def _runs(instance: "DagsterInstance", wave: str) -> Counter[str]:
+    from dagster import RunsFilter
+
+    return Counter(run.status.value for run in instance.get_runs(RunsFilter(tags={PARTITION_TAG: wave})))
+
+
+def _materialised(instance: "DagsterInstance", wave: str) -> dict[str, dict[str, float]]:
+    from dagster import AssetKey, AssetRecordsFilter
+
+    found = {}
+    for asset in gated_assets():
+        chosen = AssetRecordsFilter(asset_key=AssetKey(asset), asset_partitions=[wave])
+        records = instance.fetch_materializations(chosen, limit=1).records
+        made = records[0].asset_materialization if records else None
+        if made is not None:
+            values = {name: value.value for name, value in made.metadata.items()}
+            found[asset] = {k: float(v) for k, v in values.items() if isinstance(v, int | float)}
+    return found

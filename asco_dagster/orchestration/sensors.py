@@ -1,0 +1,80 @@
+"""The sensors: deliveries start their wave, and a failure or a closed gate is told.
+
+What does not belong here: looking at an inbox (``operations/inbox.py``), sending (``operations/notices.py``).
+"""
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+
+from asco_dagster.errors import AscoError
+from asco_dagster.operations.inbox import Seen, look
+from asco_dagster.operations.notices import is_configured, tell_failure
+from asco_dagster.orchestration.jobs import wave_job
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+from asco_dagster.waves import load_wave, wave_names
+
+SECONDS_BETWEEN_LOOKS = 30
+
+
+@dg.sensor(
+    name="inbox_sensor",
+    job=wave_job,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    # Off until someone turns it on under “Automation”: to start a wave is a decision of the office.
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts a wave when the content of its inbox is new, whole, and no longer being copied.",
+)
+def inbox_sensor(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult | dg.SkipReason:
+    """Look at the inbox of every wave; the cursor remembers what was seen of each."""
+    places = Places.of(settings)
+    before = {wave: Seen(**told) for wave, told in json.loads(context.cursor or "{}").items()}
+    seen, requests, reasons = {}, [], []
+    for wave in wave_names():
+        found = look(load_wave(wave), places.inbox(wave), before.get(wave, Seen()))
+        seen[wave] = asdict(found.seen)
+        if found.content is None:
+            reasons.append(f"{wave}: {found.reason}")
+            continue
+        key = f"{wave}:{found.content}:{found.seen.turn}"
+        requests.append(
+            dg.RunRequest(run_key=key, partition_key=wave, tags={"asco/inbox": found.content[:16]})
+        )
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "there is no wave"),
+        cursor=json.dumps(seen, sort_keys=True),
+    )
+
+
+def failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Tells people of failed runs and closed gates; it runs as soon as there is somebody to tell.
+
+    Args:
+        settings: whether a webhook or a mail server is configured.
+    """
+    status = dg.DefaultSensorStatus.RUNNING if is_configured(settings) else dg.DefaultSensorStatus.STOPPED
+
+    @dg.run_failure_sensor(
+        name="failure_sensor",
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=status,
+        description="Tells of a failed run, and of each gate that closed, by webhook and by mail.",
+    )
+    def sensor(
+        context: dg.RunFailureSensorContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.SkipReason | None:
+        if not is_configured(settings):
+            return dg.SkipReason("neither ASCO_WEBHOOK_URL nor ASCO_SMTP_URL is set")
+        try:
+            tell_failure(context.instance, context.dagster_run, settings)
+        except AscoError as error:
+            # Not chained: what a library said may hold the address.
+            raise dg.Failure(str(error), allow_retries=False) from None
+        return None
+
+    return sensor

@@ -1,0 +1,72 @@
+"""What stands from an earlier run: an asset whose fingerprint did not change is told again, not made again.
+
+The table must stand in the wave's database under the same fingerprint as in Dagster's event log, with every
+judgement that was made of it. What does not belong here: what a fingerprint is (``fingerprints``).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from asco_dagster.gates.demand import judgement, materialization
+from asco_dagster.orchestration.fingerprints import Made, recorded
+from asco_dagster.orchestration.told import FRESH, UNCHANGED
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def standing(
+    context: dg.AssetExecutionContext,
+    database: "duckdb.DuckDBPyConnection",
+    asset: str,
+    made: Made | None,
+    checks: Sequence[str],
+) -> tuple[dg.MaterializeResult, list[dg.AssetCheckResult]] | None:
+    """The asset's last materialisation and its judgements, to be told again; None if it must be made.
+
+    Args:
+        context: of the step.
+        database: the wave's.
+        asset: its name.
+        made: what it would be made of now.
+        checks: names of the checks that must stand too.
+    """
+    if made is None or context.run.tags.get(FRESH) == "true":
+        return None
+    if recorded(database, asset) != made.fingerprint:
+        return None
+    last = materialization(context.instance, context.partition_key, asset)
+    told = last.asset_materialization if last else None
+    if last is None or told is None or told.tags is None:
+        return None
+    if told.tags.get("dagster/data_version") != made.fingerprint:
+        return None
+    results = []
+    for check in checks:
+        found = judgement(context.instance, context.partition_key, asset, check)
+        judged = found.target_materialization_data if found else None
+        if found is None or judged is None or judged.storage_id != last.storage_id:
+            return None
+        results.append(
+            dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=check,
+                passed=found.passed,
+                severity=found.severity,
+                description=found.description,
+                metadata=dict(found.metadata),
+            )
+        )
+    metadata: dict[str, Any] = {**told.metadata}
+    metadata.setdefault(UNCHANGED, last.run_id)
+    told_again: dg.MaterializeResult[Any] = dg.MaterializeResult(
+        asset_key=asset, metadata=metadata, data_version=data_version(made)
+    )
+    return told_again, results
+
+
+def data_version(made: Made | None) -> dg.DataVersion | None:
+    """The fingerprint as Dagster shows it."""
+    return dg.DataVersion(made.fingerprint) if made else None

@@ -1,0 +1,7 @@
+"""Words that runs and those who follow them agree on; nothing is imported, so that both sides may."""
+
+FRESH = "asco/fresh"
+"""Run tag that has everything made anew."""
+
+UNCHANGED = "unchanged since run"
+"""Metadata of an asset told again: the run that made it."""

@@ -1,0 +1,74 @@
+"""What one release says: its tables, the labels of their codes, the wave. Every kind of file is made of it.
+
+Belongs here: the content itself, the same whatever the format. What does not belong here: anything of the
+working database, so that no file can tell more than the released tables do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asco_dagster.publication.described import ReleasedTable
+from asco_dagster.publication.labels import Labels
+from asco_dagster.questionnaires.codebook import indicators_table, questions_table
+from asco_dagster.waves import Wave
+from asco_dagster.waves.form import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of a release.
+
+    Attributes:
+        wave: the wave, as its file declares it.
+        tables: the released tables, by the stem of their files, in the order of the release.
+        labels: labels of the codes.
+    """
+
+    wave: Wave
+    tables: Mapping[str, ReleasedTable]
+    labels: Labels
+
+    def frame(self, stem: str) -> "pd.DataFrame":
+        """A released table as a data frame."""
+        return self.tables[stem].rows.to_pandas()
+
+    def label(self, dimension: str, code: str, language: int = 0) -> str:
+        """The label of a code, French (0) or English (1); the code itself where it has none."""
+        found = self.labels[dimension].get(code)
+        return found[language] if found else code
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Indicators that are read together: those of one module of one questionnaire.
+
+    Attributes:
+        unit_type: who answers.
+        label: name of the module.
+        indicators: their codes, in the order of the catalogue.
+    """
+
+    unit_type: str
+    label: Text
+    indicators: tuple[str, ...]
+
+
+def themes(wave: Wave) -> list[Theme]:
+    """The themes of a wave, in the order of its questionnaires; an indicator belongs where it first asks."""
+    from asco_dagster.questionnaires.codebook import load_codebook
+
+    first = indicators_table(wave).drop_duplicates(["unit_type", "indicator"])
+    asked = questions_table(wave)[["unit_type", "question", "module"]]
+    placed = first.merge(asked, on=["unit_type", "question"], how="left", validate="many_to_one")
+    found = []
+    for unit_type, questionnaire in sorted(wave.questionnaires.items()):
+        own = placed[placed["unit_type"] == unit_type]
+        for module in load_codebook(questionnaire).modules:
+            codes = tuple(own.loc[own["module"] == module.code, "indicator"])
+            if codes:
+                found.append(Theme(unit_type, Text(fr=module.label.fr, en=module.label.en), codes))
+    return found

@@ -1,0 +1,141 @@
+"""DCAT-AP 3 (JSON-LD): the release as a dataset in a catalogue, each file a distribution of it.
+
+It tells of the version, so it is written once the version is known. Addresses are relative to the release
+folder: where a copy stands is where it points to. What does not belong here: any portal's own form
+(``destinations``).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.publication.metadata.documents import (
+    FRANCE,
+    HOMEPAGE,
+    LICENCE_DOCUMENT,
+    PUBLISHER,
+    both,
+    write_json,
+)
+from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.waves import Wave
+
+if TYPE_CHECKING:
+    from asco_dagster.publication.release import Description
+
+PATH = "catalog.jsonld"
+AUTHORITY = "http://publications.europa.eu/resource/authority"
+MEDIA = {
+    ".csv": ("text/csv", "CSV"),
+    ".parquet": ("application/vnd.apache.parquet", "PARQUET"),
+    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "XLSX"),
+    ".json": ("application/json", "JSON"),
+    ".jsonld": ("application/ld+json", "JSON_LD"),
+    ".xml": ("application/xml", "XML"),
+    ".html": ("text/html", "HTML"),
+    ".md": ("text/markdown", "TXT"),
+}
+CONTEXT = {
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "dct": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "vcard": "http://www.w3.org/2006/vcard/ns#",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "adms": "http://www.w3.org/ns/adms#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+}
+KEYWORDS = ("action sociale", "communes", "CCAS", "EPCI")
+
+
+def write_dcat(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFile]:
+    """Write the catalogue record of a version."""
+    files = {path: entry for path, entry in sorted(told.files.items()) if _is_data(path)}
+    publisher = {
+        "@id": HOMEPAGE,
+        "@type": "foaf:Agent",
+        "foaf:name": both(PUBLISHER, "Directorate for Research, Studies, Evaluation and Statistics (DREES)"),
+        "dct:type": {"@id": "http://purl.org/adms/publishertype/NationalAuthority"},
+    }
+    dataset = _dataset(wave, told.version, publisher)
+    dataset["dcat:distribution"] = [_distribution(path, entry) for path, entry in files.items()]
+    catalogue = {
+        "@context": CONTEXT,
+        "@id": "./#catalogue",
+        "@type": "dcat:Catalog",
+        "dct:title": both("Diffusions de l'enquête ASCO", "Releases of the ASCO survey"),
+        "dct:description": both(
+            "Tableaux protégés de l'enquête ASCO.", "Protected tables of the ASCO survey."
+        ),
+        "dct:publisher": publisher,
+        "dct:license": {"@id": LICENCE_DOCUMENT, "@type": "dct:LicenseDocument"},
+        "dcat:dataset": [dataset],
+    }
+    return [write_json(folder, PATH, catalogue)]
+
+
+def _is_data(path: str) -> bool:
+    return path.startswith(("tables/", "sdmx/")) and not path.endswith("-metadata.json")
+
+
+def _dataset(wave: Wave, version: str, publisher: Mapping[str, Any]) -> dict[str, Any]:
+    start, end = f"{wave.reference_year}-01-01", f"{wave.reference_year}-12-31"
+    return {
+        "@id": "./#dataset",
+        "@type": "dcat:Dataset",
+        "dct:identifier": f"asco-{wave.wave}",
+        "dct:title": both(wave.release.title.fr, wave.release.title.en),
+        "dct:description": both(
+            f"{wave.label.fr} : parts et totaux estimés par France, région, département et taille, avec leur "
+            "précision ; les cellules couvertes par le secret statistique sont vides.",
+            f"{wave.label.en}: estimated shares and totals by France, région, département and size, with "
+            "their precision; suppressed cells are empty.",
+        ),
+        "dcat:version": version,
+        "dct:publisher": publisher,
+        "dcat:contactPoint": {
+            "@type": "vcard:Organization",
+            "vcard:fn": wave.release.contact,
+            "vcard:hasURL": {"@id": HOMEPAGE},
+        },
+        "dct:accessRights": {"@id": f"{AUTHORITY}/access-right/PUBLIC", "@type": "dct:RightsStatement"},
+        "dct:spatial": {"@id": FRANCE, "@type": "dct:Location"},
+        "dct:temporal": {
+            "@type": "dct:PeriodOfTime",
+            "dcat:startDate": {"@type": "xsd:date", "@value": start},
+            "dcat:endDate": {"@type": "xsd:date", "@value": end},
+        },
+        "dct:language": [
+            {"@id": f"{AUTHORITY}/language/{code}", "@type": "dct:LinguisticSystem"}
+            for code in ("FRA", "ENG")
+        ],
+        "dcat:theme": {
+            "@id": f"{AUTHORITY}/data-theme/SOCI",
+            "@type": "skos:Concept",
+            "skos:prefLabel": both("Population et société", "Population and society"),
+        },
+        "dcat:keyword": [{"@language": "fr", "@value": word} for word in KEYWORDS],
+    }
+
+
+def _distribution(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    media, kind = MEDIA[Path(path).suffix]
+    return {
+        "@id": f"./{path}#distribution",
+        "@type": "dcat:Distribution",
+        "dct:title": {"@language": "fr", "@value": path},
+        "dcat:accessURL": {"@id": f"./{path}"},
+        "dcat:downloadURL": {"@id": f"./{path}"},
+        "dct:license": {"@id": LICENCE_DOCUMENT, "@type": "dct:LicenseDocument"},
+        "dcat:mediaType": {
+            "@id": f"http://www.iana.org/assignments/media-types/{media}",
+            "@type": "dct:MediaType",
+        },
+        "dct:format": {"@id": f"{AUTHORITY}/file-type/{kind}", "@type": "dct:MediaTypeOrExtent"},
+        "dcat:byteSize": {"@type": "xsd:nonNegativeInteger", "@value": str(entry["bytes"])},
+        "spdx:checksum": {
+            "@type": "spdx:Checksum",
+            "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"},
+            "spdx:checksumValue": {"@type": "xsd:hexBinary", "@value": entry["sha256"]},
+        },
+    }

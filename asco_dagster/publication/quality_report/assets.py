@@ -1,0 +1,104 @@
+"""The step of the quality report: its indicators as a table, its page for the quality pages and the release.
+
+The page is written from tables and gates that a second run of the same inputs makes again, so that its bytes
+are the same: no clock, no pseudonym, nothing that was merely seen. What does not belong here: what is counted
+(``indicators``) and how it looks (``page``).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from asco_dagster.errors import AscoError
+from asco_dagster.gates.checks import quality_address
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.evolution import compared_releases
+from asco_dagster.publication.quality_report.indicators import (
+    published_beside_estimates,
+    quality_indicators,
+)
+from asco_dagster.publication.quality_report.page import map_pictures, render
+from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.warehouse import count_rows, read_table
+
+REPORT = "report/index.html"
+# Tables that the report counts in; their gates and those before them are the ones that it tells of.
+COUNTED = (
+    "stg_asco__reminders",
+    "stg_aid__totals",
+    "stg_quality__ties",
+    "est_asco__collection",
+    "est_asco__margins",
+    "est_asco__weighting_log",
+    "est_quality__published",
+    "est_profile__domains",
+    "sec_asco__audit",
+    "sec_asco__disclosure_log",
+    "pub_asco__cells",
+    "pub_profile__departements",
+)
+_LABELS = """
+select unit_type, question as code, label_fr, label_en from staging.stg_asco__questions
+union
+select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__indicators
+"""
+
+
+@wave_asset(deps=COUNTED, state=compared_releases, kinds=frozenset({"python", "html"}))
+def pub_asco__quality_report(step: WaveStep) -> Table:
+    """One row an indicator of the quality report; the page itself stands among the quality pages."""
+    rows = quality_indicators(step.database, step.wave, step.places.releases(step.wave.wave))
+    page = _page(step, rows)
+    target = step.places.quality(step.wave.wave) / REPORT
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".draft")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(target)
+    address = quality_address(step.settings, step.wave.wave, REPORT)
+    told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
+    pictures = {
+        f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
+        for words, picture in map_pictures(rows).items()
+    }
+    return Table(rows, {**told, "bytes": len(page.encode()), **pictures})
+
+
+def write_report(step: WaveStep, folder: Path) -> ReleasedFile:
+    """Write the page into a release folder, from the indicators as the gate judged them."""
+    rows = read_table(step.database, "pub_asco__quality_report")
+    (folder / REPORT).parent.mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).write_text(_page(step, rows), encoding="utf-8")
+    return ReleasedFile(REPORT, count_rows(step.database, "pub_asco__quality_report"))
+
+
+def _page(step: WaveStep, rows: Any) -> str:
+    gates = _gates(step.places.gates(step.wave.wave), _judged())
+    labels = step.database.execute(_LABELS).df()
+    return render(step.wave, rows, published_beside_estimates(step.database), gates, labels)
+
+
+def _judged() -> list[str]:
+    """Assets whose gates the report tells of: those before it, in every run."""
+    from asco_dagster.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    return sorted(
+        key.path[-1] for key in graph.get_ancestor_asset_keys(dg.AssetKey("pub_asco__quality_report"))
+    )
+
+
+def _gates(folder: Path, assets: Sequence[str]) -> list[dict[str, Any]]:
+    results = []
+    for asset in assets:
+        try:
+            results.append(dict(json.loads((folder / f"{asset}.json").read_text(encoding="utf-8"))))
+        except FileNotFoundError as error:
+            raise AscoError(
+                f"the gate of {asset} has left no result",
+                file=folder / f"{asset}.json",
+                remedy=f"Materialise {asset} for this wave again",
+            ) from error
+    return results

@@ -1,0 +1,105 @@
+"""The revision table: every number changed since the first version, with what it was, what it is, and why.
+
+Made of released tables only: the former version's and the ones about to be released. A cell that became
+suppressed shows the number that was public and nothing new. What does not belong here: comparing
+(``changes``) and numbering versions (``shelf``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from asco_dagster.publication.changes import changed_numbers
+from asco_dagster.publication.described import descriptions
+from asco_dagster.publication.shelf import Shelf, next_version, read_manifest
+from asco_dagster.waves.form import Text
+
+COLUMNS = list(descriptions()["revisions"].columns)
+REVISIONS = "tables/revisions.parquet"
+
+
+def revisions(shelf: Shelf, later: Mapping[str, pd.DataFrame], reason: Text) -> pd.DataFrame:
+    """Every revision of a wave: those of the former versions, and those that these tables make.
+
+    Args:
+        shelf: the wave's folders.
+        later: ``asco_cells`` and ``departement_profiles`` as they are to be released.
+        reason: why numbers changed.
+
+    Returns:
+        One row a changed number, in the columns of ``columns.yaml``; none before the second version.
+    """
+    known = shelf.known()
+    parts = []
+    if known:
+        former = shelf.content(known[-1])
+        if (former / REVISIONS).is_file():
+            parts.append(pd.read_parquet(former / REVISIONS))
+        own = [
+            _as_revisions(stem, changed_numbers(pd.read_parquet(before), rows, descriptions()[stem].key))
+            for stem, rows in later.items()
+            if (before := former / "tables" / f"{stem}.parquet").is_file()
+        ]
+        parts += [
+            part.assign(former_version=known[-1], reason_fr=reason.fr, reason_en=reason.en) for part in own
+        ]
+    text = {name: str for name in COLUMNS if name not in ("old", "new")}
+    parts = [part[COLUMNS] for part in parts if len(part)]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return found.astype({**text, "old": float, "new": float})
+
+
+def reason_of(
+    shelf: Shelf,
+    reasons: Mapping[str, Text],
+    inputs: Sequence[Mapping[str, Any]],
+    code_version: str,
+    rules: Mapping[str, Any],
+) -> Text:
+    """Why numbers changed: as the wave file says of the next major version, else what differs.
+
+    Args:
+        shelf: the wave's folders.
+        reasons: reasons by version, from the wave file.
+        inputs: the inputs of this run, with their sha256.
+        code_version: version of this code.
+        rules: disclosure rules of this run.
+    """
+    known = shelf.known()
+    if not known:
+        return Text(fr="Première version", en="First version")
+    declared = reasons.get(next_version(known))
+    if declared is not None:
+        return declared
+    former = read_manifest(shelf.content(known[-1]))
+    before = {file["address"]: file["sha256"] for file in former["inputs"]}
+    after = {file["address"]: file["sha256"] for file in inputs}
+    files = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    fr, en = [], []
+    if files:
+        fr.append(f"fichiers reçus modifiés : {', '.join(files)}")
+        en.append(f"delivered files changed: {', '.join(files)}")
+    if dict(former["rules"]) != dict(rules):
+        fr.append("règles de secret modifiées")
+        en.append("disclosure rules changed")
+    if former["code_version"] != code_version:
+        fr.append(f"programme modifié ({former['code_version'][:12]} → {code_version[:12]})")
+        en.append(f"code changed ({former['code_version'][:12]} → {code_version[:12]})")
+    return Text(fr=" ; ".join(fr) or "non précisé", en="; ".join(en) or "not stated")
+
+
+def _as_revisions(stem: str, changed: pd.DataFrame) -> pd.DataFrame:
+    """Changed numbers of one table in the columns of the revision table."""
+    if stem != "departement_profiles":
+        return changed.assign(table=stem)
+    return changed.assign(
+        table=stem,
+        unit_type="departement",
+        indicator=changed["quantity"],
+        statistic="profile",
+        geography="departement",
+        area_code=changed["departement_code"],
+        size_class="total",
+        quantity="value",
+    ).drop(columns="departement_code")

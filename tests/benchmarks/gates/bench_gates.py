@@ -1,0 +1,77 @@
+"""What the gates cost: validation of every asset of a wave, beside the run that made them.
+
+Delivers and runs wave 2014 at true size in a home of its own (``--home`` takes one that is delivered
+already), then reads and validates every table once more, in this process, without GX's import. Prints both,
+and the share; the design allows 15 %. Processor seconds are compared, since wall time on a shared machine
+tells more of the neighbours.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WAVE = "2014"
+
+
+def _asco(home: Path, *arguments: str) -> tuple[float, float]:
+    """Runs ``asco`` and gives wall and processor seconds, those of its reading processes included."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-m", "asco_dagster.cli.main", *arguments]
+    subprocess.run(command, env={**os.environ, "ASCO_HOME": str(home)}, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _validate(home: Path) -> list[tuple[float, float, str, int, int]]:
+    """Processor and wall seconds of each gate, with its asset, rows and expectations."""
+    from asco_dagster.gates.suite import load_suite
+    from asco_dagster.gates.validation import _engine, validate
+    from asco_dagster.places import EXPECTATIONS, Places
+    from asco_dagster.settings import Settings
+    from asco_dagster.warehouse import columns_of, open_database, read_table
+    from asco_dagster.waves import load_wave
+
+    start = time.process_time()
+    _engine()
+    print(f"importing Great Expectations: {time.process_time() - start:.1f} s of processor time")
+    wave, rows = load_wave(WAVE), []
+    with open_database(Places.of(Settings(home=home)).database(WAVE), read_only=True) as database:
+        for asset in sorted(path.stem for path in EXPECTATIONS.rglob("*.json")):
+            suite, present = load_suite(asset), columns_of(database, asset)
+            cpu, wall = time.process_time(), time.perf_counter()
+            wanted = [column for column in suite.columns() if column in present] or list(present)[:1]
+            frame = read_table(database, asset, wanted)
+            validate(suite, frame, wave)
+            spent = time.process_time() - cpu, time.perf_counter() - wall
+            rows.append((*spent, asset, len(frame), len(suite.expectations)))
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, help="a home whose inbox holds deliveries of 2014")
+    home = parser.parse_args().home
+    if home is None:
+        home = Path(tempfile.mkdtemp(prefix="asco-bench-"))
+        _asco(home, "demo", "--wave", WAVE)
+    wall, processor = _asco(home, "run", WAVE)
+    gates = sorted(_validate(home), reverse=True)
+    for cpu, _, asset, length, expectations in gates[:12]:
+        print(f"{cpu:6.2f} s  {asset:<34}{length:>10,} rows {expectations:>3} expectations")
+    spent = sum(row[0] for row in gates)
+    print(f"the run: {wall:.0f} s of wall time, {processor:.0f} s of processor time")
+    print(
+        f"its {len(gates)} gates: {sum(row[1] for row in gates):.1f} s of wall time, "
+        f"{spent:.1f} s of processor time"
+    )
+    print(f"share: {spent / processor:.1%} (15 % allowed)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Each expectation of the layer can fail: a sound table passes, and every way to break it closes its gate."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from asco_dagster.gates.suite import load_suite
+from asco_dagster.gates.validation import validate
+from asco_dagster.waves import load_wave
+
+WAVE = load_wave("2014")
+CELL = {
+    "unit_type": "commune", "indicator": "ccas", "statistic": "share", "geography": "france",
+    "area_code": "FR", "size_class": "total",
+}  # fmt: skip
+SHOWN = {
+    "estimate": 0.5, "standard_error": 0.01, "ci_low": 0.48, "ci_high": 0.52, "cv": 0.02, "respondents": 40,
+    "weighted_units": 90.0, "denominator": 90.0,
+}  # fmt: skip
+SOUND = {
+    "sec_asco__cells": [
+        {**CELL, "status": "V", "reason": "", "quality_flag": "ok", "respondents": 40},
+        {
+            **CELL, "geography": "departement", "area_code": "75", "status": "A", "quality_flag": "ok",
+            "reason": "fewer respondents than the threshold", "respondents": 1,
+        },
+    ],
+    "sec_asco__audit": [
+        {**CELL, "quantity": "estimate", "recovered": 0, "too_close": 0, "one_answer_left": 0},
+    ],
+    "sec_asco__disclosure_log": [
+        {**CELL, "status": "D", "reason": "protects region × 94 × total", "published_in": None},
+    ],
+    "pub_asco__cells": [
+        {**CELL, "status": "V", **SHOWN},
+        {**CELL, "geography": "region", "area_code": "94", "status": "D", **dict.fromkeys(SHOWN)},
+    ],
+    "sec_asco__research_file": [
+        {"record": 1, "indicator": "instructs", "value": "yes", "short_of_k": 0, "short_of_diversity": 0},
+        {"record": 2, "indicator": "instructs", "value": "no", "short_of_k": 0, "short_of_diversity": 0},
+    ],
+    "pub_asco__research_file": [
+        {
+            "record": 1, "indicator": "staff_fte", "value": "10 to below 100", "region_code": "94",
+            "size_class": "1_lt500", "own_body": "yes",
+        },
+        {
+            "record": 2, "indicator": "staff_fte", "value": "withheld", "region_code": "withheld",
+            "size_class": "withheld", "own_body": "withheld",
+        },
+    ],
+}  # fmt: skip
+# asset, changes of the last row (None: the row twice), expectation that must fail, whether the gate closes
+BROKEN = [
+    ("sec_asco__cells", None, "compound_columns_to_be_unique", True),
+    ("sec_asco__cells", {"status": "X"}, "column_values_to_be_in_set:status", True),
+    ("sec_asco__cells", {"quality_flag": "fine"}, "column_values_to_be_in_set:quality_flag", True),
+    ("sec_asco__cells", {"respondents": 0}, "column_values_to_be_between:respondents", True),
+    ("sec_asco__cells", {"geography": "commune"}, "column_values_to_be_in_set:geography", True),
+    ("sec_asco__cells", {"status": "V", "respondents": 2}, "column_values_to_be_between:respondents", True),
+    ("sec_asco__cells", {"statistic": "mean"}, "column_values_to_be_in_set:statistic", True),
+    ("sec_asco__cells", {"reason": ""}, "column_value_lengths_to_be_between:reason", True),
+    ("sec_asco__cells", {"geography": "france"}, "column_values_to_be_in_set:status", False),
+    ("sec_asco__audit", {"recovered": 1}, "column_values_to_be_between:recovered", True),
+    ("sec_asco__audit", {"too_close": 1}, "column_values_to_be_between:too_close", True),
+    ("sec_asco__audit", {"one_answer_left": 1}, "column_values_to_be_between:one_answer_left", False),
+    ("sec_asco__disclosure_log", None, "compound_columns_to_be_unique", True),
+    ("sec_asco__disclosure_log", {"status": "V"}, "column_values_to_be_in_set:status", True),
+    ("sec_asco__disclosure_log", {"reason": None}, "column_values_to_not_be_null:reason", True),
+    ("sec_asco__disclosure_log", {"reason": "so"}, "column_value_lengths_to_be_between:reason", True),
+    ("sec_asco__disclosure_log", {"published_in": "1.0.0"}, "column_values_to_be_null:published_in", False),
+    (
+        "sec_asco__disclosure_log", {"reason": "withheld whole: x"},
+        "column_values_to_not_match_regex:reason", False,
+    ),
+    ("pub_asco__cells", None, "compound_columns_to_be_unique", True),
+    ("pub_asco__cells", {"status": "X"}, "column_values_to_be_in_set:status", True),
+    (
+        "pub_asco__cells", {"status": "V", "estimate": 0.5, "respondents": 2},
+        "column_values_to_be_between:respondents", True,
+    ),
+    *(("pub_asco__cells", {name: 3.0}, f"column_values_to_be_null:{name}", True) for name in SHOWN),
+    ("pub_asco__cells", {"status": "V"}, "column_values_to_not_be_null:estimate", True),
+    (
+        "pub_asco__cells", {"status": "V", **SHOWN, "estimate": 1.2},
+        "column_values_to_be_between:estimate", True,
+    ),
+    ("pub_asco__cells", {"geography": "france"}, "column_values_to_not_be_null:estimate", False),
+    ("sec_asco__research_file", None, "compound_columns_to_be_unique", True),
+    ("sec_asco__research_file", {"short_of_k": 1}, "column_values_to_be_between:short_of_k", True),
+    (
+        "sec_asco__research_file", {"short_of_diversity": 1},
+        "column_values_to_be_between:short_of_diversity", True,
+    ),
+    ("pub_asco__research_file", None, "compound_columns_to_be_unique", True),
+    ("pub_asco__research_file", {"value": "12750.5"}, "column_values_to_match_regex:value", True),
+    ("pub_asco__research_file", {"region_code": "75056"}, "column_values_to_match_regex:region_code", True),
+    ("pub_asco__research_file", {"own_body": "maybe"}, "column_values_to_be_in_set:own_body", True),
+    ("pub_asco__research_file", {"size_class": None}, "column_values_to_not_be_null:size_class", True),
+]  # fmt: skip
+
+
+def failed(asset, rows):
+    result = validate(load_suite(asset), pd.DataFrame(rows), WAVE)
+    names = [
+        verdict.expectation.removeprefix("expect_")
+        + (f":{verdict.column}" if "~" not in verdict.column and verdict.column else "")
+        for verdict in result.verdicts
+        if not verdict.passed
+    ]
+    assert not any(verdict.fault for verdict in result.verdicts)
+    return names, result.closed
+
+
+@pytest.mark.parametrize("asset", SOUND)
+def test_a_sound_table_passes(asset):
+    assert failed(asset, SOUND[asset]) == ([], False)
+
+
+@pytest.mark.parametrize(("asset", "changes", "expectation", "closes"), BROKEN)
+def test_a_broken_one_does_not(asset, changes, expectation, closes):
+    rows = json.loads(json.dumps(SOUND[asset]))
+    if changes is None:
+        rows.append(rows[-1])
+    else:
+        rows[-1] |= changes
+    names, closed = failed(asset, rows)
+    assert any(name.startswith(expectation) for name in names), names
+    assert closed == closes
+
+
+def test_an_attack_that_judged_nothing_and_a_file_of_nothing_but_gaps_do_not_pass():
+    empty = pd.DataFrame(SOUND["sec_asco__audit"]).iloc[:0]
+    assert failed("sec_asco__audit", empty) == (["table_row_count_to_be_between"], True)
+    gaps = [row | {"value": "withheld"} for row in SOUND["sec_asco__research_file"]]
+    names, closed = failed("sec_asco__research_file", gaps)
+    assert (names, closed) == (["column_values_to_not_match_regex:value"], False)
+
+
+@pytest.mark.parametrize("asset", ["sec_asco__research_file", "pub_asco__research_file"])
+def test_a_wave_that_asks_for_no_research_file_passes(asset):
+    assert failed(asset, pd.DataFrame(SOUND[asset]).iloc[:0]) == ([], False)
+
+
+def test_every_expectation_of_the_layer_is_broken_once():
+    for asset in SOUND:
+        asked = {
+            expectation["type"].removeprefix("expect_") + ":" + expectation["kwargs"].get("column", "")
+            for expectation in load_suite(asset).expectations
+        }
+        seen = {name if ":" in name else f"{name}:" for own, _, name, _ in BROKEN if own == asset}
+        untested = asked - seen
+        assert untested <= {"table_row_count_to_be_between:", "column_values_to_not_match_regex:value"}, asset

@@ -1,0 +1,125 @@
+"""What starts a wave: its inbox, and the month; and what does not."""
+
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from asco_dagster.operations.inbox import Seen, absent, content_hash, look
+from asco_dagster.orchestration.schedules import remote_yearly, yearly_sources_schedule
+from asco_dagster.orchestration.sensors import inbox_sensor
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+from asco_dagster.waves import load_wave
+
+WAVE = load_wave("2014")
+
+
+@pytest.fixture
+def inbox(places: Places) -> Path:
+    folder = places.inbox("2014")
+    folder.mkdir(parents=True)
+    for delivery in WAVE.deliveries():
+        (folder / delivery.address).write_text(f"{delivery.address} as delivered")
+    return folder
+
+
+def test_a_whole_and_settled_inbox_is_taken_once(inbox: Path) -> None:
+    first = look(WAVE, inbox, Seen())
+    assert first.content is None
+    assert "may still be copied" in first.reason
+    second = look(WAVE, inbox, first.seen)
+    assert second.content == content_hash(inbox)
+    third = look(WAVE, inbox, second.seen)
+    assert (third.content, third.reason) == (None, "no delivery changed since the last run")
+
+
+def test_a_delivery_that_grows_is_not_taken_until_it_rests(inbox: Path) -> None:
+    path = inbox / WAVE.deliveries()[0].address
+    seen = look(WAVE, inbox, Seen()).seen
+    for number in range(3):
+        with path.open("a") as file:
+            file.write(f"more {number}")
+        grown = look(WAVE, inbox, seen)
+        assert grown.content is None
+        seen = grown.seen
+    assert look(WAVE, inbox, seen).content == content_hash(inbox)
+
+
+def test_a_missing_delivery_is_waited_for_and_named(inbox: Path) -> None:
+    late = WAVE.deliveries()[-1].address
+    (inbox / late).rename(inbox / f"{late}.part")
+    assert absent(WAVE, inbox) == [late]
+    seen = Seen()
+    for _ in range(3):
+        found = look(WAVE, inbox, seen)
+        assert (found.content, found.reason) == (None, f"still missing: {late}")
+        seen = found.seen
+
+
+def test_a_new_date_is_no_new_content_and_hidden_files_do_not_count(inbox: Path) -> None:
+    seen = look(WAVE, inbox, look(WAVE, inbox, Seen()).seen).seen
+    os.utime(inbox / WAVE.deliveries()[0].address, (1, 1))
+    (inbox / ".rsync-x").write_text("on its way")
+    for _ in range(3):
+        found = look(WAVE, inbox, seen)
+        assert found.content is None
+        seen = found.seen
+    assert found.reason == "no delivery changed since the last run"
+
+
+def test_a_former_content_that_comes_back_is_new_again(inbox: Path) -> None:
+    path = inbox / WAVE.deliveries()[0].address
+    former, contents, seen = path.read_text(), [], Seen()
+    for text in (former, "corrected", former):
+        path.write_text(text)
+        found = look(WAVE, inbox, look(WAVE, inbox, seen).seen)
+        seen = found.seen
+        contents.append((found.content, seen.turn))
+    assert contents[0][0] == contents[2][0] != contents[1][0]
+    assert [turn for _, turn in contents] == [1, 2, 3]
+
+
+def test_the_sensor_asks_for_one_run_a_wave_with_the_content_in_its_key(
+    inbox: Path, places: Places, settings: Settings
+) -> None:
+    def tick(cursor: str | None) -> dg.SensorResult:
+        context = dg.build_sensor_context(cursor=cursor, resources={"settings": settings})
+        told = inbox_sensor(context)
+        assert isinstance(told, dg.SensorResult)
+        return told
+
+    first = tick(None)
+    assert not first.run_requests
+    assert "2025: nothing is delivered" in first.skip_reason.skip_message
+    second = tick(first.cursor)
+    [request] = second.run_requests
+    assert request.partition_key == "2014"
+    assert request.run_key == f"2014:{content_hash(inbox)}:1"
+    # the daemon died before it kept the cursor: the same key, so Dagster launches nothing twice
+    assert tick(first.cursor).run_requests[0].run_key == request.run_key
+    assert not tick(second.cursor).run_requests
+    shutil.rmtree(inbox)
+    assert not tick(second.cursor).run_requests
+
+
+def test_the_schedule_asks_for_waves_with_remote_yearly_sources_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> list[dg.RunRequest | dg.SkipReason]:
+        import datetime as dt
+
+        moment = dt.datetime(2026, 2, 2, 4, 15, tzinfo=dt.UTC)
+        return list(yearly_sources_schedule(dg.build_schedule_context(scheduled_execution_time=moment)))
+
+    assert [type(told) for told in asked()] == [dg.SkipReason]
+    address = "https://publisher.example/epci.csv"
+    members = [WAVE.sources.epci_members[0].model_copy(update={"address": address})]
+    remote = WAVE.model_copy(update={"sources": WAVE.sources.model_copy(update={"epci_members": members})})
+    assert remote_yearly(remote) == [address]
+    monkeypatch.setattr(
+        "asco_dagster.orchestration.schedules.load_wave",
+        lambda name: remote if name == "2014" else load_wave(name),
+    )
+    [request] = asked()
+    assert (request.partition_key, request.run_key) == ("2014", "2014:2026-02")

@@ -1,0 +1,81 @@
+"""A part of the real graph on small deliveries: what did not change is told again, what did is made anew."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from asco_dagster.definitions import build_definitions
+from asco_dagster.gates.demand import demand_open_gates
+from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.settings import Settings
+
+POPULATIONS = "insee-populations-legales-2013-metropole.csv"
+WANTED = dg.AssetSelection.assets("stg_territory__communes", "stg_aid__departements").upstream()
+
+
+@pytest.fixture(scope="module")
+def home(checkout, tmp_path_factory):
+    """Deliveries of wave 2014 at a fiftieth of the sample."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, "-m", "asco_dagster.cli.main", "demo", "--wave", "2014", "--scale", "0.02"]
+    subprocess.run(command, env={"PATH": "/usr/bin:/bin", "ASCO_HOME": str(home)}, cwd=checkout, check=True)
+    return home
+
+
+@pytest.fixture(scope="module")
+def job(home):
+    definitions = build_definitions(settings=Settings(home=home))
+    assets = list(definitions.assets)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[dg.define_asset_job("part", selection=WANTED, executor_def=dg.in_process_executor)],
+        resources={"settings": Settings(home=home)},
+    ).resolve_job_def("part")
+
+
+@pytest.fixture(scope="module")
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def _unchanged(job, instance, **tags) -> dict[str, bool]:
+    """Of each asset whether it was told again."""
+    done = job.execute_in_process(instance=instance, partition_key="2014", tags=tags, raise_on_error=False)
+    made = [
+        event.step_materialization_data.materialization for event in done.get_asset_materialization_events()
+    ]
+    return {m.asset_key.path[-1]: UNCHANGED in m.metadata for m in made}
+
+
+def test_only_what_changed_is_made_again(job, instance, home):
+    assert set(_unchanged(job, instance).values()) == {False}
+    again = _unchanged(job, instance)
+    assert set(again.values()) == {True}
+    assert set(demand_open_gates(instance, "2014", again).values()) <= {"passed", "warned"}
+
+    path = home / "inbox" / "2014" / POPULATIONS
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:5000], lines[5001], lines[5000], *lines[5002:]]), encoding="utf-8")
+    changed = {name for name, stands in _unchanged(job, instance).items() if not stands}
+    assert {"raw_insee__legal_populations", "stg_territory__communes"} <= changed
+    assert not changed & {"raw_dgcl__epci_members", "raw_drees__aid_staff", "stg_aid__departements"}
+
+    assert set(_unchanged(job, instance).values()) == {True}
+    assert set(_unchanged(job, instance, **{FRESH: "true"}).values()) == {False}
+
+
+def test_a_closed_gate_stays_closed_when_told_again(job, instance, home):
+    path = home / "inbox" / "2014" / POPULATIONS
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:1] + lines[4000:]))
+    for _ in range(2):
+        done = job.execute_in_process(instance=instance, partition_key="2014", raise_on_error=False)
+        assert not done.success
+        closed = {check.check_name for check in done.get_asset_check_evaluations() if not check.passed}
+        assert "gx__raw_insee__legal_populations" in closed
+    path.write_bytes(whole)
+    assert set(_unchanged(job, instance).values()) >= {True}

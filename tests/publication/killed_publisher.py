@@ -1,0 +1,99 @@
+"""Publishes from a small database again and again, and kills itself at seeded instants: run by test_killed.
+
+Not pytest: one process that imports everything once and forks before any thread exists, so that fifty
+publications and fifty kills fit into a minute. Each child changes one number and publishes; the parent kills
+it, looks at what ``latest`` points to, and lets the next child finish the work.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pandas as pd
+
+from asco_dagster.publication.assets import _describe, _write
+from asco_dagster.publication.release import Provenance, publish
+from asco_dagster.publication.shelf import Shelf, latest_release, read_manifest, versions
+from asco_dagster.publication.verify import altered
+from asco_dagster.waves import load_wave
+
+WAVE = load_wave("2014")
+PROVENANCE = Provenance("test", [], {}, {"minimum_respondents": 3}, {})
+
+
+def publish_number(home: Path, number: int) -> None:
+    """What the release step does, on a copy of the database in which one number is another."""
+    with duckdb.connect(str(home / "asco.duckdb")) as database:
+        database.execute(f"update publication.pub_asco__cells set estimate = {number} where rowid = 1")
+        step = SimpleNamespace(wave=WAVE, database=database)
+        publish(
+            "2014",
+            shelf_of(home),
+            lambda folder: _write(step, folder),
+            PROVENANCE,
+            describe=lambda folder, told: _describe(WAVE, folder, told),
+        )
+
+
+def shelf_of(home: Path) -> Shelf:
+    return Shelf(home / "releases", home / "sealed", home / "withdrawn")
+
+
+def in_child(home: Path, number: int, *, killed_after: float | None = None) -> bool:
+    """Publish in a child; True when it ended by itself."""
+    child = os.fork()
+    if child == 0:
+        try:
+            publish_number(home, number)
+        finally:
+            os._exit(0 if sys.exc_info()[0] is None else 1)
+    if killed_after is not None:
+        time.sleep(killed_after)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if killed_after is None and status != 0:
+        raise SystemExit(f"the publication of {number} failed by itself")
+    return os.WIFEXITED(status)
+
+
+def state(home: Path, *, all_versions: bool = False) -> dict:
+    """What latest points to, and what is wrong with it, or with any version."""
+    releases = home / "releases"
+    latest = latest_release(releases)
+    looked_at = versions(releases) if all_versions or latest is None else [latest.name]
+    folders = [releases / name for name in looked_at]
+    cells = pd.read_parquet(latest / "tables" / "asco_cells.parquet") if latest else None
+    return {
+        "latest": latest.name if latest else None,
+        "number": None if cells is None else float(cells["estimate"][1]),
+        "faults": [fault for folder in folders for fault in altered(folder, read_manifest(folder))],
+        "drafts": len(list(releases.glob(".draft-*"))),
+    }
+
+
+def main(home: Path, kills: int, seed: int) -> None:
+    """One line of JSON a kill: the state before, after the kill, and after the next run."""
+    began = time.monotonic()
+    in_child(home, 1)
+    took = time.monotonic() - began
+    chance = random.Random(seed)
+    before = state(home)
+    for number in range(2, kills + 2):
+        instant = chance.uniform(0, took)
+        ended = in_child(home, number, killed_after=instant)
+        after = state(home)
+        in_child(home, number)
+        told = {"instant": instant, "took": took, "ended": ended, "wanted": number}
+        finished = state(home, all_versions=number == kills + 1)
+        print(json.dumps({**told, "before": before, "after": after, "next": finished}), flush=True)
+        before = finished
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,91 @@
+"""A small made-up content: every indicator of 2014 for France, two régions and four départements."""
+
+import pandas as pd
+import pyarrow as pa
+
+from asco_dagster.publication.content import Content
+from asco_dagster.publication.described import described
+from asco_dagster.publication.labels import code_labels, labels_frame
+from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.waves import load_wave
+
+AREAS = [
+    ("france", "FR"),
+    ("region", "11"),
+    ("region", "76"),
+    *(("departement", d) for d in ("11", "31", "75", "92")),
+]
+NUMBERS = [
+    "estimate",
+    "standard_error",
+    "ci_low",
+    "ci_high",
+    "cv",
+    "respondents",
+    "weighted_units",
+    "denominator",
+]
+KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
+
+
+def cells() -> pd.DataFrame:
+    """Released cells: every 7th suppressed, every 5th of low precision, every 11th unreliable."""
+    wave = load_wave("2014")
+    indicators = indicators_table(wave).drop_duplicates(["unit_type", "indicator"])
+    rows = []
+    for unit, code, kind in indicators[["unit_type", "indicator", "kind"]].itertuples(index=False):
+        sizes = [size.code for size in wave.design(unit).size_classes]
+        for statistic in ("share", "population_share") if kind == "binary" else ("total",):
+            for geography, area in AREAS:
+                for size in ["total"] if geography == "departement" else ["total", *sizes]:
+                    rows.append((unit, code, statistic, geography, area, size))
+    frame = pd.DataFrame(sorted(rows), columns=KEYS)
+    n = pd.Series(range(len(frame)))
+    share = frame["statistic"] != "total"
+    frame["estimate"] = (0.1 + (n % 797) / 1000).where(share, 1000.5 + n)
+    frame["standard_error"] = (0.01 + (n % 13) / 1000).where(share, 10.5)
+    frame["ci_low"], frame["ci_high"] = frame["estimate"] * 0.9, frame["estimate"] * 1.1
+    frame["cv"] = 0.05
+    frame["respondents"] = (20 + n % 50).astype("Int64")
+    frame["weighted_units"] = 100.5 + n % 50
+    frame["denominator"] = frame["weighted_units"].where(share)
+    frame["status"] = ["V" if i % 7 else "ABD"[i % 3] for i in n]
+    frame["quality_flag"] = [
+        "unreliable" if i % 11 == 0 else "low_precision" if i % 5 == 0 else "ok" for i in n
+    ]
+    hidden = frame["status"] != "V"
+    frame[NUMBERS] = frame[NUMBERS].mask(hidden)
+    frame["quality_flag"] = frame["quality_flag"].mask(hidden)
+    return frame.round(6)
+
+
+def profiles() -> pd.DataFrame:
+    """Profiles of the four départements, with a hole."""
+    return pd.DataFrame(
+        {
+            "departement_code": ["11", "31", "75", "92"],
+            "departement_name": ["Aude", "Haute-Garonne", "Paris", "Hauts-de-Seine"],
+            "region_code": ["76", "76", "11", "11"],
+            "region_name": ["Occitanie", "Occitanie", "Île-de-France", "Île-de-France"],
+            "population": [360000, 1300000, 2200000, 1600000],
+            "share_75_plus": [0.11, 0.07, 0.08, None],
+        }
+    )
+
+
+def content(frame: pd.DataFrame | None = None, **more: pd.DataFrame) -> Content:
+    """The content of a release of these cells (the made-up ones by default) and of further tables."""
+    wave = load_wave("2014")
+    labels = code_labels(wave, profiles())
+    kinds = indicators_table(wave)[
+        ["unit_type", "indicator", "kind", "label_fr", "label_en"]
+    ].drop_duplicates()
+    tables = {
+        "asco_cells": cells() if frame is None else frame,
+        "departement_profiles": profiles(),
+        "indicators": kinds,
+        "labels": labels_frame(labels),
+        **more,
+    }
+    arrow = {stem: pa.Table.from_pandas(rows, preserve_index=False) for stem, rows in tables.items()}
+    return Content(wave, {stem: described(stem, rows) for stem, rows in arrow.items()}, labels)
