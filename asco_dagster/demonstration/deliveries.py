@@ -21,6 +21,7 @@ from asco_dagster.demonstration.frame import (
     commune_frame,
     epci_frame,
     invented_territory,
+    listed_whole,
     real_territory,
 )
 from asco_dagster.demonstration.passage_file import write_passage
@@ -162,7 +163,7 @@ def _official_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Ste
 def _movement_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Step]:
     """The communes of the former geography, and the passage from them to those of today."""
     if wave.sources.former_communes:
-        before = invented_territory(load_wave(FORMER_WAVE), seed)
+        before = listed_whole(invented_territory(load_wave(FORMER_WAVE), seed))
         for delivery in filter(_in_inbox, wave.sources.former_communes):
             yield delivery.address, partial(write_populations, territory=before, delivery=delivery)
     for delivery in filter(_in_inbox, wave.sources.commune_passage):

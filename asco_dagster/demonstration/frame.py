@@ -77,6 +77,19 @@ def invented_territory(wave: Wave, seed: int) -> Territory:
     return Territory(members, communes[~absent].reset_index(drop=True))
 
 
+def listed_whole(territory: Territory) -> Territory:
+    """A territory whose populations hold every commune of its list.
+
+    The invented one of 2014 leaves some out, as the true population files do; unlike the true ones, these
+    communes were not merged and still exist in 2025.
+    """
+    members = territory.members.assign(population=territory.members["listed_population"])
+    absent = members[~members["commune_code"].isin(territory.populations["commune_code"])]
+    names = ["commune_code", "commune_name", "departement_code", "region_code", "population"]
+    whole = pd.concat([territory.populations[names], absent[names]])
+    return Territory(territory.members, whole.sort_values("commune_code", ignore_index=True))
+
+
 def real_territory(wave: Wave, inbox: Path) -> Territory:
     """The territory that the publishers' real files tell, read by the pipeline's own readers.
 

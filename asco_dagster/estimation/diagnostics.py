@@ -1,9 +1,9 @@
-"""Diagnostics of a calibration as Dagster shows them: tables, and a plot of the weight ratios.
+"""Diagnostics of a calibration as Dagster shows them: tables, and a plot of weights and margins.
 
 Belongs here: how far the weights went, which margins were off before, what was decided, in the page of the
 asset. Does not belong here: the numbers of the margins themselves, which are the table ``est_asco__margins``.
 
-The plot is drawn with Pillow, chosen over matplotlib (six packages, half a second a start) for two
+The plot is drawn with Pillow, chosen over matplotlib (six packages, half a second a start) for four
 histograms; altair, which Great Expectations brings along, draws in a browser and gives no picture here.
 """
 
@@ -46,10 +46,17 @@ def diagnostics_metadata(
     before = (margins["before"] / margins["total"] - 1).abs().fillna(0.0)
     worst = margins.assign(gap_before=before).sort_values("gap_before", ascending=False, kind="stable")
     shown = worst.head(MARGINS_SHOWN)[["unit_type", "margin", "total", "before", "after"]]
-    picture = base64.b64encode(ratio_plot(ratios)).decode()
+    panels = {f"{name}: calibrated / initial weight, respondents": own for name, own in ratios.items()}
+    for unit_type, own in margins[margins["total"] != 0].groupby("unit_type"):
+        panels[f"{unit_type}: weighted / known total, margins before"] = (
+            own["before"] / own["total"]
+        ).to_numpy()
+    picture = base64.b64encode(diagnostics_plot(panels)).decode()
     return {
         "weight ratios": _table([_ratio_record(*item, distances) for item in ratios.items()]),
-        "plot": dg.MetadataValue.md(f"![weight ratios](data:image/png;base64,{picture})"),
+        "plot": dg.MetadataValue.md(
+            f"![weight ratios, and margins before calibration](data:image/png;base64,{picture})"
+        ),
         "margins": _table([_plain(row) for row in shown.to_dict("records")]),
         "largest margin gap": dg.MetadataValue.float(float(margins["gap"].abs().max())),
         "largest margin gap before calibration": dg.MetadataValue.float(float(before.max())),
@@ -59,49 +66,55 @@ def diagnostics_metadata(
     }
 
 
-def ratio_plot(ratios: Mapping[str, np.ndarray]) -> bytes:
-    """Histograms of weight ratios side by side, with a line at 1, as a PNG.
+def diagnostics_plot(panels: Mapping[str, np.ndarray]) -> bytes:
+    """Histograms of ratios two by two, with a line at 1 and counts on a logarithmic scale, as a PNG.
 
     Args:
-        ratios: calibrated over initial weight of each respondent, by type of unit.
+        panels: ratios by the title of their histogram.
 
     Returns:
         The bytes of the PNG.
     """
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (WIDTH * len(ratios), HEIGHT), "white")
+    rows = -(-len(panels) // 2)
+    image = Image.new("RGB", (WIDTH * min(2, len(panels)), HEIGHT * rows), "white")
     pen = ImageDraw.Draw(image)
-    for position, (unit_type, values) in enumerate(ratios.items()):
-        _histogram(pen, position * WIDTH, unit_type, values)
+    for number, (title, values) in enumerate(panels.items()):
+        _histogram(pen, (number % 2 * WIDTH, number // 2 * HEIGHT), title, values)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _histogram(pen: Any, x0: int, unit_type: str, values: np.ndarray) -> None:
-    low, high = min(0.0, float(values.min())), max(2.0, float(values.max()) * 1.05)
+def _histogram(pen: Any, origin: tuple[int, int], title: str, values: np.ndarray) -> None:
+    x0, y0 = origin
+    # A tenth each side of 1 at least: differences that do not matter are not drawn large.
+    low, high = min(0.9, float(values.min())), max(1.1, float(values.max()))
     counts, _ = np.histogram(values, bins=BARS, range=(low, high))
-    floor, ceiling = HEIGHT - BOTTOM, TOP
+    floor, ceiling, left = y0 + HEIGHT - BOTTOM, y0 + TOP, x0 + LEFT
     width = (WIDTH - LEFT - 12) / BARS
+    top = np.log1p(max(10, counts.max()))
 
-    def across(ratio: float) -> float:
-        return x0 + LEFT + (ratio - low) / (high - low) * width * BARS
+    def up(count: float) -> float:
+        return floor - np.log1p(count) / top * (floor - ceiling)
 
-    pen.text((x0 + LEFT, 6), f"{unit_type}: calibrated / initial weight, {len(values)} respondents", fill=INK)
-    for share in (0.5, 1.0):
-        y = floor - share * (floor - ceiling)
-        pen.line([(x0 + LEFT, y), (x0 + WIDTH - 12, y)], fill=GRID)
-        pen.text((x0 + 6, y - 5), f"{share * counts.max():.0f}", fill=INK)
-    for number, count in enumerate(counts):
-        left = x0 + LEFT + number * width
-        top = floor - count / counts.max() * (floor - ceiling)
+    pen.text((left, y0 + 6), title, fill=INK)
+    for power in range(int(np.log10(max(10, counts.max()))) + 1):
+        count = 10**power
+        pen.line([(left, up(count)), (x0 + WIDTH - 12, up(count))], fill=GRID)
+        pen.text((x0 + 6, up(count) - 5), f"{count:g}", fill=INK)
+    for number, count in enumerate(counts.tolist()):
         if count:
-            pen.rectangle([(left + 1, top), (left + width - 1, floor)], fill=FILL)
-    pen.line([(across(1.0), ceiling), (across(1.0), floor)], fill=ONE, width=2)
-    pen.line([(x0 + LEFT, floor), (x0 + WIDTH - 12, floor)], fill=INK)
-    for ratio in np.arange(np.ceil(low * 2) / 2, high + 1e-9, 0.5 if high - low <= 5 else 2.0):
-        pen.text((across(float(ratio)) - 8, floor + 6), f"{ratio:g}", fill=INK)
+            edge = left + number * width
+            pen.rectangle([(edge + 1, up(count)), (edge + width - 1, floor)], fill=FILL)
+    one = left + (1 - low) / (high - low) * width * BARS
+    pen.line([(one, ceiling), (one, floor)], fill=ONE, width=2)
+    pen.line([(left, floor), (x0 + WIDTH - 12, floor)], fill=INK)
+    step = next(step for step in (0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 1e9) if (high - low) / step <= 9)
+    for ratio in np.arange(np.ceil(low / step) * step, high + 1e-9, step):
+        across = left + (ratio - low) / (high - low) * width * BARS
+        pen.text((across - 8, floor + 6), f"{ratio:.3g}", fill=INK)
 
 
 def _ratio_record(unit_type: str, ratios: np.ndarray, distances: Mapping[str, float]) -> dict[str, Any]:
