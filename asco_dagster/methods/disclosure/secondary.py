@@ -135,6 +135,7 @@ class Search:
         self._tidy()
         self._move_secondary()
         self._tidy()  # a secondary cell may have closed others only to move itself
+        self._explain()
         return self
 
     def _establish(self, number: int, target: Target) -> None:
@@ -146,11 +147,7 @@ class Search:
                 raise
             return self._establish(number, _ordinary(target))
         assert proof is not None  # noqa: S101 - opening either proves or raises
-        touched = self.tables[number].system.touched[list(proof)].any(axis=0)
-        cell = int(self.tables[number].system.cell_of[target.column])
-        for closed in np.flatnonzero(touched & ~self.mask):
-            self.protects.setdefault(int(closed), cell)
-        self.mask |= touched
+        self.mask |= self.tables[number].system.touched[list(proof)].any(axis=0)
         self.proofs[number, target] = proof
         return None
 
@@ -235,6 +232,15 @@ class Search:
                 return None
             renewed[number, target] = again
         return renewed
+
+    def _explain(self) -> None:
+        """Which cell each secondary cell protects: the first whose proof needs it, sensitive ones before."""
+        for (number, target), proof in self.proofs.items():
+            system = self.tables[number].system
+            own = int(system.cell_of[target.column])
+            for cell in map(int, np.flatnonzero(system.touched[list(proof)].any(axis=0) & ~self.start)):
+                if cell != own:
+                    self.protects.setdefault(cell, own)
 
     def _move_secondary(self) -> None:
         """Let every closed cell move in every table, closing more where one would stand still."""

@@ -14,7 +14,7 @@ from asco_dagster.methods.disclosure import (
     protect,
     released,
 )
-from asco_dagster.methods.disclosure.rules import KEYS
+from asco_dagster.methods.disclosure.rules import CELL, KEYS
 
 RULES = DisclosureRules()
 
@@ -39,6 +39,13 @@ def test_a_full_wave_is_protected_and_attacked():
     assert found.summary()["suppressed"] > 2000
     assert (done.loc[done["status"] == "V", "reason"] == "").all()
     assert (done.loc[done["status"] != "V", "reason"] != "").all()
+    protecting = done[done["reason"].str.startswith("protects ")]
+    closed = done[done["status"] != "V"].drop_duplicates(["unit_type", "indicator", *CELL])
+    names = closed[list(CELL)].agg(" × ".join, axis=1)
+    shut = set(zip(closed["unit_type"], closed["indicator"], "protects " + names, strict=True))
+    named = set(zip(protecting["unit_type"], protecting["indicator"], protecting["reason"], strict=True))
+    assert len(named) > 100
+    assert named <= shut  # what a cell is said to protect is closed itself
 
 
 def test_primary_suppression_alone_lets_the_attack_recover_true_values():
