@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _WAVE_FILES = _PACKAGE / "waves"
-_SAYS_SOMETHING = {".py", ".yaml", ".csv", ".json", ".parquet"}
+_SAYS_SOMETHING = {".py", ".yaml", ".csv", ".json", ".parquet", ".sql", ".j2", ".css", ".js"}
 _TABLE = """
 create table if not exists main.fingerprints (
     asset varchar primary key, fingerprint varchar not null, before varchar not null, after varchar not null

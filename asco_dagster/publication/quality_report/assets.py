@@ -21,6 +21,7 @@ from asco_dagster.publication.quality_report.indicators import (
     quality_indicators,
 )
 from asco_dagster.publication.quality_report.page import map_pictures, render
+from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.warehouse import count_rows, read_table
 
@@ -50,7 +51,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 @wave_asset(deps=COUNTED, state=compared_releases, kinds=frozenset({"python", "html"}))
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
-    rows = quality_indicators(step.database, step.wave, step.places.releases(step.wave.wave))
+    rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
     page = _page(step, rows)
     target = step.places.quality(step.wave.wave) / REPORT
     target.parent.mkdir(parents=True, exist_ok=True)

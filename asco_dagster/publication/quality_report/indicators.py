@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from asco_dagster.publication.shelf import versions
+from asco_dagster.publication.shelf import Shelf
 from asco_dagster.waves import Wave, load_wave, wave_names
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ DECIMALS = 6
 _COUNTS = Path(__file__).with_name("counts.sql")
 
 
-def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, releases: Path) -> pd.DataFrame:
+def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, shelf: Shelf) -> pd.DataFrame:
     """Every indicator of the report.
 
     Args:
         database: the wave's database, up to its released cells.
         wave: the wave.
-        releases: folder of its releases.
+        shelf: its versions.
 
     Returns:
         One row an indicator, type of unit (``all`` for the wave as a whole), breakdown and category:
@@ -41,7 +41,7 @@ def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, releas
     """
     counted = database.execute(_COUNTS.read_text(encoding="utf-8")).df()
     cells = database.table("publication.pub_asco__cells").df()
-    told = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, releases)]
+    told = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, shelf)]
     rows = pd.concat([counted, pd.DataFrame(told, columns=COLUMNS)], ignore_index=True)
     rows["value"] = rows["value"].astype(float).round(DECIMALS)
     return rows.sort_values(COLUMNS[:5], kind="stable", ignore_index=True)
@@ -115,14 +115,14 @@ def _completeness(cells: pd.DataFrame) -> Iterator[list[Any]]:
     yield _row("completeness", "share_released_france", open_cells[national].mean())
 
 
-def _revisions(cells: pd.DataFrame, releases: Path) -> Iterator[list[Any]]:
+def _revisions(cells: pd.DataFrame, shelf: Shelf) -> Iterator[list[Any]]:
     """Shares of France against the newest earlier release whose cells are others than these.
 
     A release made of the same cells is this one: without that rule the second run of the same inputs would
     tell of itself and be another release.
     """
-    for version in reversed(versions(releases)):
-        former = pd.read_parquet(releases / version / CELLS)
+    for version in reversed(shelf.known()):
+        former = pd.read_parquet(shelf.content(version) / CELLS)
         both = former.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")
         if _same(both):
             continue

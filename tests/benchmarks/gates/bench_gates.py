@@ -66,10 +66,7 @@ def main() -> None:
         print(f"{cpu:6.2f} s  {asset:<34}{length:>10,} rows {expectations:>3} expectations")
     spent = sum(row[0] for row in gates)
     print(f"the run: {wall:.0f} s of wall time, {processor:.0f} s of processor time")
-    print(
-        f"its {len(gates)} gates: {sum(row[1] for row in gates):.1f} s of wall time, "
-        f"{spent:.1f} s of processor time"
-    )
+    print(f"its {len(gates)} gates: {sum(row[1] for row in gates):.1f} s wall, {spent:.1f} s processor")
     print(f"share: {spent / processor:.1%} (15 % allowed)")
 
 
