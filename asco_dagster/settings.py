@@ -14,7 +14,14 @@ from asco_dagster.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
-_DECLARED = {"ASCO_HOME", "ASCO_POSTGRES_URL", "ASCO_PSEUDONYM_KEY", "ASCO_QUALITY_URL", *_LIMESURVEY}
+_DECLARED = {
+    "ASCO_HOME",
+    "ASCO_POSTGRES_URL",
+    "ASCO_PORTAL_KEY",
+    "ASCO_PSEUDONYM_KEY",
+    "ASCO_QUALITY_URL",
+    *_LIMESURVEY,
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Settings:
         limesurvey_url: RemoteControl address of the LimeSurvey server (``ASCO_LIMESURVEY_URL``), with
         limesurvey_user: its user (``ASCO_LIMESURVEY_USER``) and
         limesurvey_password: the password (``ASCO_LIMESURVEY_PASSWORD``); all three or none.
+        portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
     """
 
@@ -41,6 +49,7 @@ class Settings:
     limesurvey_url: str | None = None
     limesurvey_user: str | None = field(default=None, repr=False)
     limesurvey_password: str | None = field(default=None, repr=False)
+    portal_key: str | None = field(default=None, repr=False)
     inbox: Path | None = None
 
     @classmethod
@@ -80,4 +89,5 @@ class Settings:
             limesurvey_url=environ.get("ASCO_LIMESURVEY_URL") or None,
             limesurvey_user=environ.get("ASCO_LIMESURVEY_USER") or None,
             limesurvey_password=environ.get("ASCO_LIMESURVEY_PASSWORD") or None,
+            portal_key=environ.get("ASCO_PORTAL_KEY") or None,
         )

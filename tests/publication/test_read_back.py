@@ -93,7 +93,7 @@ def test_libreoffice(written, tmp_path) -> None:
     )
     (converted,) = tmp_path.glob("*.csv")
     read = pd.read_csv(converted, header=None, skiprows=FIRST_ROW, dtype=str)
-    own = pd.read_excel(book, sheet_name="T1", header=None, skiprows=FIRST_ROW, dtype=str)
+    own = pd.read_excel(book, sheet_name="T1", header=None, skiprows=FIRST_ROW, dtype=str, engine="openpyxl")
     shown = [(a, b) for a, b in zip(read[1].dropna(), own[1].dropna(), strict=False) if b != "s"]
     assert len(shown) > 5
     for text, number in shown:
