@@ -45,6 +45,7 @@ class Settings:
         mail_to: the receivers, with commas between (``ASCO_MAIL_TO``); all three or none.
         log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
         waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
+        portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
     """
 
@@ -63,6 +64,7 @@ class Settings:
     mail_to: str | None = None
     log_format: str = "text"
     waves: Path | None = None
+    portal_key: str | None = field(default=None, repr=False)
     inbox: Path | None = None
 
     @classmethod

@@ -1,4 +1,4 @@
-"""``asco release``: publish a sealed version, plan its instant, take one back; done by ``publication``."""
+"""``asco release``: publish a sealed version, take one back, push one elsewhere; by ``publication``."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 release = typer.Typer(
     name="release",
-    help="The versions of a wave: publish a sealed one, or withdraw one.",
+    help="The versions of a wave: publish, withdraw, push.",
     no_args_is_help=True,
 )
 
@@ -57,6 +57,32 @@ def withdraw(
     take_back(shelf, version, reason)
     latest = latest_release(shelf.releases)
     typer.echo(f"{wave} {version} is withdrawn; latest is {latest.name if latest else 'no version'}")
+
+
+@release.command()
+def push(
+    wave: WaveName,
+    version: Version,
+    to: Annotated[
+        str, typer.Option(help="A folder, s3://bucket/folder, or with --portal the dataset's API address.")
+    ],
+    portal: Annotated[
+        bool, typer.Option("--portal", help="A dataset of a data portal (key: ASCO_PORTAL_KEY).")
+    ] = False,
+) -> None:
+    """Copy a public version elsewhere; what is there already is not sent again."""
+    from asco_dagster.publication.destinations import push_to_portal, push_to_store
+    from asco_dagster.settings import Settings
+
+    folder = _shelf(wave).releases / version
+    if not portal:
+        pushed = push_to_store(folder, to)
+    else:
+        key = Settings.from_environment().portal_key
+        if key is None:
+            raise ConfigurationError("no key of the portal is given", remedy="Set ASCO_PORTAL_KEY")
+        pushed = push_to_portal(folder, to, key)
+    typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} were there")
 
 
 def _shelf(wave: str) -> "Shelf":

@@ -28,6 +28,7 @@ from asco_dagster.publication.metadata.csvw import write_csvw
 from asco_dagster.publication.metadata.dcat import write_dcat
 from asco_dagster.publication.metadata.ddi import write_ddi
 from asco_dagster.publication.metadata.dictionary import write_dictionary
+from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Description, Provenance, Published, publish
@@ -181,6 +182,7 @@ KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (
 DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
     lambda wave, folder, told: write_changelog(folder, told),
     write_dcat,
+    write_prov,
 )
 
 

@@ -87,12 +87,14 @@ class Description:
         former: folder of what the former version said, None for the first.
         changes: what changed since, None for the first.
         files: entries of the files of the content, as the manifest has them.
+        provenance: where they come from.
     """
 
     version: str
     former: Path | None
     changes: Changes | None
     files: Mapping[str, Mapping[str, Any]]
+    provenance: Provenance
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def publish(
         waiting = embargo.waiting(shelf)
         if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
             return Published(waiting, read_manifest(waiting)["version"], False, public_from)
-        told = _described(draft, shelf, files)
+        told = _described(draft, shelf, files, provenance)
         more = _entries(draft, describe(draft, told)) if describe is not None else {}
         manifest = _manifest(wave, told, {**files, **more}, content, provenance)
         manifest |= (
@@ -304,11 +306,14 @@ def _standing_with(shelf: Shelf, content: str) -> Published | None:
     return Published(newest, known[-1], is_new=False)
 
 
-def _described(draft: Path, shelf: Shelf, files: Mapping[str, Mapping[str, Any]]) -> Description:
+def _described(
+    draft: Path, shelf: Shelf, files: Mapping[str, Mapping[str, Any]], provenance: Provenance
+) -> Description:
     known = shelf.known()
     former = shelf.content(known[-1]) if known else None
     changes = compare_releases(former, draft) if former is not None else None
-    return Description(next_version(known, changes.level if changes else "major"), former, changes, files)
+    version = next_version(known, changes.level if changes else "major")
+    return Description(version, former, changes, files, provenance)
 
 
 def _demand_same_former(shelf: Shelf, manifest: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
 from asco_dagster.publication.shelf import MANIFEST, read_manifest
+from asco_dagster.publication.verify_formats import told_in_other_formats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +110,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     if finer.any():
         yield f"{int(finer.sum())} cells lie in a breakdown that is not released."
     yield from _told_elsewhere(release, cells)
+    yield from told_in_other_formats(release, cells)
     areas = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
     regions = dict(zip(areas["departement_code"], areas["region_code"], strict=True))
     try:

@@ -15,8 +15,10 @@ from pysdmx.io.reader import get_datasets
 from asco_dagster.publication.assets import KINDS
 from asco_dagster.publication.described import descriptions
 from asco_dagster.publication.metadata.dcat import PATH, write_dcat
+from asco_dagster.publication.metadata.prov import PATH as PROVENANCE
+from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import area_id
-from asco_dagster.publication.release import Description
+from asco_dagster.publication.release import Description, Provenance
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import cells, content
@@ -30,7 +32,13 @@ def written(tmp_path_factory) -> Path:
     made = content()
     files = [file for kind in KINDS for file in kind(made, folder)]
     entries = {file.path: {"sha256": "0" * 64, "bytes": 1, "rows": file.rows} for file in files}
-    write_dcat(made.wave, folder, Description("1.0.0", None, None, entries))
+    inputs = [{"asset": "raw_asco__returns", "address": "returns.zip", "sha256": "1" * 64, "bytes": 1}]
+    lock = {"requirements.lock": "2" * 64}
+    wave_file = {"name": "2014.yaml", "sha256": "3" * 64}
+    provenance = Provenance("c0de", inputs, {}, {}, {}, {}, wave_file, lock)
+    told = Description("1.0.0", None, None, entries, provenance)
+    write_dcat(made.wave, folder, told)
+    write_prov(made.wave, folder, told)
     return folder
 
 
@@ -115,3 +123,20 @@ def test_ddi_and_dictionary_are_there(written) -> None:
     for stem in ("asco_cells", "departement_profiles", "indicators", "labels"):
         for column in descriptions()[stem].columns.values():
             assert column.name_fr in page or stem == "departement_profiles"
+
+
+def test_every_file_is_traced_to_its_inputs_code_and_packages(written) -> None:
+    graph = rdflib.Graph().parse(
+        written / PROVENANCE, format="json-ld", publicID="https://example.org/release/"
+    )
+    found = graph.query("""
+        prefix prov: <http://www.w3.org/ns/prov#> prefix dct: <http://purl.org/dc/terms/>
+        prefix spdx: <http://spdx.org/rdf/terms#>
+        select ?file ?sum ?code where {
+          ?file prov:wasGeneratedBy ?run . ?run prov:used ?used ; prov:wasAssociatedWith ?agent .
+          ?used spdx:checksum/spdx:checksumValue ?sum . ?agent a prov:SoftwareAgent ; dct:identifier ?code }
+    """)
+    rows = {(str(row.file), str(row.sum)[0], str(row.code)) for row in found}
+    files = {file for file, *_ in rows}
+    assert "https://example.org/release/tables/asco_cells.csv" in files
+    assert rows == {(file, digit, "c0de") for file in files for digit in "123"}
