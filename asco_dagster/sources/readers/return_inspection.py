@@ -66,7 +66,7 @@ class Package:
 
 
 def _remembered(function: Callable[..., Told]) -> Callable[..., Told]:
-    """The function, remembering what it told of short texts: returns of one questionnaire share most of them."""
+    """The function, remembering what it told of short texts: returns of one questionnaire share most."""
     remembered = functools.lru_cache(maxsize=64)(function)
 
     def told(*texts: str | bytes) -> Told:
