@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection fuzz
+.PHONY: demo up test test-faults check format reference bench-estimation clean lock bench-collection fuzz
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -33,11 +33,13 @@ test: $(VENV)/ready ## All tests
 	$(BIN)/python -m pytest -n 2 --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
 	wait $$waves; pipeline=$$?; rm -rf $$folder; exit $$(( rest || pipeline ))
 
-check: $(VENV)/ready ## Lint, format, types, SQL
+check: $(VENV)/ready ## Lint, format, types, SQL, dangerous calls, secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml asco_dagster
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/security/test_code.py
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
@@ -49,6 +51,10 @@ bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, 
 
 fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
+
+test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about 4 minutes a try)
+	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py
+	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014)
 
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
 	Rscript tests/reference/make_reference.R

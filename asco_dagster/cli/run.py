@@ -40,10 +40,13 @@ def run(
 
 
 def _run_here(wave: str, inbox: Path | None) -> int:
+    from asco_dagster.operations.structured_log import set_up_logging, teller
     from asco_dagster.operations.wave_run import run_wave
     from asco_dagster.settings import Settings
 
-    return run_wave(wave, Settings.from_environment(), inbox=inbox, tell=typer.echo)
+    settings = Settings.from_environment()
+    set_up_logging(settings)
+    return run_wave(wave, settings, inbox=inbox, tell=teller(settings, typer.echo, wave=wave))
 
 
 def _run_beside(wave: str, inbox: Path | None) -> int:
@@ -52,5 +55,6 @@ def _run_beside(wave: str, inbox: Path | None) -> int:
         command += ["--inbox", str(inbox)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         for line in child.stdout or ():
-            typer.echo(f"[{wave}] {line.rstrip()}")
+            # a line of JSON names its wave itself
+            typer.echo(line.rstrip() if line.startswith("{") else f"[{wave}] {line.rstrip()}")
     return child.returncode

@@ -4,6 +4,7 @@ The configuration is the one that was measured to run waves side by side and nev
 not belong here: the server that stores the runs (``postgres.py``), and what a run does.
 """
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from asco_dagster.operations.embedded import open_lock
 from asco_dagster.operations.home import demand_home
 from asco_dagster.operations.postgres import storage
 from asco_dagster.places import Places
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
 PARTITION_TAG = "dagster/partition"
+UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
 _SILENT = {
     "GX_ANALYTICS_ENABLED": "false",
@@ -137,11 +140,16 @@ def run_tags() -> dict[str, str]:
     return {PID_TAG: str(pid), HOST_TAG: socket.gethostname(), STARTED_TAG: process_started(pid) or ""}
 
 
-def mark_dead_runs(instance: "DagsterInstance") -> list[str]:
-    """Report as failed the runs of ``asco run`` whose process is gone.
+def mark_dead_runs(instance: "DagsterInstance", *, unserved: bool = False) -> list[str]:
+    """Report as failed the runs whose process is gone.
 
-    A killed command line leaves its run started, and such a run blocks its wave. Runs of other hosts and runs
-    that Dagster's own launcher started are left to those who can judge them.
+    A killed command line leaves its run started, and such a run blocks its wave. Runs of other hosts are left
+    to those who can judge them.
+
+    Args:
+        instance: Dagster's instance.
+        unserved: the storage is this home's own and no ``asco up`` serves it, so that no run of Dagster's
+            launcher can live: those that it left started are dead as well.
 
     Returns:
         The ids of the runs that were marked.
@@ -152,11 +160,29 @@ def mark_dead_runs(instance: "DagsterInstance") -> list[str]:
     alive += [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     runs = instance.get_runs(RunsFilter(tags={HOST_TAG: socket.gethostname()}, statuses=alive))
     dead = [run for run in runs if PID_TAG in run.tags and not _lives(run)]
+    launched = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    if unserved:
+        left = instance.get_runs(RunsFilter(statuses=launched))
+        dead += [run for run in left if PID_TAG not in run.tags]
     for run in dead:
-        instance.report_run_failed(
-            run, f"The process of this run (asco run, process {run.tags[PID_TAG]}) is gone; the run is over."
-        )
+        whose = f"asco run, process {run.tags[PID_TAG]}" if PID_TAG in run.tags else "asco up"
+        instance.report_run_failed(run, f"The process of this run ({whose}) is gone; the run is over.")
     return [run.run_id for run in dead]
+
+
+def is_unserved(settings: Settings, places: Places) -> bool:
+    """Whether the storage is this home's own and no ``asco up`` serves the home now."""
+    if settings.postgres_url is not None:
+        return False  # another machine may share it
+    lock = open_lock(places.dagster_home / UP_LOCK)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(lock)
 
 
 def running_run(instance: "DagsterInstance", wave: str) -> "DagsterRun | None":

@@ -23,7 +23,7 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations import children
 from asco_dagster.operations.children import Child
 from asco_dagster.operations.embedded import open_lock
-from asco_dagster.operations.instance import environment, instance_of, mark_dead_runs, prepare
+from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
 from asco_dagster.operations.metrics import exposition
 from asco_dagster.operations.pages import page_server
 from asco_dagster.operations.postgres import storage
@@ -81,7 +81,8 @@ def serve(
         with storage(settings, places) as postgres_url:
             process_environment = prepare(settings, places, postgres_url)
             with environment(process_environment), instance_of(places) as instance:
-                mark_dead_runs(instance)
+                # this process holds the lock of the home and has started nothing yet
+                mark_dead_runs(instance, unserved=settings.postgres_url is None)
                 measured.append(lambda: exposition(instance, places))
                 wanted = commands(host, port, workspace, read_only=read_only)
                 with _children(places, wanted, process_environment, interrupts) as started:
@@ -134,7 +135,7 @@ def _demand_free(host: str, port: int) -> None:
 @contextmanager
 def _only_one(places: Places, address: str) -> Iterator[None]:
     # Two daemons on one home would both launch what the queue holds.
-    lock = open_lock(places.dagster_home / "up.lock")
+    lock = open_lock(places.dagster_home / UP_LOCK)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -93,13 +93,19 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell) -
     Raises:
         AscoError: the wave is running already, or Dagster's storage cannot be reached.
     """
-    from asco_dagster.operations.instance import mark_dead_runs, open_instance, run_tags, running_run
+    from asco_dagster.operations.instance import (
+        is_unserved,
+        mark_dead_runs,
+        open_instance,
+        run_tags,
+        running_run,
+    )
     from asco_dagster.places import Places
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
     with open_instance(settings, places) as instance:
-        for dead in mark_dead_runs(instance):
+        for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
         if other is not None:
