@@ -56,6 +56,7 @@ fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reade
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
 
 test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about 4 minutes a try)
+	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py
 	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014)
 
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)

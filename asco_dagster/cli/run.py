@@ -43,10 +43,14 @@ def run(
 
 
 def _run_here(wave: str, inbox: Path | None, fresh: bool) -> int:
+    from asco_dagster.operations.structured_log import set_up_logging, teller
     from asco_dagster.operations.wave_run import run_wave
     from asco_dagster.settings import Settings
 
-    return run_wave(wave, Settings.from_environment(), inbox=inbox, tell=typer.echo, fresh=fresh)
+    settings = Settings.from_environment()
+    set_up_logging(settings)
+    tell = teller(settings, typer.echo, wave=wave)
+    return run_wave(wave, settings, inbox=inbox, tell=tell, fresh=fresh)
 
 
 def _run_beside(wave: str, inbox: Path | None, fresh: bool) -> int:
@@ -56,5 +60,6 @@ def _run_beside(wave: str, inbox: Path | None, fresh: bool) -> int:
     command += ["--fresh"] if fresh else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         for line in child.stdout or ():
-            typer.echo(f"[{wave}] {line.rstrip()}")
+            # a line of JSON names its wave itself
+            typer.echo(line.rstrip() if line.startswith("{") else f"[{wave}] {line.rstrip()}")
     return child.returncode

@@ -18,12 +18,15 @@ def up(
 ) -> None:
     """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
     from asco_dagster.operations.servers import serve
+    from asco_dagster.operations.structured_log import teller
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
 
     settings = Settings.from_environment()
     places = Places.of(settings)
-    raise typer.Exit(serve(settings, places, host=host, port=port, read_only=read_only, say=_say))
+    raise typer.Exit(
+        serve(settings, places, host=host, port=port, read_only=read_only, say=teller(settings, _say))
+    )
 
 
 def _say(line: str) -> None:

@@ -41,7 +41,7 @@ PARTS = {
     "psycopg2-binary": "psycopg2",
 }
 _CONFIDENTIAL = (
-    *("waves/*", "quarantine/*", "downloads/*", "waves/*/*.duckdb", "keys", "keys/*.key"),
+    *("waves/*", "quarantine/*", "downloads/*", "waves/*/*.duckdb", "keys", "keys/*.key", "records"),
     *("dagster", "dbt", "demonstration", "postgres"),
 )
 

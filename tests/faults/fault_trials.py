@@ -83,7 +83,11 @@ class Bench:
         return process.returncode, told
 
     def prepare(self) -> None:
-        """Deliveries and one undisturbed run of each wave."""
+        """Deliveries and one undisturbed run of each wave, unless the home holds them already."""
+        if all((self.home / "releases" / wave / "latest").exists() for wave in WAVES):
+            self.seconds = dict.fromkeys(WAVES, 240.0)
+            self.note()
+            return
         for wave in WAVES:
             self.demand_done("demo", "--wave", wave, "--scale", SCALE)
         for wave in WAVES:  # the second wave's release may compare itself with the first's
@@ -92,6 +96,10 @@ class Bench:
             self.seconds[wave] = time.monotonic() - start
             print(f"wave {wave}: {self.seconds[wave]:.0f} s undisturbed", flush=True)
         self.demand_done("run", WAVES[0])
+        self.note()
+
+    def note(self) -> None:
+        """Remember what is released and how many rows each table has."""
         for wave in WAVES:
             self.released[wave], self.rows[wave] = self.release_of(wave), self.rows_of(wave)
 
@@ -351,9 +359,12 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=2, help="tries of each fault")
     parser.add_argument("--seed", type=int, default=2014)
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), help="this fault; may be repeated")
+    parser.add_argument(
+        "--home", type=Path, help="a folder to keep: its waves are prepared once, for many calls"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="asco-faults-") as folder:
-        work = Path(folder)
+        work = (options.home or Path(folder)).absolute()
         waves = write_small_waves(work / "waves", {wave: wave for wave in WAVES})
         bench = Bench(work / "home", waves)
         bench.prepare()

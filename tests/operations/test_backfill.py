@@ -1,4 +1,4 @@
-"""Ten waves at once, through GraphQL, the queue and the daemon: side by side, never one wave twice.
+"""Several waves at once, through GraphQL, the queue and the daemon: side by side, never one wave twice.
 
 The waves are small ones of a workspace of this test, which open their databases as the true ones do; the true
 ones are run in ``tests/faults``.
@@ -6,6 +6,7 @@ ones are run in ``tests/faults``.
 
 import inspect
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -140,39 +141,46 @@ def over(found: list[dict]) -> bool:
     return bool(found) and all(run["status"] in {"SUCCESS", "FAILURE", "CANCELED"} for run in found)
 
 
-def test_ten_waves_run_side_by_side_without_a_lock_error(serve, places: Places) -> None:
-    base = serve()
-    backfill = launch_backfill(base, WAVES)
+TEN = pytest.param(
+    10,
+    marks=pytest.mark.skipif("TEN_WAVES" not in os.environ, reason="ten runs take minutes: make test-faults"),
+)
+
+
+@pytest.mark.parametrize("count", [3, TEN])
+def test_waves_run_side_by_side_without_a_lock_error(serve, places: Places, count: int) -> None:
+    base, waves = serve(), WAVES[:count]
+    backfill = launch_backfill(base, waves)
     follow(base, lambda found: any(run["status"] == "STARTED" for run in found))
     running = next(run["wave"] for run in runs(base) if run["status"] != "SUCCESS")
     launch_run(base, running)  # a second launch of a wave: it queues behind the first
-    looks = follow(base, lambda found: len(found) == len(WAVES) + 1 and over(found))
+    looks = follow(base, lambda found: len(found) == count + 1 and over(found))
     assert {run["status"] for run in looks[-1]} == {"SUCCESS"}
-    assert sorted(run["wave"] for run in looks[-1]) == sorted([*WAVES, running])
+    assert sorted(run["wave"] for run in looks[-1]) == sorted([*waves, running])
     busy = [[run["wave"] for run in look if run["status"] in {"STARTED", "STARTING"}] for look in looks]
-    assert max(len(set(waves)) for waves in busy) > 1, "no two waves ran at once"
-    assert all(len(waves) == len(set(waves)) for waves in busy), "one wave ran twice at once"
+    assert max(len(set(own)) for own in busy) > 1, "no two waves ran at once"
+    assert all(len(own) == len(set(own)) for own in busy), "one wave ran twice at once"
     query = f'{{partitionBackfillOrError(backfillId: "{backfill}") {{...on PartitionBackfill {{status}}}}}}'
     end = time.monotonic() + 60
     while ask(base, query)["data"]["partitionBackfillOrError"]["status"] == "REQUESTED":
         assert time.monotonic() < end
         time.sleep(1)
     assert ask(base, query)["data"]["partitionBackfillOrError"]["status"].startswith("COMPLETED")
-    assert all(places.database(wave).exists() for wave in WAVES)
+    assert all(places.database(wave).exists() for wave in waves)
 
 
 def test_a_backfill_is_canceled_and_a_new_one_takes_what_is_left(serve) -> None:
     base = serve()
-    backfill = launch_backfill(base, WAVES[:4])
+    backfill = launch_backfill(base, WAVES[:3])
     follow(base, lambda found: any(run["status"] == "STARTED" for run in found))
     told = ask(base, f'mutation {{cancelPartitionBackfill(backfillId: "{backfill}") {{__typename}}}}')
     assert told["data"]["cancelPartitionBackfill"]["__typename"] == "CancelBackfillSuccess"
     stopped = follow(base, over)[-1]
-    left = sorted(set(WAVES[:4]) - {run["wave"] for run in stopped if run["status"] == "SUCCESS"})
+    left = sorted(set(WAVES[:3]) - {run["wave"] for run in stopped if run["status"] == "SUCCESS"})
     assert left, "nothing was left to cancel"
     launch_backfill(base, left)
     done = follow(base, lambda found: len(found) >= len(stopped) + len(left) and over(found))[-1]
-    assert {run["wave"] for run in done if run["status"] == "SUCCESS"} == set(WAVES[:4])
+    assert {run["wave"] for run in done if run["status"] == "SUCCESS"} == set(WAVES[:3])
 
 
 def test_the_read_only_pages_launch_nothing(serve) -> None:

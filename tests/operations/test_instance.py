@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from asco_dagster.operations.instance import (
     PARTITION_TAG,
+    UP_LOCK,
+    is_unserved,
     mark_dead_runs,
     open_instance,
     prepare,
@@ -74,6 +77,29 @@ def test_a_reused_process_number_is_no_living_run(settings: Settings, places: Pl
         assert mark_dead_runs(instance) == [runs["reused"].run_id]
         assert status_of(instance, runs["ours"].run_id) == DagsterRunStatus.STARTED
         assert status_of(instance, runs["over"].run_id) == DagsterRunStatus.SUCCESS
+
+
+def test_a_run_that_a_killed_server_left_is_over_once_nobody_serves_the_home(
+    settings: Settings, places: Places
+) -> None:
+    import fcntl
+
+    from dagster import DagsterRun
+
+    with open_instance(settings, places) as instance:
+        run = DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.STARTED)
+        queued = DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.QUEUED)
+        for own in (run, queued):
+            instance.add_run(own)
+        with (places.dagster_home / UP_LOCK).open("w") as lock:  # as asco up holds it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert not is_unserved(settings, places)
+        assert is_unserved(settings, places)
+        assert not is_unserved(replace(settings, postgres_url="postgresql://h/d"), places)
+        assert mark_dead_runs(instance) == []
+        assert mark_dead_runs(instance, unserved=True) == [run.run_id]
+        assert status_of(instance, run.run_id) == DagsterRunStatus.FAILURE
+        assert status_of(instance, queued.run_id) == DagsterRunStatus.QUEUED
 
 
 def test_only_a_run_in_progress_is_running(settings: Settings, places: Places) -> None:
