@@ -39,6 +39,8 @@ class Settings:
         limesurvey_user: its user (``ASCO_LIMESURVEY_USER``) and
         limesurvey_password: the password (``ASCO_LIMESURVEY_PASSWORD``); all three or none.
         portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
+        openlineage_url: collector of OpenLineage events (``OPENLINEAGE_URL``, its standard name); None sends
+            none.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
     """
 
@@ -50,6 +52,7 @@ class Settings:
     limesurvey_user: str | None = field(default=None, repr=False)
     limesurvey_password: str | None = field(default=None, repr=False)
     portal_key: str | None = field(default=None, repr=False)
+    openlineage_url: str | None = None
     inbox: Path | None = None
 
     @classmethod
@@ -89,5 +92,6 @@ class Settings:
             limesurvey_url=environ.get("ASCO_LIMESURVEY_URL") or None,
             limesurvey_user=environ.get("ASCO_LIMESURVEY_USER") or None,
             limesurvey_password=environ.get("ASCO_LIMESURVEY_PASSWORD") or None,
+            openlineage_url=environ.get("OPENLINEAGE_URL") or None,
             portal_key=environ.get("ASCO_PORTAL_KEY") or None,
         )
