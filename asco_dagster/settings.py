@@ -46,6 +46,8 @@ class Settings:
         log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
         waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
         portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
+        openlineage_url: collector of OpenLineage events (``OPENLINEAGE_URL``, its standard name); None sends
+            none.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
     """
 
@@ -65,6 +67,7 @@ class Settings:
     log_format: str = "text"
     waves: Path | None = None
     portal_key: str | None = field(default=None, repr=False)
+    openlineage_url: str | None = None
     inbox: Path | None = None
 
     @classmethod
@@ -99,7 +102,12 @@ class Settings:
         return sorted(told, key=len, reverse=True)
 
 
-DECLARED = {f"ASCO_{own.name.upper()}": own.name for own in fields(Settings) if own.name != "inbox"}
+_OTHERWISE = {"openlineage_url": "OPENLINEAGE_URL"}  # a standard has named it
+DECLARED = {
+    _OTHERWISE.get(own.name, f"ASCO_{own.name.upper()}"): own.name
+    for own in fields(Settings)
+    if own.name != "inbox"
+}
 """Every variable, and the attribute that it gives."""
 
 

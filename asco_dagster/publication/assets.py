@@ -1,5 +1,6 @@
 """The publication layer: released tables (dbt) and the release itself."""
 
+import datetime as dt
 import subprocess
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
@@ -24,6 +25,7 @@ from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import compared_releases, pub_asco__evolution
 from asco_dagster.publication.explorer import write_explorer
 from asco_dagster.publication.labels import code_labels, labels_frame
+from asco_dagster.publication.lineage import emit, run_event
 from asco_dagster.publication.metadata.csvw import write_csvw
 from asco_dagster.publication.metadata.dcat import write_dcat
 from asco_dagster.publication.metadata.ddi import write_ddi
@@ -111,6 +113,11 @@ def pub_asco__release(step: WaveStep) -> Table:
     if published.sealed_until is not None:
         word = f"sealed until {published.sealed_until.isoformat()}"
     step.log.info("wave %s: %s %s in %s", wave, word, published.version, published.folder)
+    if step.settings.openlineage_url is not None and published.is_new:
+        event = run_event(published, step.context.run_id, dt.datetime.now(dt.UTC))
+        fault = emit(step.settings.openlineage_url, event)
+        if fault is not None:
+            step.log.warning(fault)
     return Table(
         _record(published, gates),
         {"version": published.version, "folder": str(published.folder), "state": word},
