@@ -42,6 +42,7 @@ def weighting(step: WaveStep) -> dict[str, Table]:
         for unit_type in UNIT_TYPES
     ]
     weights = pd.concat([own.weights for own in made], ignore_index=True)
+    weights["weight_factor"] = weights["weight"] / weights["design_weight"]
     margins = pd.concat([own.margins for own in made], ignore_index=True)
     log = pd.concat([own.log for own in made], ignore_index=True)
     distances = {unit_type: own.distance for unit_type, own in zip(UNIT_TYPES, made, strict=True)}
