@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from asco_dagster.orchestration.told import FRESH
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import read_table
@@ -84,6 +85,7 @@ def materialize(small_wave: SmallWave, *selection: str) -> dg.ExecuteInProcessRe
         return job.execute_in_process(
             instance=small_wave.instance,
             partition_key=WAVE,
+            tags={FRESH: "true"},  # a table that stands would not be written, broken or whole
             asset_selection=[dg.AssetKey(name) for name in selection] or None,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

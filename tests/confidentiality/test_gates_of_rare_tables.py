@@ -7,35 +7,15 @@ import json
 
 import pandas as pd
 import pytest
+from rare_rows import SOUND as ALL
 
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import validate
 from asco_dagster.waves import load_wave
 
 WAVE = load_wave("2014")
-CELL = {
-    "unit_type": "commune", "indicator": "ccas", "statistic": "share", "geography": "france",
-    "area_code": "FR", "size_class": "total",
-}  # fmt: skip
-SOUND = {
-    "sec_asco__disclosure_log": [
-        {**CELL, "status": "D", "reason": "protects region × 94 × total", "published_in": None},
-    ],
-    "sec_asco__research_file": [
-        {"record": 1, "indicator": "instructs", "value": "yes", "short_of_k": 0, "short_of_diversity": 0},
-        {"record": 2, "indicator": "instructs", "value": "no", "short_of_k": 0, "short_of_diversity": 0},
-    ],
-    "pub_asco__research_file": [
-        {
-            "record": 1, "indicator": "staff_fte", "value": "10 to below 100", "region_code": "94",
-            "size_class": "1_lt500", "own_body": "yes",
-        },
-        {
-            "record": 2, "indicator": "staff_fte", "value": "withheld", "region_code": "withheld",
-            "size_class": "withheld", "own_body": "withheld",
-        },
-    ],
-}  # fmt: skip
+ASSETS = ("sec_asco__disclosure_log", "sec_asco__research_file", "pub_asco__research_file")
+SOUND = {asset: ALL[asset] for asset in ASSETS}
 # asset, changes of the last row (None: the row twice), expectation that must fail, whether the gate closes
 BROKEN = [
     ("sec_asco__disclosure_log", None, "compound_columns_to_be_unique", True),

@@ -1,0 +1,49 @@
+"""Sound rows of the tables that a wave may leave empty: nothing moved, was revised or was asked for."""
+
+CELL = {
+    "unit_type": "commune", "indicator": "ccas", "statistic": "share", "geography": "france",
+    "area_code": "FR", "size_class": "total",
+}  # fmt: skip
+SOUND = {
+    "sec_asco__disclosure_log": [
+        {**CELL, "status": "D", "reason": "protects region × 94 × total", "published_in": None},
+    ],
+    "sec_asco__research_file": [
+        {"record": 1, "indicator": "instructs", "value": "yes", "short_of_k": 0, "short_of_diversity": 0},
+        {"record": 2, "indicator": "instructs", "value": "no", "short_of_k": 0, "short_of_diversity": 0},
+    ],
+    "pub_asco__research_file": [
+        {
+            "record": 1, "indicator": "staff_fte", "value": "10 to below 100", "region_code": "94",
+            "size_class": "1_lt500", "own_body": "yes",
+        },
+        {
+            "record": 2, "indicator": "staff_fte", "value": "withheld", "region_code": "withheld",
+            "size_class": "withheld", "own_body": "withheld",
+        },
+    ],
+    "raw_insee__commune_passage": [
+        {"former_code": "01001", "commune_code": "01001"},
+        {"former_code": "01002", "commune_code": "01001"},
+    ],
+    "raw_insee__former_communes": [{"commune_code": "01001"}, {"commune_code": "2A004"}],
+    "stg_territory__movements": [
+        {"former_code": "01001", "commune_code": "01001", "movement": "unchanged"},
+        {"former_code": "01002", "commune_code": "01001", "movement": "merged"},
+    ],
+    "est_territory__movements": [
+        {"geography": "france", "area_code": "FR", "former_communes": 36000, "unchanged": 35000},
+        {"geography": "departement", "area_code": "01", "former_communes": 400, "unchanged": 390},
+    ],
+    "sec_territory__movements": [
+        {"geography": "france", "area_code": "FR", "communes": 35000},
+        {"geography": "departement", "area_code": "01", "communes": 395},
+    ],
+    "pub_asco__revisions": [
+        {
+            **CELL, "former_version": version, "table": "asco_cells", "quantity": "estimate",
+            "change": "changed", "reason_fr": "Nouvelle livraison", "reason_en": "New delivery",
+        }
+        for version in ("1.0.0", "2.0.0")
+    ],
+}  # fmt: skip
