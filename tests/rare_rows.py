@@ -26,7 +26,10 @@ SOUND = {
         {"former_code": "01001", "commune_code": "01001"},
         {"former_code": "01002", "commune_code": "01001"},
     ],
-    "raw_insee__former_communes": [{"commune_code": "01001"}, {"commune_code": "2A004"}],
+    "raw_insee__former_communes": [
+        {"commune_code": "01001", "source_row": 9},
+        {"commune_code": "2A004", "source_row": 10},
+    ],
     "stg_territory__movements": [
         {"former_code": "01001", "commune_code": "01001", "movement": "unchanged"},
         {"former_code": "01002", "commune_code": "01001", "movement": "merged"},

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.places import Places
-from asco_dagster.publication.changes import Level
+
+if TYPE_CHECKING:
+    from asco_dagster.publication.changes import Level
 
 MANIFEST = "manifest.json"
 TOMBSTONE = "withdrawn.json"
@@ -118,7 +120,7 @@ def versions(releases: Path) -> list[str]:
     return sorted(found, key=numbers)
 
 
-def next_version(known: list[str], level: Level = "major") -> str:
+def next_version(known: list[str], level: "Level" = "major") -> str:
     """``1.0.0`` for the first release, then the next of that level."""
     if not known:
         return "1.0.0"

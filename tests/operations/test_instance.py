@@ -88,8 +88,8 @@ def test_a_run_that_a_killed_server_left_is_over_once_nobody_serves_the_home(
 
     with open_instance(settings, places) as instance:
         run = DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.STARTED)
-        queued = DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.QUEUED)
-        for own in (run, queued):
+        waiting = DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.NOT_STARTED)
+        for own in (run, waiting):
             instance.add_run(own)
         with (places.dagster_home / UP_LOCK).open("w") as lock:  # as asco up holds it
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -99,7 +99,7 @@ def test_a_run_that_a_killed_server_left_is_over_once_nobody_serves_the_home(
         assert mark_dead_runs(instance) == []
         assert mark_dead_runs(instance, unserved=True) == [run.run_id]
         assert status_of(instance, run.run_id) == DagsterRunStatus.FAILURE
-        assert status_of(instance, queued.run_id) == DagsterRunStatus.QUEUED
+        assert status_of(instance, waiting.run_id) == DagsterRunStatus.NOT_STARTED
 
 
 def test_only_a_run_in_progress_is_running(settings: Settings, places: Places) -> None:
