@@ -39,7 +39,7 @@ class Places:
         return self.other_inbox or self.home / "inbox" / wave
 
     def downloads(self, wave: str) -> Path:
-        """What was fetched from an address instead of delivered."""
+        """What was fetched from an address instead of delivered; returns stay no longer than their step."""
         return self._confidential(self.home / "downloads" / wave)
 
     def wave(self, wave: str) -> Path:
@@ -51,7 +51,7 @@ class Places:
         return self.wave(wave) / "asco.duckdb"
 
     def quarantine(self, wave: str) -> Path:
-        """What was refused, with its reason."""
+        """What was refused, with its reason; the returns themselves stay in the inbox."""
         return self._confidential(self.home / "quarantine" / wave)
 
     def releases(self, wave: str) -> Path:

@@ -19,13 +19,10 @@ quarantine = typer.Typer(
 @quarantine.command("list")
 def list_(
     wave: Annotated[str, typer.Argument(help="The wave.")],
-    all_: Annotated[
-        bool, typer.Option("--all", help="Also those that were read again and count by now.")
-    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
 ) -> None:
     """List what was refused, with reason, place and remedy."""
-    entries = [entry for entry in _of(wave).entries() if all_ or entry.state != "accepted"]
+    entries = _of(wave).entries()
     if json_:
         typer.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
     elif not entries:
@@ -41,17 +38,18 @@ def retry(
     ids: Annotated[list[str] | None, typer.Argument(help="Some entries; all of them without it.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
 ) -> None:
-    """Put the refused files through the reader again, as they lie in the quarantine now.
+    """Put the refused returns through the reader again, where they lie in their delivery.
 
-    Those that can be read by now (since codebook or sample were mended, or the file in the quarantine was)
-    are marked, and the next run of the wave counts them; the others stay, with their reason of today.
+    Those that can be read by now (since codebook or sample were mended, or the file in the inbox was) are
+    marked, and the next run of the wave counts them; the others stay, with their reason of today.
     """
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
     from asco_dagster.sources.returns import try_again
     from asco_dagster.waves import load_wave
 
-    tried = try_again(load_wave(wave), Places.of(Settings.from_environment()), ids or None)
+    settings = Settings.from_environment()
+    tried = try_again(load_wave(wave), Places.of(settings), settings, ids or None)
     if json_:
         typer.echo(json.dumps([asdict(entry) for entry in tried], ensure_ascii=False, indent=2))
         raise typer.Exit(0)

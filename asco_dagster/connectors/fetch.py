@@ -130,11 +130,12 @@ def _sweep(into: Path, name: str) -> None:
     """Remove what a killed download of the same file has left; a living process keeps its own."""
     for left in into.glob(".*.part"):
         owner = left.name.removeprefix(f".{name}.").removesuffix(".part")
-        if owner.isdigit() and left.name == f".{name}.{owner}.part" and not _is_alive(int(owner)):
+        if owner.isdigit() and left.name == f".{name}.{owner}.part" and not is_alive(int(owner)):
             left.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether a process of this id runs, ours or another's."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class WaveStep:
         log: the run's log.
         context: Dagster's context, for the steps that ask the instance something.
         fetched: what this step has brought within reach already, by address.
+        afterwards: what is to be closed when the step is done.
     """
 
     wave: Wave
@@ -58,6 +59,7 @@ class WaveStep:
     log: Any
     context: dg.AssetExecutionContext
     fetched: dict[str, Any] = field(default_factory=dict)
+    afterwards: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,12 @@ def wave_assets(
 @contextmanager
 def _opened(context: dg.AssetExecutionContext, settings: Settings, confidential: bool) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
-    with private_files(private=confidential), open_database(places.database(wave.wave)) as database:
-        yield WaveStep(wave, places, settings, database, context.log, context)
+    with (
+        private_files(private=confidential),
+        open_database(places.database(wave.wave)) as database,
+        ExitStack() as afterwards,
+    ):
+        yield WaveStep(wave, places, settings, database, context.log, context, afterwards=afterwards)
 
 
 def _told_or_made(

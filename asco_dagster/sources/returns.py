@@ -4,6 +4,7 @@ Belongs here: which deliveries of the wave hold returns, and how each comes with
 here: reading them (``readers/questionnaires``), and judging answers (the edits of staging).
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import dagster as dg
 
+from asco_dagster.connectors.addresses import is_remote
 from asco_dagster.connectors.fetch import fetch, sha256_of
 from asco_dagster.connectors.limesurvey import export_responses
+from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
 from asco_dagster.places import Places
@@ -27,7 +30,6 @@ from asco_dagster.sources.readers.questionnaires import (
     read_returns,
     reread,
 )
-from asco_dagster.sources.readers.refusals import Refusal
 from asco_dagster.sources.readers.survey_returns import read_sample
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
@@ -47,7 +49,7 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
     for unit_type, delivery in return_deliveries(step.wave):
         if delivery.address not in step.fetched:
             step.fetched[delivery.address] = within_reach(
-                delivery, unit_type, step.wave, step.places, step.settings
+                delivery, unit_type, step.wave, step.places, step.settings, step.afterwards
             )
     return [step.fetched[delivery.address] for _, delivery in return_deliveries(step.wave)]
 
@@ -92,9 +94,22 @@ def return_deliveries(wave: Wave) -> Iterator[tuple[str, Delivery]]:
 
 
 def within_reach(
-    delivery: Delivery, unit_type: str, wave: Wave, places: Places, settings: Settings
+    delivery: Delivery,
+    unit_type: str,
+    wave: Wave,
+    places: Places,
+    settings: Settings,
+    afterwards: contextlib.ExitStack,
 ) -> tuple[Delivered, dict[str, Any]]:
-    """Make a delivery readable.
+    """Make a delivery readable. What comes from an address holds contact details and stays for the step only.
+
+    Args:
+        delivery: the delivery.
+        unit_type: type of unit that it is for.
+        wave: the wave.
+        places: where inbox and downloads lie.
+        settings: the environment.
+        afterwards: takes the removal of what was fetched.
 
     Returns:
         The delivery, and what the manifest says of it: address, checksum, size in bytes.
@@ -117,12 +132,10 @@ def within_reach(
             )
         told = _folder_told(folder)
         return Delivered(folder, delivery.return_format, unit_type), {"address": delivery.address, **told}
-    path = fetch(
-        delivery.address,
-        into=places.downloads(wave.wave),
-        base=places.inbox(wave.wave),
-        sha256=delivery.sha256,
-    )
+    into = places.downloads(wave.wave)
+    if is_remote(delivery.address):
+        into = afterwards.enter_context(passing_folder(into))
+    path = fetch(delivery.address, into=into, base=places.inbox(wave.wave), sha256=delivery.sha256)
     told = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
     return Delivered(path, delivery.return_format, unit_type), {"address": delivery.address, **told}
 
@@ -144,27 +157,31 @@ def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
     )
 
 
-def try_again(wave: Wave, places: Places, ids: Sequence[str] | None = None) -> list[Entry]:
-    """Read the files in quarantine as they lie there now, and mark those that can be read for the next run.
+def try_again(
+    wave: Wave, places: Places, settings: Settings, ids: Sequence[str] | None = None
+) -> list[Entry]:
+    """Read the returns in quarantine again where they lie, and mark those that can be read for the next run.
 
     Args:
         wave: the wave.
-        places: where sample and quarantine lie.
-        ids: some entries; None takes every one that holds a file and does not count yet.
+        places: where deliveries, sample and quarantine lie.
+        settings: the environment, for deliveries from an address.
+        ids: some entries; None takes every one.
 
     Returns:
-        The entries as they stand afterwards: ``retry``, or ``refused`` with the reason of today.
+        The entries as they stand afterwards: ``retry``, ``refused`` with the reason of today, or ``absent``.
 
     Raises:
-        ConfigurationError: an entry that does not exist, or that holds no file of its own.
+        ConfigurationError: an entry that does not exist.
+        SourceError: a delivery or the sample is not there.
     """
     quarantine = Quarantine(places.quarantine(wave.wave))
-    waiting = {entry.id: entry for entry in quarantine.entries() if entry.kept and entry.state != "accepted"}
+    waiting = {entry.id: entry for entry in quarantine.entries()}
     unknown = [name for name in ids or () if name not in waiting]
     if unknown:
         raise ConfigurationError(
-            f"{', '.join(unknown)} is no file waiting in the quarantine of wave {wave.wave}",
-            remedy=f"See asco quarantine list {wave.wave}; rows of an export are read again with each run",
+            f"{', '.join(unknown)} is no entry in the quarantine of wave {wave.wave}",
+            remedy=f"See asco quarantine list {wave.wave}",
         )
     entries = [waiting[name] for name in ids] if ids is not None else list(waiting.values())
     codebooks: dict[str, Codebook] = {
@@ -172,11 +189,16 @@ def try_again(wave: Wave, places: Places, ids: Sequence[str] | None = None) -> l
     }
     expected = forms(codebooks, wave.wave, sampled_units(wave, places))
     tried = []
-    for entry, record in zip(entries, reread(entries, quarantine, expected), strict=True):
-        if isinstance(record.outcome, Refusal):
-            tried.append(quarantine.put(record, entry))
-        else:
-            tried.append(quarantine.mark(entry, record.sha256))
+    with contextlib.ExitStack() as afterwards:
+        deliveries = [
+            within_reach(delivery, unit_type, wave, places, settings, afterwards)[0]
+            for unit_type, delivery in return_deliveries(wave)
+        ]
+        for entry, state, record in reread(entries, deliveries, expected):
+            if state == "refused" and record is not None:
+                tried.append(quarantine.put(record, entry))
+            else:
+                tried.append(quarantine.mark(entry, state))
     return tried
 
 

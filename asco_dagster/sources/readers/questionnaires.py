@@ -1,22 +1,23 @@
 """Reading a wave's returns, however they came, into answers and a list of what became of each.
 
 The one door for those who need returns: it takes deliveries (folders, zips, tars of workbooks, exports of
-the web questionnaire) and what the quarantine holds for another try, and gives back both tables, with every
-refused file put into quarantine and every return counted. Does not belong here: the steps themselves
+the web questionnaire) and gives back both tables, with every refusal told in the quarantine and every return
+counted. Does not belong here: the steps themselves
 (``return_*``, ``web_returns``).
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from asco_dagster.errors import SourceError
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.sources.quarantine import Entry, Quarantine
-from asco_dagster.sources.readers.refusals import Refusal
+from asco_dagster.sources.readers.refusals import UNREADABLE_DELIVERY, Refusal
 from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.return_members import Member, members
 from asco_dagster.sources.readers.return_pool import read_all
@@ -79,7 +80,7 @@ def read_returns(
         wave: the wave.
         sampled: type and code of every sampled unit; None lets any unit answer.
         workers: reading processes; None takes every core that this process may use.
-        quarantine: where refused files go and retried ones come from; None keeps nothing.
+        quarantine: where refusals are told; None tells them in the tables alone.
 
     Returns:
         Both tables and the counts.
@@ -90,10 +91,7 @@ def read_returns(
     deliveries = [Delivered(path)] if isinstance(path, Path) else list(path)
     expected = forms(codebooks, wave, sampled)
     counter = _Counter()
-    records = list(_read(deliveries, expected, workers or _cores(), counter))
-    if quarantine is not None:
-        records += _retried(quarantine, expected, records, counter)
-    settled = settle(records)
+    settled = settle(_read(deliveries, expected, workers or _cores(), counter, quarantine))
     counts = demand_all_counted(settled, counter.delivered)
     if quarantine is not None:
         quarantine.update(settled)
@@ -119,24 +117,38 @@ def forms(
 
 
 def reread(
-    entries: Sequence[Entry], quarantine: Quarantine, expected: Mapping[str, Expected]
-) -> list[Record]:
-    """Read the files of quarantine entries, in their order."""
-    found = [entry.member(quarantine.folder) for entry in entries]
-    if not found:
-        return []
-    return [
-        Record(
-            member.file,
-            entry.unit_type,
-            outcome,
-            sha256,
-            member.modified,
-            where=member.where,
-            entry=entry.id,
-        )
-        for entry, (member, (sha256, outcome)) in zip(entries, read_all(found, expected, 1), strict=True)
-    ]
+    entries: Sequence[Entry], deliveries: Sequence[Delivered], expected: Mapping[str, Expected]
+) -> Iterator[tuple[Entry, str, Record | None]]:
+    """Read refused returns again, where they lie.
+
+    Args:
+        entries: of the quarantine.
+        deliveries: those of the wave, within reach.
+        expected: what returns must look like, by type of unit.
+
+    Yields:
+        Each entry, the state that it has now (see ``sources/quarantine``), and its return as it reads now;
+        None where there is none.
+    """
+    wanted = {entry.file for entry in entries}
+    found: dict[tuple[str, int | None], Record] = {}
+    unreadable = set()
+    for delivery in deliveries:
+        try:
+            for record in _read_one(delivery, expected, 1, _Counter(), wanted):
+                found[record.file, record.row] = record
+        except SourceError:
+            unreadable.add(delivery.path.name)
+    for entry in entries:
+        returned = found.get((entry.file, entry.row))
+        if entry.file.partition("/")[0] in unreadable or entry.reason == "duplicate_file":
+            yield entry, "refused", None
+        elif entry.reason == UNREADABLE_DELIVERY:
+            yield entry, "retry", None
+        elif returned is None:
+            yield entry, "absent", None
+        else:
+            yield entry, "refused" if isinstance(returned.outcome, Refusal) else "retry", returned
 
 
 class _Counter:
@@ -146,7 +158,7 @@ class _Counter:
         self.delivered = 0
         self.ignored = 0
 
-    def passing(self, delivered: Iterator[Member]) -> Iterator[Member]:
+    def passing(self, delivered: Iterable[Member]) -> Iterator[Member]:
         """The same members, counted."""
         for member in delivered:
             if member.ignored:
@@ -161,27 +173,39 @@ def _cores() -> int:
 
 
 def _read(
-    deliveries: Sequence[Delivered], expected: Mapping[str, Expected], workers: int, counter: _Counter
+    deliveries: Sequence[Delivered],
+    expected: Mapping[str, Expected],
+    workers: int,
+    counter: _Counter,
+    quarantine: Quarantine | None,
 ) -> Iterator[Record]:
     for delivery in deliveries:
-        own = {delivery.unit_type: expected[delivery.unit_type]} if delivery.unit_type else dict(expected)
-        if delivery.format == "workbooks":
-            for member, (sha256, outcome) in read_all(counter.passing(members(delivery.path)), own, workers):
-                # Bytes that came with a compressed tar are held no longer than a refusal needs them.
-                where = member.where if isinstance(outcome, Refusal) else None
-                yield Record(member.file, delivery.unit_type, outcome, sha256, member.modified, where=where)
-            continue
-        read = read_export if delivery.format == "export" else read_limesurvey
-        rows = read(delivery.path, next(iter(own.values())), content=delivery.content)
-        counter.delivered += rows.count
-        yield from rows.records
+        try:
+            yield from _read_one(delivery, expected, workers, counter)
+        except SourceError:
+            if quarantine is not None and (delivery.content is not None or delivery.path.exists()):
+                told = Refusal(UNREADABLE_DELIVERY)
+                quarantine.put(Record(delivery.path.name, delivery.unit_type, told))
+            raise
 
 
-def _retried(
-    quarantine: Quarantine, expected: Mapping[str, Expected], records: Sequence[Record], counter: _Counter
-) -> list[Record]:
-    """What the quarantine holds for another try, but for files that were delivered again themselves."""
-    present = {record.sha256 for record in records}
-    entries = [entry for entry in quarantine.to_read() if entry.sha256 not in present]
-    counter.delivered += len(entries)
-    return reread(entries, quarantine, expected)
+def _read_one(
+    delivery: Delivered,
+    expected: Mapping[str, Expected],
+    workers: int,
+    counter: _Counter,
+    wanted: Collection[str] | None = None,
+) -> Iterator[Record]:
+    """Returns of one delivery; all of them, or the workbooks of these names and every row of an export."""
+    own = {delivery.unit_type: expected[delivery.unit_type]} if delivery.unit_type else dict(expected)
+    if delivery.format == "workbooks":
+        found = counter.passing(
+            member for member in members(delivery.path) if wanted is None or member.file in wanted
+        )
+        for member, (sha256, outcome) in read_all(found, own, workers):
+            yield Record(member.file, delivery.unit_type, outcome, sha256, member.modified)
+        return
+    read = read_export if delivery.format == "export" else read_limesurvey
+    rows = read(delivery.path, next(iter(own.values())), content=delivery.content)
+    counter.delivered += rows.count
+    yield from rows.records

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+UNREADABLE_DELIVERY = "unreadable_delivery"
+"""The one reason that is a whole delivery's: it stops the run, and none of its returns is read."""
+
 
 @dataclass(frozen=True)
 class Reason:

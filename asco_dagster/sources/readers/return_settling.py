@@ -9,7 +9,6 @@ from typing import Literal
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.refusals import Refusal
-from asco_dagster.sources.readers.return_archives import Where
 from asco_dagster.sources.readers.return_form import Return
 
 COMPLETE = 0.8
@@ -30,8 +29,6 @@ class Record:
         modified: when the archive says that it was written.
         row: row in the export, from 1; None for a workbook.
         headers: name of each question's column in the export; None for a workbook.
-        where: bytes of a workbook.
-        entry: quarantine entry that it was read from; None when it was delivered.
         status: what became of it; None until settled.
     """
 
@@ -42,8 +39,6 @@ class Record:
     modified: str | None = None
     row: int | None = None
     headers: tuple[str, ...] | None = None
-    where: Where | None = None
-    entry: str | None = None
     status: Status | None = None
 
     @property

@@ -56,6 +56,15 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
     """
     table = read_delimited(path, content=content)
     questions = [place.question for place in expected.places]
+    if not {*_KEYS, *questions} & {*table.header}:
+        # Never told what stands there instead: without its header an export begins with someone's answers.
+        raise SourceError(
+            "the first row does not name the columns",
+            file=path,
+            row=1,
+            expected=f"{', '.join(_KEYS)} and the codes of the questions",
+            remedy="deliver the export with its header",
+        )
     check_header(
         table.header,
         required=[*_KEYS, *questions],

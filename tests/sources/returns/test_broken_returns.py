@@ -1,5 +1,6 @@
 """Every kind of broken return is refused with its own reason; none stops the others, none is lost."""
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -56,7 +57,9 @@ def test_nothing_of_a_refused_return_reaches_the_answers(delivered: tuple[Return
     }
 
 
-def test_the_quarantine_has_each_with_sentence_and_bytes(delivered: tuple[Returns, Path]) -> None:
+def test_the_quarantine_tells_each_and_where_it_lies(
+    delivered: tuple[Returns, Path],
+) -> None:
     _, quarantine = delivered
     entries = [json.loads(path.read_text()) for path in quarantine.glob("*.refusal.json")]
     by_file = {entry["file"]: entry for entry in entries}
@@ -67,13 +70,18 @@ def test_the_quarantine_has_each_with_sentence_and_bytes(delivered: tuple[Return
         assert entry["reason"] == broken.reason
         assert entry["fr"].startswith(reason.fr)
         assert entry["en"].startswith(reason.en)
-        assert (quarantine / entry["kept"]).read_bytes() == broken.content
+        assert entry["sha256"] == hashlib.sha256(broken.content).hexdigest()
         assert entry["remedy_fr"] == reason.remedy_fr
 
 
 def test_the_quarantine_is_closed_to_others(delivered: tuple[Returns, Path]) -> None:
     _, quarantine = delivered
     assert {stat.S_IMODE(path.stat().st_mode) for path in quarantine.iterdir()} == {0o600}
+
+
+def test_no_return_is_copied(delivered: tuple[Returns, Path]) -> None:
+    _, quarantine = delivered
+    assert {path.name[-13:] for path in quarantine.iterdir()} == {".refusal.json"}
 
 
 def test_no_entry_shows_what_stood_in_a_cell(delivered: tuple[Returns, Path]) -> None:
@@ -86,7 +94,7 @@ def test_no_entry_shows_what_stood_in_a_cell(delivered: tuple[Returns, Path]) ->
 def test_every_reason_is_reached_or_has_its_own_test() -> None:
     elsewhere = {
         *("duplicate_file", "too_large", "path_traversal", "absolute_path", "symbolic_link", "special_file"),
-        *("too_slow", "reader_died", "unforeseen", "control_characters"),
+        *("too_slow", "reader_died", "unforeseen", "control_characters", "unreadable_delivery"),
     }
     reached = {broken.reason for broken in corpus()}
     assert set(reasons()) == reached | elsewhere
