@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.operations.instance import PARTITION_TAG, is_unserved, mark_dead_runs, open_instance
+from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
 from asco_dagster.places import EXPECTATIONS, Places
 from asco_dagster.settings import Settings
@@ -90,7 +90,7 @@ def overview(settings: Settings, places: Places, expectations: Path = EXPECTATIO
         # Before the first run there is no storage, and looking must not make one.
         if settings.postgres_url is not None or (places.postgres / "PG_VERSION").exists():
             instance = stack.enter_context(open_instance(settings, places))
-            mark_dead_runs(instance, unserved=is_unserved(settings, places))
+            mark_dead_runs(instance)
         return [_of_wave(instance, places, wave, assets) for wave in wave_names()]
 
 

@@ -73,9 +73,9 @@ class Provenance:
     rules: Mapping[str, Any]
     rounding: Mapping[str, float]
     tools: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
     wave_file: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
             "publication.pub_asco__cells": frame,
             "publication.pub_profile__departements": profiles(),
             "publication.pub_asco__revisions": pd.DataFrame({name: pd.Series(dtype=str) for name in COLUMNS}),
-            "confidentiality.sec_asco__cells": frame.assign(reason="made up"),
+            "confidentiality.sec_asco__cells": frame.assign(reason="made up", numerator=1.0),
         }.items():
             database.register("incoming", rows)
             database.execute(f"create table {name} as select * from incoming")

@@ -20,6 +20,7 @@ SECRETS = {
     "ASCO_DATABASE_KEY": "planted-database-key-0123456789abcdef",
     "ASCO_LIMESURVEY_USER": "planted-limesurvey-user",
     "ASCO_LIMESURVEY_PASSWORD": "planted-limesurvey-password",
+    "ASCO_PORTAL_KEY": "planted-portal-key",
     # nobody listens there, so that the message fails and its error is told
     "ASCO_WEBHOOK_URL": "http://127.0.0.1:9/planted-webhook-token",
     "ASCO_SMTP_URL": "smtp://planted-user:planted-smtp-password@127.0.0.1:9",
