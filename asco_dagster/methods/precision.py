@@ -173,6 +173,7 @@ def quality_flag(
     measure = np.where(by_width, width, np.nan_to_num(cv, nan=np.inf, posinf=np.inf))
     low = np.where(by_width, thresholds.half_width_low, thresholds.cv_low)
     unreliable = np.where(by_width, thresholds.half_width_unreliable, thresholds.cv_unreliable)
+    measure = np.round(measure, 9)  # at a threshold, the last bit of a sum must not decide
     flag = np.where((measure >= low) | (counts < thresholds.respondents_low), "low_precision", "ok")
     worst = (measure >= unreliable) | (counts < thresholds.respondents_unreliable)
     return np.where(worst, "unreliable", flag)

@@ -60,9 +60,11 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     imputed = table["imputation_variance"].to_numpy(dtype=float)
     sampling = linearised**2 + table["item_variance"].to_numpy(dtype=float) + imputed
     model = table["model_variance"].to_numpy(dtype=float) + imputed
+    # Ten yes among fifty-one equal weights are ten contributors, whatever the last bit of a sum says.
+    contributors = table["contributors"].round(6)
     doubted = (
         (table["respondents"] < thin.respondents)
-        | (table["contributors"] < thin.contributors)
+        | (contributors < thin.contributors)
         | (table["statistic"] != "share")
     )
     by_model = doubted.to_numpy() & (model > sampling)

@@ -14,8 +14,9 @@ from asco_dagster.errors import DisclosureError
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.places import Places
 from asco_dagster.publication.assets import _write
-from asco_dagster.publication.release import Provenance, publish, read_manifest
+from asco_dagster.publication.release import Provenance, publish
 from asco_dagster.publication.research import RISK_STEM, STEM, released_rows, research_faults
+from asco_dagster.publication.shelf import Shelf, read_manifest
 from asco_dagster.publication.tables import write_released_table
 from asco_dagster.publication.verify import CELLS, PROFILES, examine
 from asco_dagster.settings import Settings
@@ -44,7 +45,7 @@ def made(released: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -
         write_table(database, "pub_asco__research_file", released_rows(step).rows)
         published = publish(
             "2014",
-            home / "releases",
+            Shelf.of(places, "2014"),
             lambda folder: _write(step, folder),
             Provenance("test", [], {}, wave.disclosure.model_dump(), rounding_steps(wave)),
         )
@@ -111,7 +112,7 @@ def _again(made: SimpleNamespace, tmp_path: Path, rows: pd.DataFrame) -> list[st
         write_table(database, "pub_asco__research_file", pa.Table.from_pandas(rows, preserve_index=False))
         published = publish(
             "2014",
-            tmp_path / "releases",
+            Shelf.of(Places(tmp_path), "2014"),
             lambda folder: _write(step, folder),
             Provenance("test", [], {}, made.wave.disclosure.model_dump(), rounding_steps(made.wave)),
         )
@@ -145,7 +146,7 @@ def test_a_file_that_nobody_asked_for_is_a_fault(made: SimpleNamespace, tmp_path
 
     rules = asking(None).disclosure.model_dump()
     provenance = Provenance("test", [], {}, rules, rounding_steps(load_wave("2014")))
-    published = publish("2014", tmp_path / "releases", write, provenance)
+    published = publish("2014", Shelf.of(Places(tmp_path), "2014"), write, provenance)
     (fault,) = _faults(published.folder)
     assert "the rules ask for none" in fault
 
@@ -161,6 +162,6 @@ def test_measures_that_are_not_the_files_are_a_fault(made: SimpleNamespace, tmp_
     provenance = Provenance(
         "test", [], {}, made.wave.disclosure.model_dump(), rounding_steps(load_wave("2014"))
     )
-    published = publish("2014", tmp_path / "releases", write, provenance)
+    published = publish("2014", Shelf.of(Places(tmp_path), "2014"), write, provenance)
     (fault,) = _faults(published.folder)
     assert "does not hold the measures" in fault
