@@ -2,7 +2,7 @@
 
 Belongs here: one study description and one variable a question, in French and English. Does not belong here:
 data and their frequencies, which are confidential. Elements stand in the order that the schema of DDI 2.5
-asks for; no package at hand ships that schema, so the order is held by a test.
+asks for; no package at hand ships that schema, so the structure is held by a test after its tag library.
 """
 
 import xml.etree.ElementTree as ET

@@ -1,0 +1,91 @@
+"""What DDI Codebook 2.5 lets stand where, for the elements used here; after its tag library.
+
+No package index at hand ships the schema itself (looked for in PyPI, npm and Debian), so this table stands in
+for it: children in their order, how often each may stand, attributes, and what refers to what.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+
+NAMESPACE = "{ddi:codebook:2_5}"
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+GLOBAL = {"ID", LANGUAGE}
+_NCNAME = re.compile(r"[A-Za-z_][\w.-]*")
+
+# Each child as the schema writes it: ``?`` at most once, ``*`` any number, nothing exactly once.
+CHILDREN = {
+    "codeBook": "docDscr* stdyDscr fileDscr* dataDscr* otherMat*",
+    "stdyDscr": "citation studyAuthorization? stdyInfo* studyDevelopment? method* dataAccs* othrStdyMat*",
+    "citation": "titlStmt rspStmt? prodStmt? distStmt? serStmt* verStmt* biblCit* holdings* notes*",
+    "titlStmt": "titl subTitl* altTitl* parTitl* IDNo*",
+    "prodStmt": "producer* copyright? prodDate* prodPlac* software* fundAg* grantNo*",
+    "verStmt": "version? verResp? notes*",
+    "stdyInfo": "studyBudget? subject? abstract* sumDscr* qualityStatement? notes* exPostEvaluation*",
+    "sumDscr": (
+        "timePrd* collDate* nation* geogCover* geogUnit* geoBndBox? boundPoly* anlyUnit* universe* dataKind*"
+    ),
+    "method": "dataColl* notes* anlyInfo? stdyClas* dataProcessing* codingInstructions*",
+    "dataColl": (
+        "timeMeth* dataCollector* collectorTraining* frequenc* sampProc* sampleFrame* targetSampleSize*"
+        " deviat* collMode* resInstru* instrumentDevelopment* sources? collSitu* actMin* ConOps* weight*"
+        " cleanOps*"
+    ),
+    "dataDscr": "varGrp* nCubeGrp* var* nCube* notes*",
+    "varGrp": "labl* txt* concept* defntn? universe* notes*",
+    "var": (
+        "location* labl* imputation* security* embargo* respUnit* anlysUnit* qstn* valrng* invalrng*"
+        " undocCod* universe* TotlResp* sumStat* txt* stdCatgry* catgryGrp* catgry* codInstr* verStmt*"
+        " concept* derivation? varFormat? geoMap* catLevel* notes*"
+    ),
+    "qstn": "preQTxt* qstnLit* postQTxt* forward* backward* ivuInstr*",
+    "valrng": "item* range* key? notes*",
+    "catgry": "catValu? labl* txt* catStat* mrow?",
+}
+ATTRIBUTES = {
+    "codeBook": {"version"},
+    "timePrd": {"event", "date", "cycle"},
+    "collDate": {"event", "date", "cycle"},
+    "varGrp": {"type", "otherType", "var", "varGrp", "name", "access", "nCube"},
+    "var": {"name", "files", "vendor", "dcml", "intrvl", "measUnit", "scale", "nature", "temporal", "geog"},
+    "range": {"UNITS", "min", "minExclusive", "max", "maxExclusive"},
+    "catgry": {"missing", "missType", "country", "catgry", "level"},
+    "varFormat": {"type", "formatname", "schema", "category", "URI"},
+}
+VALUES = {
+    ("var", "intrvl"): {"contin", "discrete"},
+    ("varFormat", "type"): {"numeric", "character"},
+    ("timePrd", "event"): {"start", "end", "single"},
+    ("collDate", "event"): {"start", "end", "single"},
+}
+
+
+def faults(root: ET.Element) -> list[str]:
+    """Every place where a document departs from the table."""
+    told: list[str] = []
+    ids = [element.get("ID", "") for element in root.iter() if element.get("ID") is not None]
+    told += [f"ID {name} twice" for name in set(ids) if ids.count(name) > 1]
+    told += [f"ID {name} is no name" for name in ids if not _NCNAME.fullmatch(name)]
+    for element in root.iter():
+        tag = element.tag.removeprefix(NAMESPACE)
+        told += _misplaced(element, tag)
+        for name, value in element.attrib.items():
+            if name not in ATTRIBUTES.get(tag, set()) | GLOBAL:
+                told.append(f"{tag} has no attribute {name}")
+            if value not in VALUES.get((tag, name), {value}):
+                told.append(f"{tag} {name} cannot be {value}")
+        if tag == "varGrp":
+            told += [f"varGrp names {name}" for name in element.get("var", "").split() if name not in ids]
+        if tag not in CHILDREN and not (element.text or "").strip() and not element.attrib:
+            told.append(f"{tag} is empty")
+    return told
+
+
+def _misplaced(element: ET.Element, tag: str) -> list[str]:
+    children = [child.tag.removeprefix(NAMESPACE) for child in element]
+    if tag not in CHILDREN:
+        return [f"{tag} holds {child}" for child in children]
+    pattern = "".join(
+        rf"(?:{one.rstrip('?*')} ){'' if one[-1] not in '?*' else one[-1]}" for one in CHILDREN[tag].split()
+    )
+    told = "".join(f"{child} " for child in children)
+    return [] if re.fullmatch(pattern, told) else [f"{tag} holds {told}"]
