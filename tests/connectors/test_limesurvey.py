@@ -1,6 +1,7 @@
 """The LimeSurvey client against a local server that speaks RemoteControl 2's JSON-RPC."""
 
 import base64
+import contextlib
 import json
 import sys
 import threading
@@ -191,7 +192,10 @@ def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path
     server.export = limesurvey_export([{"token": UNIT, **limesurvey_answers()}], separator=";")
     delivery = Delivery(address=f"limesurvey://{SURVEY}", vintage=2025, format="limesurvey_api")
     places = Places(tmp_path)
-    delivered, told = within_reach(delivery, "commune", load_wave("2014"), places, _settings(server))
+    with contextlib.ExitStack() as afterwards:
+        delivered, told = within_reach(
+            delivery, "commune", load_wave("2014"), places, _settings(server), afterwards
+        )
     found = read_returns([delivered], codebooks={"commune": codebook()}, wave="2014", sampled=SAMPLED)
     values = dict(zip(found.answers["question"].to_pylist(), found.answers["value"].to_pylist(), strict=True))
     assert values == answers()

@@ -35,6 +35,8 @@ def raw_small__rows(context):
     with open_database(places.database(context.partition_key)) as database:
         database.execute("create or replace table sources.raw_small__rows as select 1 as one")
         time.sleep(1.5)
+        while (places.home / "hold").exists():  # a wave that is long, for as long as the test wants
+            time.sleep(0.1)
 
 @dg.asset(partitions_def=WAVES, deps=[raw_small__rows])
 def stg_small__rows(context):
@@ -169,13 +171,15 @@ def test_waves_run_side_by_side_without_a_lock_error(serve, places: Places, coun
     assert all(places.database(wave).exists() for wave in waves)
 
 
-def test_a_backfill_is_canceled_and_a_new_one_takes_what_is_left(serve) -> None:
-    base = serve()
+def test_a_backfill_is_canceled_and_a_new_one_takes_what_is_left(serve, places: Places) -> None:
+    base, hold = serve(), places.home / "hold"
+    hold.touch()
     backfill = launch_backfill(base, WAVES[:3])
     follow(base, lambda found: any(run["status"] == "STARTED" for run in found))
     told = ask(base, f'mutation {{cancelPartitionBackfill(backfillId: "{backfill}") {{__typename}}}}')
     assert told["data"]["cancelPartitionBackfill"]["__typename"] == "CancelBackfillSuccess"
     stopped = follow(base, over)[-1]
+    hold.unlink()
     left = sorted(set(WAVES[:3]) - {run["wave"] for run in stopped if run["status"] == "SUCCESS"})
     assert left, "nothing was left to cancel"
     launch_backfill(base, left)
