@@ -21,6 +21,7 @@ from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave, load_wave
+from asco_dagster.waves.form import Text
 
 SCALE, WAVE, FORMER = 0.05, "2014", "2002"
 # Suppressing and attacking every statistic of every indicator takes a minute more and shows no more.
@@ -33,6 +34,8 @@ BOUNDS = {
     "cv_france_share_max": 0.6,
     "cv_france_total_max": 1.0,
 }
+# Declared before anything is revised: a wave file that changed would have every table made again.
+REASON = Text(fr="Réponses corrigées par les communes", en="Answers corrected by the communes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +53,10 @@ class SmallWave:
 
 
 def small() -> Wave:
-    """Wave 2014 with the bounds of a small sample."""
+    """Wave 2014 with the bounds of a small sample, and the reason of a second version."""
     wave = load_wave(WAVE)
-    return wave.model_copy(update={"bounds": {**wave.bounds, **BOUNDS}})
+    release = wave.release.model_copy(update={"reasons": {"2.0.0": REASON}})
+    return wave.model_copy(update={"bounds": {**wave.bounds, **BOUNDS}, "release": release})
 
 
 @contextmanager
@@ -75,8 +79,10 @@ def _few_indicators(
     return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__estimates" else table
 
 
-def materialize(small_wave: SmallWave, *selection: str) -> dg.ExecuteInProcessResult:
-    """Materialise some assets of the wave, or all, in this process."""
+def materialize(
+    small_wave: SmallWave, *selection: str, only_changed: bool = False
+) -> dg.ExecuteInProcessResult:
+    """Materialise some assets of the wave, or all, in this process; on request only what changed."""
     from asco_dagster.definitions import build_definitions
 
     with _small(), pytest.MonkeyPatch.context() as patch:
@@ -85,7 +91,8 @@ def materialize(small_wave: SmallWave, *selection: str) -> dg.ExecuteInProcessRe
         return job.execute_in_process(
             instance=small_wave.instance,
             partition_key=WAVE,
-            tags={FRESH: "true"},  # a table that stands would not be written, broken or whole
+            # a table that stands would not be written, broken or whole
+            tags={} if only_changed else {FRESH: "true"},
             asset_selection=[dg.AssetKey(name) for name in selection] or None,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

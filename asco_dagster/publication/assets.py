@@ -34,7 +34,7 @@ from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Description, Provenance, Published, publish
-from asco_dagster.publication.research import pub_asco__research_file, write_research_file
+from asco_dagster.publication.research import pub_asco__research_file, research_tables
 from asco_dagster.publication.revisions import reason_of, revisions
 from asco_dagster.publication.shelf import Shelf, read_manifest
 from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
@@ -148,7 +148,7 @@ def _describe(wave: Wave, folder: Path, told: Description) -> list[ReleasedFile]
 def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
     """Every file of the release, kind after kind; the marker test and the kinds see released tables only."""
     content = _content(step)
-    return [file for kind in KINDS for file in kind(content, folder)] + write_research_file(step, folder)
+    return [file for kind in KINDS for file in kind(content, folder)]
 
 
 def _content(step: WaveStep) -> Content:
@@ -163,6 +163,7 @@ def _content(step: WaveStep) -> Content:
     revised = step.database.table(table_of("pub_asco__revisions")).to_arrow_table()
     if revised.num_rows:
         rows["revisions"] = revised
+    rows |= {stem: _arrow(table) for stem, table in research_tables(step).items()}
     return Content(step.wave, {stem: described(stem, table) for stem, table in rows.items()}, labels)
 
 

@@ -1,28 +1,24 @@
-"""A release: a folder that is whole or is not there, and never changes again.
+"""A release: which version a content becomes, and whether it is published now or sealed until its day.
 
-It is written beside its target under a draft name, fsynced, checked, then renamed; ``latest`` is replaced by
-rename. A process killed at any instant leaves the former state or the new one. Before the day of its embargo
-it is sealed instead (``embargo``). What does not belong here: what the tables say (``tables``), which
-versions there are (``shelf``), and the attack on them (``verify``).
+A process killed at any instant leaves the former state or the new one: the folder is written as a draft and
+renamed (``draft``), ``latest`` is replaced by rename. Before the day of its embargo a version is sealed
+(``embargo``). What does not belong here: what the tables say (``tables``), which versions there are
+(``shelf``), and the attack on them (``verify``).
 """
 
 import datetime as dt
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication import embargo
 from asco_dagster.publication.changes import Changes, compare_releases
+from asco_dagster.publication.draft import content_hash, draft_in, entries_of, put, seal, write_manifest
 from asco_dagster.publication.shelf import (
-    DRAFT,
     LATEST,
     MANIFEST,
     TOMBSTONE,
@@ -31,11 +27,9 @@ from asco_dagster.publication.shelf import (
     next_version,
     point_latest,
     read_manifest,
-    sync_folder,
     versions,
 )
 from asco_dagster.publication.tables import ReleasedFile
-from asco_dagster.publication.withdrawal import finish_withdrawals
 
 __all__ = [
     "LATEST",
@@ -146,8 +140,8 @@ def publish(
     """
     now = _now()
     early = public_from is not None and now < public_from
-    with shelf.held(), _draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
-        files = _entries(draft, write(draft))
+    with shelf.held(), draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
+        files = entries_of(draft, write(draft))
         content = content_hash(files)
         standing = _standing_with(shelf, content)
         if standing is not None:
@@ -156,7 +150,7 @@ def publish(
         if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
             return Published(waiting, read_manifest(waiting)["version"], False, public_from)
         told = _described(draft, shelf, files, provenance)
-        more = _entries(draft, describe(draft, told)) if describe is not None else {}
+        more = entries_of(draft, describe(draft, told)) if describe is not None else {}
         manifest = _manifest(wave, told, {**files, **more}, content, provenance)
         manifest |= (
             {"sealed_at": _told(now), "public_from": _told(public_from)}
@@ -170,21 +164,6 @@ def publish(
         target = put(shelf, draft, told.version)
         embargo.clear(shelf)
         return Published(target, told.version, is_new=True)
-
-
-def put(shelf: Shelf, draft: Path, version: str) -> Path:
-    """Rename a sealed draft to its version and make ``latest`` point to it.
-
-    Raises:
-        ReleaseError: the version stands already.
-    """
-    target = shelf.releases / version
-    if target.exists():
-        raise ReleaseError(f"release {version} stands already", file=target, remedy="Nothing is overwritten")
-    draft.rename(target)
-    sync_folder(shelf.releases)
-    point_latest(shelf.releases, version)
-    return target
 
 
 def publish_sealed(shelf: Shelf, version: str) -> Published:
@@ -216,7 +195,7 @@ def _publish_sealed(shelf: Shelf, version: str) -> Published:
     standing = _standing_with(shelf, manifest["content_sha256"])
     if standing is None:
         _demand_same_former(shelf, manifest)
-        with _draft_in(shelf, shelf.releases) as draft:
+        with draft_in(shelf, shelf.releases) as draft:
             shutil.copytree(sealed, draft, dirs_exist_ok=True)
             (draft / MANIFEST).unlink()
             write_manifest(draft, {**manifest, "released_at": _told(now)})
@@ -224,66 +203,6 @@ def _publish_sealed(shelf: Shelf, version: str) -> Published:
             standing = Published(put(shelf, draft, version), version, is_new=True)
     embargo.clear(shelf)
     return standing
-
-
-def sweep(shelf: Shelf) -> None:
-    """Finish or remove what a killed process left; whoever holds the shelf finds dead drafts only."""
-    shelf.releases.mkdir(parents=True, exist_ok=True)
-    for folder in (shelf.releases, shelf.sealed, shelf.withdrawn):
-        for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    finish_withdrawals(shelf)
-
-
-def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """Hash of what is released: paths and bytes of every file of the content."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(f"{path} {files[path]['sha256']}\n".encode())
-    return digest.hexdigest()
-
-
-def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a draft."""
-    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
-    (draft / MANIFEST).write_text(text, encoding="utf-8")
-
-
-def seal(draft: Path) -> None:
-    """Check that the folder holds what the manifest says, make the files read-only, and fsync everything."""
-    manifest = read_manifest(draft)
-    found = {p.relative_to(draft).as_posix() for p in draft.rglob("*") if p.is_file()} - {MANIFEST}
-    if found != set(manifest["files"]):
-        raise ReleaseError(
-            f"the draft holds {sorted(found ^ set(manifest['files']))} that the manifest does not"
-        )
-    for path in sorted(draft.rglob("*")):
-        if path.is_file():
-            inside = path.relative_to(draft).as_posix()
-            if inside != MANIFEST and sha256_of(path) != manifest["files"][inside]["sha256"]:
-                raise ReleaseError(
-                    f"{inside} changed while the release was written", remedy="Run the wave again"
-                )
-            path.chmod(0o444)
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-    for folder in [*(p for p in draft.rglob("*") if p.is_dir()), draft]:
-        sync_folder(folder)
-
-
-@contextmanager
-def _draft_in(shelf: Shelf, folder: Path) -> Iterator[Path]:
-    sweep(shelf)
-    draft = folder / f"{DRAFT}{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    draft.mkdir()
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _standing_with(shelf: Shelf, content: str) -> Published | None:
@@ -325,17 +244,6 @@ def _demand_same_former(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
             expected=f"{manifest['former_version'] or 'no version'}, with which it was protected",
             remedy="Run the wave again: it is compared and protected anew",
         )
-
-
-def _entries(folder: Path, files: Sequence[ReleasedFile]) -> dict[str, dict[str, Any]]:
-    return {
-        file.path: {
-            "sha256": sha256_of(folder / file.path),
-            "bytes": (folder / file.path).stat().st_size,
-            "rows": file.rows,
-        }
-        for file in files
-    }
 
 
 def _manifest(

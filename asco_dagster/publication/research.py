@@ -1,5 +1,6 @@
-"""The research file in a release: its table, its files, and what ``asco verify`` asks of it.
+"""The research file in a release: its tables, and what ``asco verify`` asks of them.
 
+Its files are written and described like those of every released table (``assets``, ``columns.yaml``).
 Verification reads the folder alone and trusts nothing that the file was made with. How the rows are made
 stands in ``methods.disclosure.microdata``.
 """
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.methods.disclosure.microdata import ROW
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.tables import ReleasedFile, write_released_table
 from asco_dagster.warehouse import read_table
 
 if TYPE_CHECKING:
@@ -38,19 +38,14 @@ def released_rows(step: WaveStep) -> Table:
     return Table(rows, {"asked for": "yes", **told})
 
 
-def write_research_file(step: WaveStep, folder: Path) -> list[ReleasedFile]:
-    """Write the research file and its measures of risk; nothing where the wave asks for none."""
-    import pyarrow as pa
-
+def research_tables(step: WaveStep) -> "dict[str, pd.DataFrame]":
+    """The released research file and its measures of risk, by stem; none where the wave asks for none."""
     from asco_dagster.methods.disclosure.microdata_risk import risk
 
     if step.wave.disclosure.research_file is None:
-        return []
+        return {}
     rows = read_table(step.database, "pub_asco__research_file", list(ROW))
-    files = []
-    for stem, table in ((STEM, rows), (RISK_STEM, risk(rows))):
-        files += write_released_table(pa.Table.from_pandas(table, preserve_index=False), folder, stem)
-    return files
+    return {STEM: rows, RISK_STEM: risk(rows)}
 
 
 def research_faults(

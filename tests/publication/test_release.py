@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
+from asco_dagster.publication import draft
 from asco_dagster.publication import release as module
 from asco_dagster.publication.release import (
     Provenance,
@@ -78,12 +80,14 @@ def test_a_failure_while_writing_leaves_the_former_state(tmp_path: Path) -> None
     assert latest_release(tmp_path) == tmp_path / "1.0.0"
 
 
-@pytest.mark.parametrize("instant", ["seal", "sync_folder", "point_latest"])
-def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, instant: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "instant"), [(module, "seal"), (draft, "sync_folder"), (draft, "point_latest")]
+)
+def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, step, instant: str) -> None:
     publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     child = os.fork()
     if child == 0:
-        setattr(module, instant, lambda *_: os._exit(9))
+        setattr(step, instant, lambda *_: os._exit(9))
         publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -93,7 +97,7 @@ def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, instant: 
     for version in versions(tmp_path):
         manifest = read_manifest(tmp_path / version)
         for path, entry in manifest["files"].items():
-            assert module.sha256_of(tmp_path / version / path) == entry["sha256"]
+            assert sha256_of(tmp_path / version / path) == entry["sha256"]
     # the next run finishes the work and sweeps the draft away
     assert publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE).folder.name == "2.0.0"
     assert not list(tmp_path.glob(".draft-*"))
