@@ -67,11 +67,13 @@ def push(
         str, typer.Option(help="A folder, s3://bucket/folder, or with --portal the dataset's API address.")
     ],
     portal: Annotated[
-        bool, typer.Option("--portal", help="A dataset of a data portal (key: ASCO_PORTAL_KEY).")
+        bool,
+        typer.Option("--portal", help="A dataset of a udata or Opendatasoft portal (key: ASCO_PORTAL_KEY)."),
     ] = False,
 ) -> None:
     """Copy a public version elsewhere; what is there already is not sent again."""
-    from asco_dagster.publication.destinations import push_to_portal, push_to_store
+    from asco_dagster.publication.destinations import push_to_store
+    from asco_dagster.publication.portals import push_to_portal
     from asco_dagster.settings import Settings
 
     folder = _shelf(wave).releases / version

@@ -1,24 +1,23 @@
-"""Where releases go: a folder, an S3-compatible store, a dataset of a data portal; each push can be repeated.
+"""Where releases go: a folder or an S3-compatible store; each push can be repeated.
 
 A file that is there already, byte for byte, is not sent again, and the manifest goes last: a release whose
 manifest is there is whole, whatever interrupted an earlier push. Nothing pushed is overwritten. What does not
-belong here: publishing (``release``), and any address or key, which are the caller's.
+belong here: the datasets of data portals (``portals``), publishing (``release``), and any address or key,
+which are the caller's.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.errors import ConfigurationError, ReleaseError
+from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.shelf import MANIFEST, read_manifest
 
 _CHUNK = 1024 * 1024
-_SILENCE = 60  # seconds without an answer after which a portal counts as gone
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def push_to_store(release: Path, address: str) -> Pushed:
     manifest = read_manifest(release)
     target = f"{root.rstrip('/')}/{manifest['wave']}/{manifest['version']}"
     sent, there = [], []
-    for path, sha256 in _in_order(release, manifest):
+    for path, sha256 in in_order(release, manifest):
         place = f"{target}/{path}"
         if store.exists(place):
             whole = store.size(place) == (release / path).stat().st_size and _sum(store, place) == sha256
@@ -60,49 +59,7 @@ def push_to_store(release: Path, address: str) -> Pushed:
     return Pushed(sent, there)
 
 
-def push_to_portal(release: Path, dataset: str, key: str) -> Pushed:
-    """Upload the tables and metadata of a release as resources of a dataset (udata's API, as data.gouv.fr's).
-
-    Args:
-        release: the release folder.
-        dataset: API address of the dataset, ``https://<portal>/api/1/datasets/<id>/``.
-        key: the API key.
-
-    Raises:
-        ConfigurationError: the address is neither https nor this machine's.
-        ReleaseError: the portal refuses, or cannot be reached.
-    """
-    if not dataset.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise ConfigurationError(
-            "the portal's address is not https", expected="https://<portal>/api/1/datasets/<id>/"
-        )
-    import requests
-
-    dataset, manifest = dataset.rstrip("/"), read_manifest(release)
-    with requests.Session() as session:
-        session.headers["X-API-KEY"] = key
-        listed = _answer(partial(session.get, f"{dataset}/", timeout=_SILENCE))
-        known = {
-            (resource["title"], (resource.get("checksum") or {}).get("value"))
-            for resource in listed.get("resources", [])
-        }
-        sent, there = [], []
-        for path, sha256 in _in_order(release, manifest):
-            title = f"{manifest['version']}/{path}"
-            if (title, sha256) in known:
-                there.append(path)
-                continue
-            with (release / path).open("rb") as handle:
-                file = {"file": (title.replace("/", "-"), handle)}
-                made = _answer(partial(session.post, f"{dataset}/upload/", files=file, timeout=_SILENCE))
-            about: dict[str, Any] = {"title": title, "checksum": {"type": "sha256", "value": sha256}}
-            address = f"{dataset}/resources/{made['id']}/"
-            _answer(partial(session.put, address, json=about, timeout=_SILENCE))
-            sent.append(path)
-    return Pushed(sent, there)
-
-
-def _in_order(release: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def in_order(release: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Files and their sha256, the manifest last.
 
     Raises:
@@ -130,22 +87,3 @@ def _sum(store: Any, place: str) -> str:
         while chunk := handle.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _answer(ask: Callable[[], Any]) -> dict[str, Any]:
-    """The portal's answer; its address and our key stay out of the error."""
-    import requests
-
-    try:
-        response = ask()
-    except requests.RequestException as error:
-        raise ReleaseError(
-            f"the portal cannot be reached ({type(error).__name__})",
-            remedy="Push again later: what was sent is not sent again",
-        ) from None
-    if not response.ok:
-        raise ReleaseError(
-            f"the portal answered {response.status_code}",
-            remedy="Look at the dataset's address and at ASCO_PORTAL_KEY, then push again",
-        )
-    return dict(response.json())

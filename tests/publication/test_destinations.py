@@ -1,36 +1,23 @@
-"""A release goes to a folder, an S3 store and a portal: whole, once, and resumed where it stopped."""
+"""A release goes to a folder and to an S3 store: whole, once, and resumed where it stopped."""
 
-import json
 import secrets
-import threading
+import sys
 from collections.abc import Iterator
-from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication.destinations import push_to_portal, push_to_store
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import MANIFEST, Shelf
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.errors import ReleaseError
+from asco_dagster.publication.destinations import push_to_store
+from asco_dagster.publication.shelf import MANIFEST
 
-
-def _released(folder: Path, text: str = "b") -> Path:
-    def write(draft: Path) -> list[ReleasedFile]:
-        (draft / "tables").mkdir()
-        (draft / "tables" / "a.csv").write_text("x\r\n1\r\n")
-        (draft / "tables" / "b.csv").write_text(f"{text}\r\n2\r\n")
-        return [ReleasedFile("tables/a.csv", 1), ReleasedFile("tables/b.csv", 1)]
-
-    shelf = Shelf(folder / "releases", folder / "sealed", folder / "withdrawn")
-    return publish("2014", shelf, write, Provenance("code", [], {}, {}, {})).folder
+sys.path.insert(0, str(Path(__file__).parent))
+from small_release import released
 
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    return _released(tmp_path)
+    return released(tmp_path)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -82,80 +69,4 @@ def test_another_release_of_that_version_is_not_overwritten(
 ) -> None:
     push_to_store(release, address)
     with pytest.raises(ReleaseError, match="another version"):
-        push_to_store(_released(tmp_path / "other", text="other"), address)
-
-
-class _Portal(BaseHTTPRequestHandler):
-    """What udata documents of its API: a dataset, an upload, a resource's description; the key is checked."""
-
-    def _reply(self, status: int, content: object) -> None:
-        raw = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def do_GET(self) -> None:
-        self._reply(200, {"id": "asco", "resources": list(self.server.resources.values())})
-
-    def do_POST(self) -> None:
-        body = self._body()
-        if self.headers["X-API-KEY"] != "secret" or self.server.uploads_left == 0:
-            self._reply(401 if self.headers["X-API-KEY"] != "secret" else 503, {})
-            return
-        self.server.uploads_left -= 1
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        (part,) = BytesParser().parsebytes(head + body).get_payload()
-        made = {
-            "id": str(len(self.server.resources)),
-            "title": part.get_filename(),
-            "size": len(part.get_payload()),
-        }
-        self.server.resources[made["id"]] = made
-        self._reply(201, made)
-
-    def do_PUT(self) -> None:
-        number = self.path.rstrip("/").rsplit("/", 1)[1]
-        self.server.resources[number] |= json.loads(self._body())
-        self._reply(200, self.server.resources[number])
-
-    def log_message(self, *_) -> None:
-        pass
-
-
-@pytest.fixture
-def portal() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Portal)
-    server.resources, server.uploads_left = {}, 100
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_portal_gets_each_file_once_and_is_resumed(release: Path, portal: ThreadingHTTPServer) -> None:
-    dataset = f"http://127.0.0.1:{portal.server_port}/api/1/datasets/asco/"
-    portal.uploads_left = 1
-    with pytest.raises(ReleaseError, match="answered 503"):
-        push_to_portal(release, dataset, "secret")
-    portal.uploads_left = 100
-    pushed = push_to_portal(release, dataset, "secret")
-    assert (pushed.there, pushed.sent) == (["tables/a.csv"], ["tables/b.csv", MANIFEST])
-    assert push_to_portal(release, dataset, "secret").sent == []
-    assert sorted(resource["title"] for resource in portal.resources.values()) == [
-        "1.0.0/manifest.json", "1.0.0/tables/a.csv", "1.0.0/tables/b.csv"
-    ]  # fmt: skip
-
-
-def test_a_portal_that_refuses_or_is_not_safe_is_told_without_the_key(release: Path, portal) -> None:
-    dataset = f"http://127.0.0.1:{portal.server_port}/api/1/datasets/asco/"
-    with pytest.raises(ReleaseError, match="answered 401") as told:
-        push_to_portal(release, dataset, "wrong-key")
-    assert "wrong-key" not in str(told.value)
-    with pytest.raises(ConfigurationError, match="not https"):
-        push_to_portal(release, "http://portal.example/api/1/datasets/asco/", "secret")
+        push_to_store(released(tmp_path / "other", text="other"), address)

@@ -2,7 +2,7 @@
 
 It tells of the version, so it is written once the version is known. Addresses are relative to the release
 folder: where a copy stands is where it points to. What does not belong here: any portal's own form
-(``destinations``).
+(``portals``).
 """
 
 from collections.abc import Mapping

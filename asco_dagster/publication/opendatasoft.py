@@ -1,0 +1,117 @@
+"""Opendatasoft: each file of a release is an attachment of the dataset, the cells of the newest its records.
+
+Source: Opendatasoft's Automation API 1.0 (datasets, attachments, resources and their files, publish). An
+attachment has a name and no checksum, so one that stands is read back and compared. The records that the
+portal's Explore API serves come from one resource, whose title tells version and bytes; an older version
+never takes the place of a newer one. What does not belong here: other kinds of portals, and making the
+dataset with its title and rights, which is its editor's.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.errors import ReleaseError
+from asco_dagster.publication.destinations import Pushed, in_order
+from asco_dagster.publication.shelf import MANIFEST, numbers, read_manifest
+
+if TYPE_CHECKING:
+    from asco_dagster.publication.portals import Portal
+
+PLACE = "/api/automation/v1.0/datasets/"
+RECORDS = "tables/asco_cells.csv"
+_RECORDS = Path(RECORDS).name
+_OURS = re.compile(re.escape(_RECORDS) + r" (\d+\.\d+\.\d+) [0-9a-f]{12}$")
+_PAGE = 100
+# How the portal reads an international CSV file of a release.
+_READ = {
+    "type": "csvfile",
+    "params": {
+        "doublequote": True,
+        "encoding": "utf-8",
+        "first_row_no": 1,
+        "headers_first_row": True,
+        "separator": ",",
+    },
+}
+
+
+def header(key: str) -> dict[str, str]:
+    """The header that carries the key."""
+    return {"Authorization": f"Apikey {key}"}
+
+
+def push(release: Path, portal: "Portal") -> Pushed:
+    """Attach what the dataset does not hold yet, the manifest last; then set its records and publish it.
+
+    Publishing is asked each time, since an earlier push may have been stopped just before it.
+
+    Args:
+        release: the release folder.
+        portal: the dataset.
+
+    Raises:
+        ReleaseError: another release is attached under this version.
+    """
+    manifest = read_manifest(release)
+    attached = {told["filename"]: told["uid"] for told in _listed(portal, "attachments/")}
+    sent, there = [], []
+    for path, sha256 in in_order(release, manifest):
+        name = _name(manifest, path)
+        if name in attached:
+            if portal.sum(f"attachments/{attached[name]}/download/") == sha256:
+                there.append(path)
+                continue
+            _refuse_another(portal, attached, release, manifest, path)
+            portal.ask("DELETE", f"attachments/{attached[name]}/")
+        portal.send("POST", "attachments/", name, release / path)
+        sent.append(path)
+    if (release / RECORDS).is_file():
+        _set_records(portal, release, str(manifest["version"]))
+    portal.ask("POST", "publish/")
+    return Pushed(sent, there)
+
+
+def _name(manifest: Mapping[str, Any], path: str) -> str:
+    return f"asco-{manifest['wave']}-{manifest['version']}-{path.replace('/', '-')}"
+
+
+def _refuse_another(
+    portal: "Portal", attached: Mapping[str, str], release: Path, manifest: Mapping[str, Any], path: str
+) -> None:
+    """What differs is what a stopped push left, unless a whole release stands there that is not ours."""
+    standing = attached.get(_name(manifest, MANIFEST))
+    if standing and portal.sum(f"attachments/{standing}/download/") != sha256_of(release / MANIFEST):
+        raise ReleaseError(
+            f"another version {manifest['version']} is attached there: its {path} is not this one's",
+            remedy="Nothing is overwritten; look into what is attached",
+        )
+
+
+def _set_records(portal: "Portal", release: Path, version: str) -> None:
+    """Have the dataset's records come from the cells of this version, unless a newer one stands."""
+    title = f"{_RECORDS} {version} {sha256_of(release / RECORDS)[:12]}"
+    ours = [(told, found) for told in _listed(portal, "resources/") if (found := _OURS.match(told["title"]))]
+    if any(told["title"] == title or numbers(found[1]) > numbers(version) for told, found in ours):
+        return
+    file = portal.send("POST", "resources/files/", f"{version}-{_RECORDS}", release / RECORDS)
+    source = {"type": "uploaded_file", "file": {"uid": file["uid"]}}
+    resource = {**_READ, "title": title, "datasource": source}
+    if ours:
+        portal.ask("PUT", f"resources/{ours[0][0]['uid']}/", json=resource)
+    else:
+        portal.ask("POST", "resources/", json=resource)
+
+
+def _listed(portal: "Portal", place: str) -> Iterator[dict[str, Any]]:
+    """Everything that a place lists, page by page."""
+    offset = 0
+    while True:
+        page = portal.ask("GET", place, params={"limit": _PAGE, "offset": offset})
+        found = page.get("results", [])
+        yield from found
+        offset += len(found)
+        if not found or not page.get("next"):
+            return
