@@ -89,3 +89,43 @@ def content(frame: pd.DataFrame | None = None, **more: pd.DataFrame) -> Content:
     }
     arrow = {stem: pa.Table.from_pandas(rows, preserve_index=False) for stem, rows in tables.items()}
     return Content(wave, {stem: described(stem, rows) for stem, rows in arrow.items()}, labels)
+
+
+def every_table() -> dict[str, pd.DataFrame]:
+    """The tables that not every release has, small: of disclosure, revisions and the research file."""
+    revision = ("asco_cells", "commune", "ccas", "share", "region", "11", "total", "estimate")
+    about = [
+        "table",
+        "unit_type",
+        "indicator",
+        "statistic",
+        "geography",
+        "area_code",
+        "size_class",
+        "quantity",
+    ]
+    return {
+        "disclosure_summary": pd.DataFrame(
+            {
+                "unit_type": ["commune"], "statistic": ["share"], "breakdown": ["departement × total"],
+                "cells": [101], "released": [99], "frequency": [1], "dominance": [0], "secondary": [1],
+                "withheld_indicators": [0], "value_suppressed_percent": [1.25],
+            }
+        ),
+        "revisions": pd.DataFrame(
+            {
+                "former_version": ["1.0.0"], **dict(zip(about, ([value] for value in revision), strict=True)),
+                "old": [0.5], "new": [None], "change": ["suppressed"], "reason_fr": ["Corrigé ; vérifié"],
+                "reason_en": ["Corrected, checked"],
+            }
+        ).astype({"new": float}),
+        "research_file": pd.DataFrame(
+            {
+                "record": [1, 1, 2], "unit_type": ["commune"] * 3, "region_code": ["11", "11", "withheld"],
+                "size_class": ["1_lt500", "1_lt500", "withheld"], "own_body": ["yes", "yes", "withheld"],
+                "indicator": ["instructs", "staff_fte", "instructs"],
+                "value": ["no", "10 to below 100", "withheld"],
+            }
+        ),
+        "research_file_risk": pd.DataFrame({"measure": ["records"], "value": [2.0]}),
+    }  # fmt: skip

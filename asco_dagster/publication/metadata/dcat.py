@@ -1,5 +1,8 @@
 """DCAT-AP 3 (JSON-LD): the release as a dataset in a catalogue, each file a distribution of it.
 
+Things that the profile gives a class carry that very class, not a narrower one alone: its official shapes are
+read without the vocabularies that would tell one from the other.
+
 It tells of the version, so it is written once the version is known. Addresses are relative to the release
 folder: where a copy stands is where it points to. What does not belong here: any portal's own form
 (``portals``).
@@ -55,7 +58,11 @@ def write_dcat(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFi
         "@id": HOMEPAGE,
         "@type": "foaf:Agent",
         "foaf:name": both(PUBLISHER, "Directorate for Research, Studies, Evaluation and Statistics (DREES)"),
-        "dct:type": {"@id": "http://purl.org/adms/publishertype/NationalAuthority"},
+        "dct:type": {
+            "@id": "http://purl.org/adms/publishertype/NationalAuthority",
+            "@type": "skos:Concept",
+            "skos:prefLabel": both("Autorité nationale", "National authority"),
+        },
     }
     dataset = _dataset(wave, told.version, publisher)
     dataset["dcat:distribution"] = [_distribution(path, entry) for path, entry in files.items()]
@@ -94,7 +101,7 @@ def _dataset(wave: Wave, version: str, publisher: Mapping[str, Any]) -> dict[str
         "dcat:version": version,
         "dct:publisher": publisher,
         "dcat:contactPoint": {
-            "@type": "vcard:Organization",
+            "@type": ["vcard:Organization", "vcard:Kind"],
             "vcard:fn": wave.release.contact,
             "vcard:hasURL": {"@id": HOMEPAGE},
         },
@@ -135,7 +142,10 @@ def _distribution(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "dcat:byteSize": {"@type": "xsd:nonNegativeInteger", "@value": str(entry["bytes"])},
         "spdx:checksum": {
             "@type": "spdx:Checksum",
-            "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"},
+            "spdx:algorithm": {
+                "@id": "spdx:checksumAlgorithm_sha256",
+                "@type": "spdx:ChecksumAlgorithm",
+            },
             "spdx:checksumValue": {"@type": "xsd:hexBinary", "@value": entry["sha256"]},
         },
     }
