@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,9 +13,8 @@ from asco_dagster.publication.assets import KINDS
 from asco_dagster.publication.workbook import FIRST_ROW
 
 sys.path.insert(0, str(Path(__file__).parent))
-from made_up_content import cells, content
-
-FRENCH = "tables/fr/asco_cells.csv"
+from made_up_content import content
+from other_programs import CSV, PROGRAMS, WORKBOOK, AbsentError, by_duckdb
 
 
 @pytest.fixture(scope="module")
@@ -28,63 +26,40 @@ def written(tmp_path_factory) -> Path:
     return folder
 
 
-def _same(read) -> None:
-    np.testing.assert_allclose(np.asarray(read, dtype=float), cells()["estimate"].to_numpy(), rtol=1e-12)
+def _compare(name: str, release: Path, work: Path) -> None:
+    try:
+        found = PROGRAMS[name](release, work)
+    except AbsentError as absent:
+        pytest.skip(str(absent))
+    assert {one.file: one.differing for one in found if one.differing} == {}
+    assert any((~np.isnan(one.said)).any() for one in found)
 
 
-def test_duckdb(written) -> None:
-    for source in (
-        f"read_parquet('{written}/tables/asco_cells.parquet')",
-        f"read_csv('{written}/tables/asco_cells.csv')",
-    ):
-        _same(duckdb.sql(f"select estimate from {source}").df()["estimate"])
-    french = f"read_csv('{written}/{FRENCH}', delim=';', decimal_separator=',')"
-    _same(duckdb.sql(f"select estimation from {french}").df()["estimation"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_reads_the_same_numbers(name, written, tmp_path) -> None:
+    _compare(name, written, tmp_path)
 
 
-def test_pandas(written) -> None:
-    _same(pd.read_parquet(written / "tables" / "asco_cells.parquet")["estimate"])
-    _same(pd.read_csv(written / "tables" / "asco_cells.csv")["estimate"])
-    _same(pd.read_csv(written / FRENCH, sep=";", decimal=",")["estimation"])
+@pytest.mark.xdist_group("small_wave")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_reads_the_same_numbers_of_a_wave_that_ran(name, small_wave, tmp_path) -> None:
+    _compare(name, small_wave.places.releases("2014") / "1.0.0", tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
-def test_r(written, tmp_path) -> None:
-    has = subprocess.run(["Rscript", "-e", "library(readr)"], capture_output=True, check=False)
-    if has.returncode:
-        pytest.skip("R's readr is not installed (Debian: r-cran-readr)")
-    script = """
-    library(readr); a <- commandArgs(TRUE)
-    x <- read_csv(a[1], show_col_types = FALSE)$estimate
-    y <- read_csv2(a[2], show_col_types = FALSE)$estimation
-    write_csv(data.frame(x, y), a[3])
-    """
-    out = tmp_path / "r.csv"
-    (tmp_path / "read.R").write_text(script)
-    files = [str(written / "tables" / "asco_cells.csv"), str(written / FRENCH), str(out)]
-    subprocess.run(["Rscript", str(tmp_path / "read.R"), *files], check=True, capture_output=True)
-    read = pd.read_csv(out)
-    _same(read["x"])
-    _same(read["y"])
-
-
-@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
-def test_r_arrow(written, tmp_path) -> None:
-    if subprocess.run(["Rscript", "-e", "library(arrow)"], capture_output=True, check=False).returncode:
-        pytest.skip("R's arrow is not installed; Debian has no package of it")
-    out = tmp_path / "arrow.csv"
-    script = "a <- commandArgs(TRUE); write.csv(data.frame(x = arrow::read_parquet(a[1])$estimate), a[2])"
-    source = str(written / "tables" / "asco_cells.parquet")
-    subprocess.run(["Rscript", "-e", script, source, str(out)], check=True, capture_output=True)
-    _same(pd.read_csv(out)["x"])
+def test_another_number_is_seen(written, tmp_path) -> None:
+    shutil.copytree(written, tmp_path / "release")
+    table = pd.read_csv(tmp_path / "release" / CSV)
+    table.loc[1, "estimate"] += 1e-6
+    table.to_csv(tmp_path / "release" / CSV, index=False)
+    assert [one.differing for one in by_duckdb(tmp_path / "release", tmp_path)] == [0, 1, 0]
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
-def test_libreoffice(written, tmp_path) -> None:
+def test_libreoffice_shows_french_numbers_and_marks(written, tmp_path) -> None:
     """The third sheet (T1) as LibreOffice shows it, beside the workbook's own numbers."""
     command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to"]
     options = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,3"
-    book = written / "tables" / "asco_tables.xlsx"
+    book = written / WORKBOOK
     subprocess.run(
         [*command, options, "--outdir", str(tmp_path), str(book)],
         check=True,
