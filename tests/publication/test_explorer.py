@@ -105,6 +105,50 @@ def test_both_languages_and_the_keyboard(page) -> None:
     assert page.locator("#shapes path[tabindex='0']").count() == 1
 
 
+def test_what_the_map_said_last_follows_language_and_indicator(page) -> None:
+    assert page.locator("#told").inner_text().startswith("Survolez")
+    page.locator("#inset path[data-code='75']").hover()
+    before = page.locator("#told").inner_text()
+    assert before.startswith("Paris")
+    page.select_option("#indicator", "ccas")
+    assert page.locator("#told").inner_text().startswith("Paris")
+    assert page.locator("#told").inner_text() != before
+    inset = page.locator("#inset path[data-code='92']").get_attribute("fill")
+    fill = page.locator("#shapes path[data-code='92']").get_attribute("fill")
+    assert inset.removesuffix("-inset)") == fill.removesuffix(")")
+
+
+def test_each_open_bar_carries_its_interval(page) -> None:
+    frame = cells()
+    frame = frame[(frame["unit_type"] == "commune") & (frame["statistic"] == "share")]
+    frame = frame[(frame["geography"] == "france") & (frame["indicator"] == "ccas")]
+    page.select_option("#indicator", "ccas")
+    drawn = page.locator("#chart .bar i").evaluate_all(
+        "lines => lines.map(line => [line.style.left, line.style.width].map(parseFloat))"
+    )
+    own = frame[frame["status"] == "V"].sort_values(
+        "size_class", key=lambda sizes: sizes.replace("total", "")
+    )
+    wanted = [
+        [100 * low, 100 * (high - low)] for low, high in zip(own["ci_low"], own["ci_high"], strict=True)
+    ]
+    assert drawn == [pytest.approx(line, abs=1e-3) for line in wanted]
+
+
+def test_a_telephone_shows_the_estimates_without_scrolling_aside(page) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    try:
+        for place in ("html", ".scroll"):
+            wide = page.locator(place).evaluate("one => one.scrollWidth - one.clientWidth")
+            assert wide <= 0, place
+        assert page.locator("#head th:visible").all_inner_texts() == [
+            "Territoire", "Taille", "Estimation", "Intervalle à 95 %"
+        ]  # fmt: skip
+        assert "Région" in page.locator("#rows tr").nth(7).inner_text()
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 1600})
+
+
 def test_axe_finds_nothing_serious(page, tmp_path) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

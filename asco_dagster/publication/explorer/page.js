@@ -8,6 +8,12 @@ const texts = {
     skip: "Aller au contenu", language: "Langue", choose: "Choisir un indicateur", unit: "Qui répond", indicator: "Indicateur",
     statistic: "Statistique", map: "Carte des départements", chart: "France, selon la taille", signs: "Signes",
     mapHelp: "Les flèches du clavier passent d'un département à l'autre. Le tableau dit les mêmes nombres.",
+    tell: "Survolez ou touchez un département pour lire sa valeur.", inset: "Paris et petite couronne", colon: "\u00a0: ",
+    chartHelp: "Trait noir : intervalle de confiance à 95 %.", files: "Fichiers de cette version",
+    filesList: { "tables/asco_tables.xlsx": "Tableaux thématiques (Excel)", "tables/fr/asco_cells.csv": "Toutes les cellules (CSV français)",
+      "tables/asco_cells.csv": "Toutes les cellules (CSV international)", "tables/asco_cells.parquet": "Toutes les cellules (Parquet)",
+      "dictionary.html": "Dictionnaire des données", "report/index.html": "Rapport qualité", "CHANGELOG.md": "Changements d'une version à l'autre",
+      "catalog.jsonld": "Notice de catalogue (DCAT-AP)", "sdmx/structure.json": "Structure SDMX" },
     table: "Tableau", filter: "Filtrer les lignes", download: "Télécharger en CSV", suppressed: "Secret statistique", none: "Sans valeur",
     head: ["Niveau", "Territoire", "Taille", "Estimation", "Intervalle à 95 %", "Précision"],
     rows: (n) => `${n} ligne${n > 1 ? "s" : ""}`, to: "à",
@@ -17,13 +23,21 @@ const texts = {
     skip: "Skip to content", language: "Language", choose: "Choose an indicator", unit: "Who answers", indicator: "Indicator",
     statistic: "Statistic", map: "Map of the départements", chart: "France, by size", signs: "Signs",
     mapHelp: "The arrow keys move from one département to the next. The table says the same numbers.",
+    tell: "Point at or touch a département to read its value.", inset: "Paris and its ring", colon: ": ",
+    chartHelp: "Black line: 95 % confidence interval.", files: "Files of this version",
+    filesList: { "tables/asco_tables.xlsx": "Thematic tables (Excel)", "tables/asco_cells.csv": "All cells (international CSV)",
+      "tables/fr/asco_cells.csv": "All cells (French CSV)", "tables/asco_cells.parquet": "All cells (Parquet)",
+      "dictionary.html": "Data dictionary", "report/index.html": "Quality report", "CHANGELOG.md": "Changes from version to version",
+      "catalog.jsonld": "Catalogue record (DCAT-AP)", "sdmx/structure.json": "SDMX structure" },
     table: "Table", filter: "Filter the rows", download: "Download as CSV", suppressed: "Suppressed", none: "No value",
     head: ["Level", "Area", "Size", "Estimate", "95 % interval", "Precision"],
     rows: (n) => `${n} row${n === 1 ? "" : "s"}`, to: "to",
     signsList: [["s", "suppressed: statistical confidentiality"], ["¹", "low precision"], ["²", "unreliable: not to be commented on"]],
   },
 };
-const state = { language: "fr", unit: "commune", indicator: "", statistic: "", filter: "" };
+const state = { language: "fr", unit: "commune", indicator: "", statistic: "", filter: "", area: "" };
+// Enlarged beside the map, since nobody can point at them there: place, scale, and the grid's corner that is moved.
+const inset = { codes: ["75", "92", "93", "94"], x: 20, y: 50, scale: 5, left: 604, top: 264, width: 236, height: 250 };
 const language = () => (state.language === "fr" ? 0 : 1);
 const label = (dimension, code) => (content.labels[dimension][code] || [code, code])[language()];
 const isShare = () => state.statistic !== "total";
@@ -47,7 +61,8 @@ function interval(cell) {
 }
 function said(cell) {
   const value = cell[6] === "V" ? shown(cell) : texts[state.language].suppressed;
-  return `${label("area_code", `${cell[0]}:${cell[1]}`)} : ${value}`;
+  const between = interval(cell);
+  return `${label("area_code", `${cell[0]}:${cell[1]}`)}${texts[state.language].colon}${value}${between && ` (${between})`}`;
 }
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -78,18 +93,22 @@ function drawMap() {
   const own = new Map(cells().filter((cell) => cell[0] === "departement").map((cell) => [cell[1], cell]));
   const values = [...own.values()].filter((cell) => cell[6] === "V" && cell[3] !== null).map((cell) => cell[3]);
   const scale = classes(values);
-  for (const path of at("shapes").children) {
-    const cell = own.get(path.dataset.code);
+  for (const path of document.querySelectorAll("#map path[data-code]")) {
+    const cell = own.get(path.dataset.code), small = path.closest("#shapes");
     const open = cell && cell[6] === "V" && cell[3] !== null;
     const closed = cell && cell[6] !== "V";
-    path.setAttribute("fill", open ? colours[scale.of(cell[3])] : closed ? "url(#hatch)" : "#f2f2f2");
+    const hatch = small ? "url(#hatch)" : "url(#hatch-inset)";
+    path.setAttribute("fill", open ? colours[scale.of(cell[3])] : closed ? hatch : "#f2f2f2");
+    if (!small) continue;
     const name = content.shapes.departements[path.dataset.code].name;
-    path.setAttribute("aria-label", cell ? said(cell) : `${name} : ${texts[state.language].none}`);
+    path.setAttribute("aria-label", cell ? said(cell) : `${name}${texts[state.language].colon}${texts[state.language].none}`);
   }
+  tell();
   const items = scale.starts.map((start, n) => {
     const swatch = element("i", {});
     swatch.style.background = colours[n];
-    return element("li", {}, swatch, `${number(start)} ${texts[state.language].to} ${number(scale.starts[n + 1] ?? scale.last)}`);
+    const [from, end] = [number(start), number(scale.starts[n + 1] ?? scale.last)];
+    return element("li", {}, swatch, from === end ? from : `${from} ${texts[state.language].to} ${end}`);
   });
   items.push(element("li", {}, element("i", { class: "hatched" }), texts[state.language].suppressed));
   items.push(element("li", {}, element("i", { class: "nothing" }), texts[state.language].none));
@@ -97,13 +116,20 @@ function drawMap() {
 }
 function drawChart() {
   const own = cells().filter((cell) => cell[0] === "france");
-  const most = isShare() ? 1 : Math.max(...own.map((cell) => cell[3] || 0));
+  const most = isShare() ? 1 : Math.max(...own.map((cell) => cell[5] || cell[3] || 0)) || 1;
   at("chart").replaceChildren(...own.map((cell) => {
-    const bar = element("b", { "aria-hidden": "true" });
-    if (cell[6] === "V" && cell[3] !== null) bar.style.width = `${Math.max(0.5, (100 * cell[3]) / (most || 1))}%`;
+    const bar = element("b", {}), whole = element("span", { class: "bar", "aria-hidden": "true" }, bar);
+    if (cell[6] === "V" && cell[3] !== null) bar.style.width = `${Math.max(0.5, (100 * cell[3]) / most)}%`;
     else bar.className = "hatched";
+    if (interval(cell)) {
+      const line = element("i", {});
+      line.style.left = `${(100 * cell[4]) / most}%`;
+      line.style.width = `${(100 * (cell[5] - cell[4])) / most}%`;
+      whole.append(line);
+    }
     const value = cell[6] === "V" ? shown(cell) : `s (${texts[state.language].suppressed})`;
-    return element("li", {}, `${label("size_class", cell[2])} : ${value}`, bar);
+    const between = interval(cell);
+    return element("li", {}, `${label("size_class", cell[2])}${texts[state.language].colon}${value}${between && ` (${between})`}`, whole);
   }));
 }
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
@@ -119,9 +145,23 @@ function drawTable() {
   const text = texts[state.language], found = rows();
   at("head").replaceChildren(...text.head.map((name) => element("th", { scope: "col" }, name)));
   at("rows").replaceChildren(...found.map(({ row }) => element("tr", {}, ...row.map((value, place) =>
-    place === 1 ? element("th", { scope: "row" }, value) : element("td", {}, value)))));
+    place === 1 ? element("th", { scope: "row" }, value, element("small", { class: "level" }, row[0] === value ? "" : row[0])) : element("td", {}, value)))));
   at("count").textContent = text.rows(found.length);
-  at("caption").textContent = `${label("indicator", `${state.unit}:${state.indicator}`)} – ${label("statistic", state.statistic)}`;
+  at("caption").textContent = at("shown").textContent = heading();
+}
+function heading() {
+  const statistic = label("statistic", state.statistic);
+  const parts = [label("indicator", `${state.unit}:${state.indicator}`), `${label("unit_type", state.unit)}, ${content.wave}`];
+  return `${parts.join(" – ")} (${statistic[0].toLowerCase()}${statistic.slice(1)})`;
+}
+// What the map says of the département last pointed at, touched or reached by keyboard.
+function tell() {
+  const path = document.querySelector(`#shapes path[data-code="${state.area}"]`);
+  at("told").textContent = path ? path.getAttribute("aria-label") : texts[state.language].tell;
+}
+function drawFiles() {
+  const files = Object.entries(texts[state.language].filesList);
+  at("files").replaceChildren(...files.map(([path, name]) => element("li", {}, element("a", { href: path }, name))));
 }
 function draw() {
   const text = texts[state.language];
@@ -130,11 +170,12 @@ function draw() {
   at("title").textContent = content.title[language()];
   at("subtitle").textContent = content.label[language()];
   at("source").textContent = content.source[language()];
-  at("attribution").textContent = content.shapes.attribution;
+  at("attribution").textContent = content.shapes[state.language === "fr" ? "attribution_fr" : "attribution"];
   for (const place of document.querySelectorAll("[data-text]")) place.textContent = text[place.dataset.text];
   for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", button.dataset.language === state.language);
   at("signs").replaceChildren(...text.signsList.flatMap(([sign, meaning]) => [element("dt", {}, sign), element("dd", {}, meaning)]));
-  drawChoices(); drawMap(); drawChart(); drawTable();
+  document.querySelector("#inset text").textContent = text.inset;
+  drawChoices(); drawMap(); drawChart(); drawTable(); drawFiles();
 }
 function csv() {
   const names = ["unit_type", "indicator", "statistic", "geography", "area_code", "area", "size_class", "estimate", "ci_low", "ci_high", "status", "quality_flag"];
@@ -152,17 +193,15 @@ function buildMap() {
   at("map").setAttribute("viewBox", content.shapes.viewBox);
   // sorted, since an object puts keys like 75 before keys like 01
   const made = Object.entries(content.shapes.departements).sort(([a], [b]) => (a < b ? -1 : 1)).map(([code, shape], place) => {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", shape.path);
-    path.setAttribute("role", "img");
-    path.setAttribute("tabindex", place === 0 ? "0" : "-1");
+    const path = drawing("path", { d: shape.path, role: "img", tabindex: place === 0 ? "0" : "-1" });
     path.dataset.code = code;
     return path;
   });
   at("shapes").replaceChildren(...made);
-  const tell = (event) => { if (event.target.dataset.code) at("told").textContent = event.target.getAttribute("aria-label"); };
-  at("shapes").addEventListener("focusin", tell);
-  at("shapes").addEventListener("mouseover", tell);
+  buildInset();
+  for (const happens of ["focusin", "mouseover"]) at("map").addEventListener(happens, (event) => {
+    if (event.target.dataset.code) { state.area = event.target.dataset.code; tell(); }
+  });
   at("shapes").addEventListener("keydown", (event) => {
     const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
     if (!(event.key in moves)) return;
@@ -172,6 +211,22 @@ function buildMap() {
     next.setAttribute("tabindex", "0");
     next.focus();
   });
+}
+function drawing(name, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+function buildInset() {
+  const moved = `translate(${inset.x} ${inset.y}) scale(${inset.scale}) translate(${-inset.left} ${-inset.top})`;
+  const enlarged = drawing("g", { transform: moved });
+  for (const code of inset.codes) {
+    const copy = drawing("path", { d: content.shapes.departements[code].path });
+    copy.dataset.code = code;
+    enlarged.append(copy);
+  }
+  const { x, y, width, height } = inset;
+  at("inset").replaceChildren(enlarged, drawing("rect", { x, y, width, height }), drawing("text", { x, y: y - 14 }));
 }
 buildMap();
 at("choices").addEventListener("submit", (event) => event.preventDefault());

