@@ -72,9 +72,16 @@ def write_french_table(table: ReleasedTable, labels: Labels, folder: Path) -> Re
     path = f"tables/fr/{table.stem}.csv"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     frame = type(frame)(columns)
-    content = frame.to_csv(sep=";", decimal=",", index=False, lineterminator="\r\n")
+    content = frame.to_csv(sep=";", float_format=_french_number, index=False, lineterminator="\r\n")
     (folder / path).write_bytes(content.encode())
     return ReleasedFile(path, len(frame))
+
+
+def _french_number(value: float) -> str:
+    """All its digits with a decimal comma: 0,000008 and never 8e-06, which is no number in French."""
+    import numpy as np
+
+    return np.format_float_positional(value, trim="0").replace(".", ",")
 
 
 def french_columns(table: ReleasedTable, labels: Labels) -> list[tuple[str, str, bool]]:

@@ -56,6 +56,8 @@ def test_the_french_csv_says_the_same_with_semicolons_commas_and_labels(written)
     assert set(aude["libelle_territoire"]) == {"Aude"}
     assert set(ile_de_france["libelle_territoire"]) == {"Île-de-France"}
     assert "1_lt500;Moins de 500 habitants" in path.read_text()
+    assert read["ic_bas"].min() == pytest.approx(8e-06)
+    assert ";0,000008;" in path.read_text()
 
 
 def test_parquet_fields_carry_their_descriptions(written) -> None:
