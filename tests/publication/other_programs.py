@@ -138,7 +138,8 @@ def _sheet(converted: Path, book: CalamineWorkbook, name: str) -> Read:
 
 def _number(cell: object) -> float:
     try:
-        return float(cell)  # type: ignore[arg-type]
+        # LibreOffice writes a number of a French cell with its comma
+        return float(cell.replace(",", ".") if isinstance(cell, str) else cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return np.nan
 
