@@ -1,7 +1,9 @@
-"""What DDI Codebook 2.5 lets stand where, for the elements used here; after its tag library.
+"""What DDI Codebook 2.5 lets stand where, for the elements used here; after its schema and tag library.
 
 No package index at hand ships the schema itself (looked for in PyPI, npm and Debian), so this table stands in
-for it: children in their order, how often each may stand, attributes, and what refers to what.
+for it: children in their order, how often each may stand, attributes, and what refers to what. It is nowhere
+laxer than the published ``codebook.xsd`` for ``stdyDscr``, ``stdyInfo``, ``sumDscr``, ``verStmt``,
+``varGrp``, ``var``, ``valrng`` and ``varFormat``, which were compared with it line by line.
 """
 
 import re
@@ -12,7 +14,7 @@ LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 GLOBAL = {"ID", LANGUAGE}
 _NCNAME = re.compile(r"[A-Za-z_][\w.-]*")
 
-# Each child as the schema writes it: ``?`` at most once, ``*`` any number, nothing exactly once.
+# Each child as the schema writes it: ``?`` at most once, ``*`` any number, ``+`` one or more, nothing exactly once.
 CHILDREN = {
     "codeBook": "docDscr* stdyDscr fileDscr* dataDscr* otherMat*",
     "stdyDscr": "citation studyAuthorization? stdyInfo* studyDevelopment? method* dataAccs* othrStdyMat*",
@@ -31,16 +33,17 @@ CHILDREN = {
         " cleanOps*"
     ),
     "dataDscr": "varGrp* nCubeGrp* var* nCube* notes*",
-    "varGrp": "labl* txt* concept* defntn? universe* notes*",
+    "varGrp": "labl* txt* concept* defntn? universe? notes*",
     "var": (
-        "location* labl* imputation* security* embargo* respUnit* anlysUnit* qstn* valrng* invalrng*"
-        " undocCod* universe* TotlResp* sumStat* txt* stdCatgry* catgryGrp* catgry* codInstr* verStmt*"
+        "location* labl* imputation? security? embargo? respUnit? anlysUnit? qstn* valrng* invalrng*"
+        " undocCod* universe* TotlResp? sumStat* txt* stdCatgry* catgryGrp* catgry* codInstr* verStmt*"
         " concept* derivation? varFormat? geoMap* catLevel* notes*"
     ),
     "qstn": "preQTxt* qstnLit* postQTxt* forward* backward* ivuInstr*",
-    "valrng": "item* range* key? notes*",
+    "valrng": "range+ key? notes*",
     "catgry": "catValu? labl* txt* catStat* mrow?",
 }
+REQUIRED = {("var", "name")}
 ATTRIBUTES = {
     "codeBook": {"version"},
     "timePrd": {"event", "date", "cycle"},
@@ -73,6 +76,9 @@ def faults(root: ET.Element) -> list[str]:
                 told.append(f"{tag} has no attribute {name}")
             if value not in VALUES.get((tag, name), {value}):
                 told.append(f"{tag} {name} cannot be {value}")
+        told += [
+            f"{tag} lacks {name}" for owner, name in REQUIRED if owner == tag and name not in element.attrib
+        ]
         if tag == "varGrp":
             told += [f"varGrp names {name}" for name in element.get("var", "").split() if name not in ids]
         if tag not in CHILDREN and not (element.text or "").strip() and not element.attrib:
@@ -85,7 +91,7 @@ def _misplaced(element: ET.Element, tag: str) -> list[str]:
     if tag not in CHILDREN:
         return [f"{tag} holds {child}" for child in children]
     pattern = "".join(
-        rf"(?:{one.rstrip('?*')} ){'' if one[-1] not in '?*' else one[-1]}" for one in CHILDREN[tag].split()
+        rf"(?:{one.rstrip('?*+')} ){'' if one[-1] not in '?*+' else one[-1]}" for one in CHILDREN[tag].split()
     )
     told = "".join(f"{child} " for child in children)
     return [] if re.fullmatch(pattern, told) else [f"{tag} holds {told}"]

@@ -23,14 +23,14 @@ const texts = {
     skip: "Skip to content", language: "Language", choose: "Choose an indicator", unit: "Who answers", indicator: "Indicator",
     statistic: "Statistic", map: "Map of the départements", chart: "France, by size", signs: "Signs",
     mapHelp: "The arrow keys move from one département to the next. The table says the same numbers.",
-    tell: "Point at or touch a département to read its value.", inset: "Paris and its ring", colon: ": ",
-    chartHelp: "Black line: 95 % confidence interval.", files: "Files of this version",
+    tell: "Point at or touch a département to read its value.", inset: "Paris and inner suburbs", colon: ": ",
+    chartHelp: "Black line: 95% confidence interval.", files: "Files of this version",
     filesList: { "tables/asco_tables.xlsx": "Thematic tables (Excel)", "tables/asco_cells.csv": "All cells (international CSV)",
       "tables/fr/asco_cells.csv": "All cells (French CSV)", "tables/asco_cells.parquet": "All cells (Parquet)",
       "dictionary.html": "Data dictionary", "report/index.html": "Quality report", "CHANGELOG.md": "Changes from version to version",
       "catalog.jsonld": "Catalogue record (DCAT-AP)", "sdmx/structure.json": "SDMX structure" },
     table: "Table", filter: "Filter the rows", download: "Download as CSV", suppressed: "Suppressed", none: "No value",
-    head: ["Level", "Area", "Size", "Estimate", "95 % interval", "Precision"],
+    head: ["Level", "Area", "Size", "Estimate", "95% interval", "Precision"],
     rows: (n) => `${n} row${n === 1 ? "" : "s"}`, to: "to",
     signsList: [["s", "suppressed: statistical confidentiality"], ["¹", "low precision"], ["²", "unreliable: not to be commented on"]],
   },
@@ -49,7 +49,7 @@ const cells = () => content.cells[state.unit][state.indicator][state.statistic];
 function number(value) {
   const digits = isShare() ? { minimumFractionDigits: 1, maximumFractionDigits: 1 } : { maximumFractionDigits: 0 };
   const shown = new Intl.NumberFormat(state.language, digits).format(isShare() ? value * 100 : value);
-  return isShare() ? `${shown}\u00a0%` : shown;
+  return isShare() ? `${shown}${state.language === "fr" ? "\u00a0" : ""}%` : shown;
 }
 function shown(cell) {
   if (cell[6] !== "V") return "s";
