@@ -14,7 +14,7 @@ LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 GLOBAL = {"ID", LANGUAGE}
 _NCNAME = re.compile(r"[A-Za-z_][\w.-]*")
 
-# Each child as the schema has it: ``?`` at most once, ``*`` any number, ``+`` at least one, nothing exactly one.
+# As the schema has it: ``?`` at most one, ``*`` any number, ``+`` at least one, nothing exactly one.
 CHILDREN = {
     "codeBook": "docDscr* stdyDscr fileDscr* dataDscr* otherMat*",
     "stdyDscr": "citation studyAuthorization? stdyInfo* studyDevelopment? method* dataAccs* othrStdyMat*",
