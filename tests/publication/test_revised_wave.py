@@ -8,7 +8,7 @@ import dataclasses
 import io
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -45,7 +45,7 @@ class Revised:
 
 
 @pytest.fixture(scope="module")
-def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> Revised:
+def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Revised]:
     """A copy of the small wave in which some communes corrected an answer and the wave ran again."""
     home = tmp_path_factory.mktemp("revised") / "home"
     shutil.copytree(small_wave.home, home, symlinks=True)
@@ -60,7 +60,8 @@ def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> 
     events = run.get_asset_materialization_events()
     told = [event.step_materialization_data.materialization for event in events]
     anew = {made.asset_key.path[-1] for made in told if UNCHANGED not in made.metadata}
-    return Revised(releases / "1.0.0", latest_release(releases), before, anew)
+    yield Revised(releases / "1.0.0", latest_release(releases), before, anew)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _correct(delivery: Path, questionnaire: str) -> None:
