@@ -43,9 +43,11 @@ def _lines(changes: Changes | None) -> list[str]:
         return ["Première version. / First version."]
     fr, en = _LEVELS[changes.level]
     lines = [f"{fr.capitalize()}. / {en.capitalize()}."]
-    for kind, count in changes.counts().items():
-        if count:
-            lines.append(f"{count} {_KINDS[kind][0]} / {_KINDS[kind][1]}.")
+    for stem, rows in changes.revised.items():
+        counts = rows["change"].value_counts()
+        lines += [
+            f"{stem} : {counts[kind]} {fr} / {en}." for kind, (fr, en) in _KINDS.items() if kind in counts
+        ]
     lines += [
         f"{stem} : {count} lignes nouvelles / new rows." for stem, count in changes.added.items() if count
     ]

@@ -133,7 +133,10 @@ def test_a_corrected_wave_is_a_major_version_and_the_former_stands(revised: Revi
     manifest = read_manifest(revised.later)
     assert (manifest["former_version"], manifest["change"]) == ("1.0.0", "major")
     assert _bytes(revised.former) == revised.former_bytes
-    assert "2.0.0" in (revised.later / "CHANGELOG.md").read_text()
+    rows = pd.read_parquet(revised.later / "tables" / "revisions.parquet")
+    changed = ((rows["table"] == "asco_cells") & (rows["change"] == "changed")).sum()
+    told = (revised.later / "CHANGELOG.md").read_text()
+    assert f"- asco_cells : {changed} nombres changés / numbers changed." in told
 
 
 def test_only_what_reads_the_returns_is_made_again(revised: Revised) -> None:
