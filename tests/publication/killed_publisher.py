@@ -8,6 +8,7 @@ it, looks at what ``latest`` points to, and lets the next child finish the work.
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from asco_dagster.publication.shelf import Shelf, latest_release, read_manifest,
 from asco_dagster.publication.verify import altered
 from asco_dagster.waves import load_wave
 
+FIRST = 5
 WAVE = load_wave("2014")
 PROVENANCE = Provenance("test", [], {}, {"minimum_respondents": 3}, {})
 
@@ -85,19 +87,26 @@ def _whole(home: Path, number: int) -> float:
 
 
 def main(home: Path, kills: int, seed: int) -> None:
-    """One line of JSON a kill: the state before, after the kill, and after the next run."""
+    """One line of JSON a kill: the state before, after the kill, and after the next run.
+
+    The first kills fall into the first publication of a home of their own, the others into one version after
+    another of the same home.
+    """
+    first = [home / f"first-{place}" for place in range(FIRST)]
+    for fresh in first:
+        fresh.mkdir()
+        shutil.copy(home / "asco.duckdb", fresh)
     took = _whole(home, 1)
     chance = random.Random(seed)
-    before = state(home)
-    for number in range(2, kills + 2):
-        instant = chance.uniform(0, took)
-        ended = in_child(home, number, killed_after=instant)
-        after = state(home)
-        told = {"instant": instant, "took": took, "ended": ended, "wanted": number}
-        took = _whole(home, number)  # of each anew: the first reads its libraries from a cold disk
-        finished = state(home, all_versions=number == kills + 1)
-        print(json.dumps({**told, "before": before, "after": after, "next": finished}), flush=True)
-        before = finished
+    for place in range(kills):
+        own, number = (first[place], 1) if place < FIRST else (home, place - FIRST + 2)
+        before, instant = state(own), chance.uniform(0, took)
+        ended = in_child(own, number, killed_after=instant)
+        after = state(own)
+        told = {"instant": instant, "took": took, "ended": ended, "wanted": number, "before": before}
+        took = _whole(own, number)  # of each anew: the first reads its libraries from a cold disk
+        finished = state(own, all_versions=place == kills - 1)
+        print(json.dumps({**told, "after": after, "next": finished}), flush=True)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def test_a_telephone_shows_the_estimates_without_scrolling_aside(page) -> None:
             wide = page.locator(place).evaluate("one => one.scrollWidth - one.clientWidth")
             assert wide <= 0, place
         assert page.locator("#head th:visible").all_inner_texts() == [
-            "Territoire", "Taille", "Estimation", "Intervalle à 95 %"
+            "Territoire", "Taille", "Estimation", "Intervalle à 95\xa0%"
         ]  # fmt: skip
         assert "Région" in page.locator("#rows tr").nth(7).inner_text()
     finally:

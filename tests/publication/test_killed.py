@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from killed_publisher import FIRST
 from made_up_content import AREAS, cells, profiles
 
 from asco_dagster.publication.revisions import COLUMNS
@@ -59,6 +60,7 @@ def test_fifty_kills_leave_latest_on_a_whole_release(home: Path) -> None:
         assert finished == {
             "latest": f"{kill['wanted']}.0.0", "number": float(kill["wanted"]), "faults": [], "drafts": 0
         }, kill  # fmt: skip
+    assert sum(kill["before"]["latest"] is None for kill in seen) == FIRST
     # the kills fell into the work: drafts were left, and not every publication ended before its kill
     assert sum(kill["after"]["drafts"] > 0 for kill in seen) >= KILLS // 10
     assert sum(not kill["ended"] for kill in seen) >= KILLS // 2
