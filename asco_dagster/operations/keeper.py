@@ -7,6 +7,7 @@ What does not belong here: starting anything.
 
 import fcntl
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,9 @@ _SECONDS = 1.0
 
 def main(data: Path, locks: Path) -> None:
     """Take the keeper's lock, go to the background, and watch; at once done if there is a keeper already."""
+    # Dagster ignores SIGTERM where SIGINT is ignored (under xdist, or behind & in a script), and its children
+    # inherit that: a keeper that cannot be dismissed would be waited for without end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     keeper = open_lock(locks / "postgres.keeper")
     try:
         fcntl.flock(keeper, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def test_killing_the_last_user_does_not_leave_the_server(
     only.kill()
     assert eventually(lambda: living(places.home) == []), living(places.home)
     assert not (places.postgres / "postmaster.pid").exists()
+
+
+def test_a_process_that_ignores_sigterm_ends_in_order(script: Script, places: Places, living: Living) -> None:
+    """Dagster sets SIGTERM as it finds SIGINT, which a script's ``&`` ignores: the keeper inherits that."""
+    only = script(f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{textwrap.dedent(HOLD)}")
+    assert only.stdout and only.stdout.readline()
+    only.communicate("\n", timeout=20)
+    assert only.returncode == 0
+    assert living(places.home) == []
 
 
 def test_a_killed_server_starts_again_with_its_data(

@@ -157,16 +157,6 @@ def test_identity_stops_at_staging(released: tuple[Path, str]) -> None:
         assert not [name for name in names if name[1] in forbidden]
 
 
-def test_contact_details_are_nowhere_outside_the_inbox(released: tuple[Path, str]) -> None:
-    home = released[0]
-    for path in home.rglob("*"):
-        inside = path.relative_to(home).parts
-        if path.is_file() and inside[0] not in ("inbox", "demonstration"):
-            content = path.read_bytes()
-            assert b"demo.invalid" not in content, inside
-            assert "Contact Démo".encode() not in content, inside
-
-
 def test_the_working_database_is_private(released: tuple[Path, str]) -> None:
     path = released[0] / "waves" / "2014" / "asco.duckdb"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
