@@ -26,24 +26,14 @@ def written(tmp_path_factory) -> Path:
     return folder
 
 
-def _compare(name: str, release: Path, work: Path) -> None:
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_reads_the_same_numbers(name, written, tmp_path) -> None:
     try:
-        found = PROGRAMS[name](release, work)
+        found = PROGRAMS[name](written, tmp_path)
     except AbsentError as absent:
         pytest.skip(str(absent))
     assert {one.file: one.differing for one in found if one.differing} == {}
     assert any((~np.isnan(one.said)).any() for one in found)
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_reads_the_same_numbers(name, written, tmp_path) -> None:
-    _compare(name, written, tmp_path)
-
-
-@pytest.mark.xdist_group("small_wave")
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_reads_the_same_numbers_of_a_wave_that_ran(name, small_wave, tmp_path) -> None:
-    _compare(name, small_wave.places.releases("2014") / "1.0.0", tmp_path)
 
 
 def test_another_number_is_seen(written, tmp_path) -> None:
