@@ -70,6 +70,9 @@ def test_its_gates_open_and_its_risk_is_told(made: SimpleNamespace) -> None:
 
 def test_verify_examines_it_from_the_folder_alone(made: SimpleNamespace) -> None:
     assert examine(made.folder).faults == []
+    for stem in (STEM, RISK_STEM):
+        for place in ("tables", "tables/fr"):
+            assert (made.folder / place / f"{stem}.csv-metadata.json").is_file()
     rows = pd.read_parquet(made.folder / "tables" / f"{STEM}.parquet")
     assert rows["record"].nunique() > 5000
     assert set(rows.columns) == {
