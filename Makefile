@@ -25,13 +25,12 @@ demo: $(VENV)/ready ## Write the demonstration deliveries of wave 2014 and run i
 up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quality pages
 	$(BIN)/asco up
 
-# The waves that run whole share their homes, so one process takes them all, beside two for the rest. Folders
-# of their own, since another pytest session closes the shared one to PostgreSQL's system user.
+# Two chains of waves that run whole and one worker for the rest; a folder of its own, since another pytest
+# session closes the shared one to PostgreSQL's system user.
 test: $(VENV)/ready ## All tests
 	@folder=$$(mktemp -d); \
-	$(BIN)/python -m pytest --basetemp=$$folder/waves tests/pipeline & waves=$$!; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --basetemp=$$folder/rest --ignore=tests/pipeline tests; rest=$$?; \
-	wait $$waves; pipeline=$$?; rm -rf $$folder; exit $$(( rest || pipeline ))
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --basetemp=$$folder/tests tests; told=$$?; \
+	rm -rf $$folder; exit $$told
 
 check: $(VENV)/ready ## Lint, format, types, SQL, dangerous calls, secrets
 	$(BIN)/ruff check .

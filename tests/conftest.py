@@ -14,11 +14,30 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[1]
 REAL = CHECKOUT.parent / "shared" / "data" / "real"
 
+# Waves that run once, the longest first; a test that takes one runs where it ran.
+WAVES_THAT_RUN = ("released", "released_real", "small_wave")
+
 # A test run never reads or writes the home of a person who works in this checkout.
 for _name in [name for name in os.environ if name.startswith("ASCO_")]:
     del os.environ[_name]
 os.environ["ASCO_HOME"] = str(CHECKOUT / "var" / "test-home")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a wave or a module, so that it is set up once; the longest begin first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            taken = getattr(item, "fixturenames", ())
+            group = next((name for name in WAVES_THAT_RUN if name in taken), item.path.stem)
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group").args[0]
+    return WAVES_THAT_RUN.index(group) if group in WAVES_THAT_RUN else len(WAVES_THAT_RUN)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +56,7 @@ def real_files() -> Path:
 
 @pytest.fixture(scope="session")
 def small_wave(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SmallWave"]:
-    """A small wave that ran to a release; tests that take it belong to one ``xdist_group``: it runs once."""
+    """A small wave that ran to a release."""
     from small_wave import made_small_wave
 
     home = tmp_path_factory.mktemp("small")

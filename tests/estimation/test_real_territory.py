@@ -11,7 +11,7 @@ from made_up_sample import UNIT_TYPES, MadeUpWave, made_up_wave
 from asco_dagster.demonstration.frame import real_territory
 from asco_dagster.waves import load_wave
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("real_territory")]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ from asco_dagster.gates.validation import validate
 from asco_dagster.places import EXPECTATIONS
 from asco_dagster.warehouse import columns_of, open_database, read_table
 
-pytestmark = pytest.mark.xdist_group("small_wave")
 ASSETS = sorted(path.stem for path in EXPECTATIONS.rglob("*.json"))
 SUITES = {asset: load_suite(asset) for asset in ASSETS}
 CRITICAL = [

@@ -19,7 +19,12 @@ from asco_dagster.questionnaires.codebook import families
 from asco_dagster.waves import load_wave
 
 
-@pytest.fixture(params=["demonstration", "real territory"])
+@pytest.fixture(
+    params=[
+        pytest.param("demonstration", marks=pytest.mark.xdist_group("released")),
+        pytest.param("real territory", marks=pytest.mark.xdist_group("released_real")),
+    ]
+)
 def home(request: pytest.FixtureRequest) -> Path:
     """A home where wave 2014 ran to a release."""
     if request.param == "demonstration":

@@ -17,7 +17,6 @@ from asco_dagster.places import EXPECTATIONS
 from asco_dagster.publication.quality_report.indicators import published_beside_estimates
 from asco_dagster.warehouse import open_database, read_table
 
-pytestmark = pytest.mark.xdist_group("small_wave")
 CHROMIUM = shutil.which("chromium")
 SERIOUS = {"serious", "critical"}
 
