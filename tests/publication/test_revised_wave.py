@@ -24,7 +24,6 @@ from asco_dagster.questionnaires import workbook_layout as at
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
 
-pytestmark = pytest.mark.xdist_group("small_wave")
 # A question that no other is asked after but its number of files, so that little else moves with it.
 QUESTION, INDICATOR, CORRECTED = "ORG_INSTRUCTS", "instructs", 12
 CELL = ("unit_type", "indicator", "statistic", "geography", "area_code", "size_class")
