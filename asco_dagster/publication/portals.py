@@ -89,7 +89,7 @@ class Portal:
             return {}
         try:
             return dict(response.json())
-        except ValueError:
+        except (TypeError, ValueError):
             raise ReleaseError(
                 "the portal's answer is no JSON object",
                 expected=FORMS,
