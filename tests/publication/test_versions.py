@@ -124,6 +124,10 @@ def test_a_planted_correction_is_named_exactly(shelf: Shelf) -> None:
     assert by_kind["told"][["quantity", "new"]].to_numpy().tolist() == [["estimate", 0.5]]
     assert by_kind["told"]["old"].isna().all()
     assert len(rows) == 2 + len(public) + 1
+    told = (made.folder / "CHANGELOG.md").read_text()
+    assert "- asco_cells : 1 nombres changés / numbers changed." in told
+    assert f"- asco_cells : {len(public)} passés au secret / suppressed." in told
+    assert "- departement_profiles : 1 nombres changés / numbers changed." in told
 
 
 def test_revisions_accumulate_and_the_same_tables_make_no_new_version(shelf: Shelf) -> None:
