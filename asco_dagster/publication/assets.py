@@ -104,7 +104,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         Shelf.of(step.places, wave),
         lambda folder: _write(step, folder),
         _provenance(step, upstream, gates),
-        describe=lambda folder, told: [write_report(step, folder), *_describe(step.wave, folder, told)],
+        describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
         public_from=public_from(step.wave),
     )
     left(step.database, READ_VERSIONS, Shelf.of(step.places, wave).state())

@@ -56,24 +56,29 @@ class ReleasedTable:
 
 
 @functools.lru_cache
-def descriptions() -> Mapping[str, Description]:
+def descriptions(file: Path = FILE) -> Mapping[str, Description]:
     """The description of every released table, by the stem of its files."""
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
     return {stem: Description.model_validate(table) for stem, table in content.items()}
 
 
-def described(stem: str, rows: "pa.Table") -> ReleasedTable:
+def described(stem: str, rows: "pa.Table", file: Path = FILE) -> ReleasedTable:
     """A table with its description.
+
+    Args:
+        stem: name of its files without their ending.
+        rows: the rows in their final order.
+        file: where its columns are described.
 
     Raises:
         ReleaseError: a column, or the table itself, is not described.
     """
-    known = descriptions().get(stem)
+    known = descriptions(file).get(stem)
     missing = set(rows.column_names) - set(known.columns if known else ())
     if known is None or missing:
         raise ReleaseError(
             f"table {stem} is released without a description of {', '.join(sorted(missing))}",
-            file=FILE,
+            file=file,
             expected="one entry a released column",
             remedy="Describe it in both languages",
         )

@@ -25,15 +25,20 @@ class ReleasedFile:
 
 
 def write_released_table(
-    table: "pa.Table", folder: Path, stem: str, description: Description | None = None
+    table: "pa.Table",
+    folder: Path,
+    stem: str,
+    description: Description | None = None,
+    place: str = "tables",
 ) -> list[ReleasedFile]:
     """Write one table as Parquet and as international CSV.
 
     Args:
         table: the rows, in their final order.
         folder: the release folder.
-        stem: name of the files without their ending, below ``tables/``.
+        stem: name of the files without their ending.
         description: what the columns hold, for the metadata of the Parquet file's fields.
+        place: folder of the files inside the release.
 
     Returns:
         The two files written.
@@ -41,9 +46,9 @@ def write_released_table(
     import pyarrow.csv
     import pyarrow.parquet
 
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    (folder / place).mkdir(parents=True, exist_ok=True)
     plain = table.replace_schema_metadata(None)
-    parquet, csv = f"tables/{stem}.parquet", f"tables/{stem}.csv"
+    parquet, csv = f"{place}/{stem}.parquet", f"{place}/{stem}.csv"
     # Statistics of a column hold its extremes; suppressed cells are null, so they hold nothing of them.
     pyarrow.parquet.write_table(
         _with_descriptions(plain, description), folder / parquet, compression="zstd", version="2.6"

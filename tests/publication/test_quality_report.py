@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import html5lib
+import pandas as pd
 import pytest
+from metadata_validators import csvw_faults
 from small_wave import SmallWave, materialize
 
+from asco_dagster.gates.suite import load_suite
 from asco_dagster.places import EXPECTATIONS
 from asco_dagster.publication.quality_report.indicators import published_beside_estimates
 from asco_dagster.warehouse import open_database, read_table
@@ -61,6 +64,20 @@ def test_the_released_report_is_the_one_of_the_quality_pages(small_wave: SmallWa
     release = small_wave.places.releases("2014") / "1.0.0"
     assert "report/index.html" in json.loads((release / "manifest.json").read_text())["files"]
     assert (release / "report" / "index.html").read_bytes() == report.read_bytes()
+
+
+def test_the_release_tells_every_gate_and_indicator_as_tables(small_wave: SmallWave) -> None:
+    folder = small_wave.places.releases("2014") / "1.0.0" / "quality"
+    gates, indicators = pd.read_csv(folder / "gates.csv"), pd.read_csv(folder / "indicators.csv")
+    for asset, verdicts in gates.groupby("asset"):
+        assert len(verdicts) == len(load_suite(str(asset)).expectations), asset
+    assert set(gates["layer"]) == {"sources", "staging", "estimation", "confidentiality", "publication"}
+    assert "critical" not in set(gates.loc[gates["holds"] == "no", "severity"])
+    assert not {"observed", "offending", "unexpected_share"} & set(gates.columns)
+    with open_database(small_wave.places.database("2014"), read_only=True) as database:
+        assert len(indicators) == len(read_table(database, "pub_asco__quality_report"))
+    for name in ("gates.csv", "indicators.csv"):
+        assert csvw_faults(folder / name) == []
 
 
 def test_the_same_inputs_give_the_same_bytes(small_wave: SmallWave, report: Path) -> None:

@@ -11,6 +11,7 @@ from asco_dagster.publication.content import Content
 from asco_dagster.publication.described import Column, ReleasedTable
 from asco_dagster.publication.metadata.documents import HOMEPAGE, LICENCE_DOCUMENT, PUBLISHER, write_json
 from asco_dagster.publication.tables import ReleasedFile, french_columns
+from asco_dagster.waves import Wave
 
 CONTEXT = ["http://www.w3.org/ns/csvw", {"@language": "fr"}]
 NUMBER_FR = {"base": "decimal", "format": {"decimalChar": ",", "groupChar": " "}}
@@ -19,24 +20,39 @@ NUMBER_FR = {"base": "decimal", "format": {"decimalChar": ",", "groupChar": " "}
 def write_csvw(content: Content, folder: Path) -> list[ReleasedFile]:
     """Write ``<file>.csv-metadata.json`` beside each CSV, international and French."""
     files = []
-    for stem, table in content.tables.items():
-        for path, described in ((f"tables/{stem}.csv", _international), (f"tables/fr/{stem}.csv", _french)):
-            document = {"@context": CONTEXT, "url": f"{stem}.csv", **_about(content, table)}
-            document |= described(content, table)
-            files.append(write_json(folder, f"{path}-metadata.json", document))
+    for table in content.tables.values():
+        files.append(write_description(content.wave, table, folder, "tables"))
+        french = _document(content.wave, table, _french(content, table))
+        files.append(write_json(folder, f"tables/fr/{table.stem}.csv-metadata.json", french))
     return files
 
 
-def _about(content: Content, table: ReleasedTable) -> dict[str, Any]:
-    label, title = table.description.label, content.wave.release.title
+def write_description(wave: Wave, table: ReleasedTable, folder: Path, place: str) -> ReleasedFile:
+    """Write the description of an international CSV beside it.
+
+    Args:
+        wave: the wave.
+        table: the table.
+        folder: the release folder.
+        place: folder of the CSV inside it.
+    """
+    document = _document(wave, table, _international(table))
+    return write_json(folder, f"{place}/{table.stem}.csv-metadata.json", document)
+
+
+def _document(wave: Wave, table: ReleasedTable, described: dict[str, Any]) -> dict[str, Any]:
+    label, title = table.description.label, wave.release.title
     return {
+        "@context": CONTEXT,
+        "url": f"{table.stem}.csv",
         "dc:title": {"fr": f"{title.fr} – {label.fr}", "en": f"{title.en} – {label.en}"},
         "dc:publisher": {"schema:name": PUBLISHER, "schema:url": {"@id": HOMEPAGE}},
         "dc:license": {"@id": LICENCE_DOCUMENT},
+        **described,
     }
 
 
-def _international(content: Content, table: ReleasedTable) -> dict[str, Any]:
+def _international(table: ReleasedTable) -> dict[str, Any]:
     columns = [
         _column(name, name, table.description.columns[name], _datatype(table, name, "double"))
         for name in table.rows.column_names

@@ -21,9 +21,10 @@ from asco_dagster.publication.quality_report.indicators import (
     quality_indicators,
 )
 from asco_dagster.publication.quality_report.page import map_pictures, render
+from asco_dagster.publication.quality_report.released import write_quality
 from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
-from asco_dagster.warehouse import count_rows, read_table
+from asco_dagster.warehouse import read_table
 
 REPORT = "report/index.html"
 # Tables that the report counts in; their gates and those before them are the ones that it tells of.
@@ -52,7 +53,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
-    page = _page(step, rows)
+    page = _page(step, rows, _gates(step))
     target = step.places.quality(step.wave.wave) / REPORT
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".draft")
@@ -67,16 +68,15 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     return Table(rows, {**told, "bytes": len(page.encode()), **pictures})
 
 
-def write_report(step: WaveStep, folder: Path) -> ReleasedFile:
-    """Write the page into a release folder, from the indicators as the gate judged them."""
-    rows = read_table(step.database, "pub_asco__quality_report")
+def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
+    """Write the page and its tables into a release folder, from the indicators as the gate judged them."""
+    rows, gates = read_table(step.database, "pub_asco__quality_report"), _gates(step)
     (folder / REPORT).parent.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).write_text(_page(step, rows), encoding="utf-8")
-    return ReleasedFile(REPORT, count_rows(step.database, "pub_asco__quality_report"))
+    (folder / REPORT).write_text(_page(step, rows, gates), encoding="utf-8")
+    return [ReleasedFile(REPORT, len(rows)), *write_quality(step.wave, folder, gates, rows)]
 
 
-def _page(step: WaveStep, rows: Any) -> str:
-    gates = _gates(step.places.gates(step.wave.wave), _judged())
+def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]]) -> str:
     labels = step.database.execute(_LABELS).df()
     return render(step.wave, rows, published_beside_estimates(step.database), gates, labels)
 
@@ -91,9 +91,10 @@ def _judged() -> list[str]:
     )
 
 
-def _gates(folder: Path, assets: Sequence[str]) -> list[dict[str, Any]]:
-    results = []
-    for asset in assets:
+def _gates(step: WaveStep) -> list[dict[str, Any]]:
+    """Results of the gates before the report, as they were kept."""
+    folder, results = step.places.gates(step.wave.wave), []
+    for asset in _judged():
         try:
             results.append(dict(json.loads((folder / f"{asset}.json").read_text(encoding="utf-8"))))
         except FileNotFoundError as error:
