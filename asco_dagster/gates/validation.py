@@ -132,7 +132,7 @@ def judge(suite: Suite, outcome: Any, frame: "pd.DataFrame", wave: Wave) -> Gate
 
 @functools.cache
 def engine() -> tuple[Any, Any]:
-    """Great Expectations and where it takes data frames; imported when it is first asked for, which is slow."""
+    """Great Expectations and where it takes data frames; imported, slowly, when first asked for."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
