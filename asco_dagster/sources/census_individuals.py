@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.provenance import TEXT, text_column
+from asco_dagster.sources.readers.provenance import text_column
 
 if TYPE_CHECKING:
     import duckdb
@@ -128,7 +128,7 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
         raise SourceError("it has no row", file=path, remedy="Fetch the file again")
     ages = pd.to_numeric(counted["age"], errors="coerce")
     faults = {
-        "DEPT": ~counted["departement_code"].astype(TEXT).str.fullmatch(DEPARTEMENT).fillna(False),
+        "DEPT": ~text_column(counted["departement_code"].tolist()).str.fullmatch(DEPARTEMENT).fillna(False),
         "AGED": ~ages.between(0, _OLDEST) | (ages % 1 != 0),
         "SEXE": ~counted["sex"].isin(list(SEXES)),
         "MOCO": ~counted["living"].isin(list(LIVING)),
@@ -147,7 +147,8 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
     )
     keys = ["year", "departement_code", "sex", "age_band", "living"]
     table = keyed.groupby(keys, as_index=False, sort=True)[["records", "population"]].sum()
-    table[keys[1:]] = table[keys[1:]].astype(TEXT)
+    for name in keys[1:]:
+        table[name] = text_column(table[name].tolist())
     table["population"] = table["population"].astype(float)
     return table.assign(source_file=text_column([path.name] * len(table)))
 
