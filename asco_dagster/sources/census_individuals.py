@@ -83,7 +83,11 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
     import duckdb
 
     # Nothing is written to disk: what is confidential here would lie outside the home.
-    settings = {"memory_limit": MEMORY, "temp_directory": "", "preserve_insertion_order": "false"}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": "",
+        "preserve_insertion_order": False,
+    }
     with duckdb.connect(":memory:", config=settings) as connection:
         try:
             _check_columns(connection, path)
