@@ -146,7 +146,7 @@ def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
     started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
-    found = attack(released(cells), regions, rules, truth=cells)
+    found = attack(released(cells), regions, rules, truth=cells, workers=os.cpu_count() or 1)
     known = still_true(former, cells, rounding_steps(step.wave))
     over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
     skipped = (*found.skipped, *over_time.skipped)

@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE / "census"), str(HERE / "peers")]
 
 from census_part import census  # noqa: E402
 from figures import Figure, keep  # noqa: E402
+from floors_part import floors  # noqa: E402
 from peers_part import peers  # noqa: E402
 from wave_runs import cold, repeated, waves  # noqa: E402
 
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "repeated": repeated,
     "waves": waves,
     "census": census,
+    "floors": floors,
     "peers": peers,
 }
 
