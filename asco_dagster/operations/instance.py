@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
+_STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
 _SILENT = {
     "GX_ANALYTICS_ENABLED": "false",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -111,7 +112,18 @@ def open_instance(settings: Settings, places: Places) -> Iterator["DagsterInstan
         environment(prepare(settings, places, url)),
         instance_of(places) as instance,
     ):
+        if settings.postgres_url is None:
+            _hold_connections(instance)
         yield instance
+
+
+def _hold_connections(instance: "DagsterInstance") -> None:
+    """Keep connections to the home's own server open, where Dagster opens one for each statement.
+
+    A run writes some thousand events, and a connection costs more than an event. A server that somebody else
+    runs may be restarted meanwhile, which a held connection would not survive: there it stays as it is.
+    """
+    instance.optimize_for_webserver(statement_timeout=_STATEMENT, pool_recycle=3600, max_overflow=20)
 
 
 @contextmanager

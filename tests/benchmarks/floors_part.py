@@ -11,21 +11,19 @@ from pathlib import Path
 import pandas as pd
 from figures import Figure, figure
 from measuring import measured
-from wave_runs import WAVE, delivered, imports, record_of, run_cold
+from wave_runs import WAVE, delivered, imports, ran, record_of
 
 HERE = Path(__file__).parent
 
 
 def floors(folder: Path) -> list[Figure]:
     """Each floor, and how many times it the run's own work is."""
-    inbox, home = delivered(folder), folder / f"home-{WAVE}"
-    if not (home / "releases" / WAVE / "latest").exists():
-        run_cold(folder, inbox, WAVE)
+    inbox, home = delivered(folder), ran(folder)
     record = record_of(home)
     seconds = {name: told for name, (_, told) in record["tables"].items()}
     dbt = sum(told for step, told in record["steps"].items() if step.startswith("dbt_"))
     work = str(HERE / "floor_work.py")
-    read = _told([sys.executable, work, "bytes", str(inbox / WAVE)], home)
+    read = _told([sys.executable, work, "bytes", str(inbox)], home)
     sql = _told([sys.executable, work, "sql", WAVE], home)
     measured([sys.executable, "-m", "asco_dagster.confidentiality.cross_check", WAVE], home=home)
     argus = pd.read_csv(home / "waves" / WAVE / "cross_check.csv")["seconds"].sum()

@@ -1,11 +1,12 @@
 """Parts ``cold``, ``repeated`` and ``waves``: ``asco run`` as a person starts it.
 
-Deliveries are made once under ``var/bench`` and taken from there with ``--inbox``. Cold is a home that has
+Deliveries are made once under ``var/bench`` and linked into each home. Cold is a home that has
 nothing yet: no database, no PostgreSQL, no parsed dbt project (files may be in the system's cache). What does
 not belong here: other sizes than the true one (``scales``).
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def delivered(folder: Path, wave: str = WAVE, scale: float = 1.0) -> Path:
     inbox = home / "inbox" / wave
     if not (inbox / "DELIVERY.txt").is_file():
         measured(asco("demo", "--wave", wave, "--scale", f"{scale:g}"), home=home)
-    return inbox.parent
+    return inbox
 
 
 def imports() -> Cost:
@@ -36,12 +37,22 @@ def imports() -> Cost:
     return measured([sys.executable, "-c", IMPORTS])
 
 
-def run_cold(folder: Path, inbox: Path, *waves: str, limit: int | None = None) -> tuple[Cost, Path]:
-    """Run waves in a new home; gives the home, which is the caller's."""
-    home = folder / f"home-{'-'.join(waves)}"
+def run_cold(folder: Path, *waves: str, scale: float = 1.0) -> tuple[Cost, Path]:
+    """Run waves in a new home that has their deliveries and nothing else; the home stays, for other parts."""
+    home = folder / f"home-{'-'.join(waves)}-{scale:g}"
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(mode=0o700)
-    return measured(asco("run", *waves, "--inbox", str(inbox)), home=home, limit=limit), home
+    for wave in waves:
+        shutil.copytree(delivered(folder, wave, scale), home / "inbox" / wave, copy_function=os.link)
+    home.chmod(0o700)
+    return measured(asco("run", *waves), home=home), home
+
+
+def ran(folder: Path) -> Path:
+    """The home of the last cold run of the wave; it runs when there is none."""
+    home = folder / f"home-{WAVE}-1"
+    if not (home / "releases" / WAVE / "latest").exists():
+        run_cold(folder, WAVE)
+    return home
 
 
 def record_of(home: Path, wave: str = WAVE) -> dict:
@@ -60,8 +71,9 @@ def own_work(record: dict) -> dict[str, float]:
 
 def cold(folder: Path) -> list[Figure]:
     """The wave in a new home, and what each layer took of it."""
-    floor, inbox = imports(), delivered(folder)
-    cost, home = run_cold(folder, inbox, WAVE)
+    delivered(folder)
+    floor = imports()
+    cost, home = run_cold(folder, WAVE)
     record = record_of(home)
     (folder / "cold-record.json").write_text(json.dumps(record, indent=1))
     found = figure(
@@ -104,10 +116,8 @@ def _layers(record: dict, cost: Cost) -> list[Figure]:
 
 def repeated(folder: Path) -> list[Figure]:
     """The same wave again, nothing changed; a cold run comes first when there is none."""
-    floor, inbox, home = imports(), delivered(folder), folder / f"home-{WAVE}"
-    if not (home / "releases" / WAVE / "latest").exists():
-        run_cold(folder, inbox, WAVE)
-    again = measured(asco("run", WAVE, "--inbox", str(inbox)), home=home)
+    home = ran(folder)
+    floor, again = imports(), measured(asco("run", WAVE), home=home)
     told = figure(
         "asco run 2014, unchanged",
         again,
@@ -120,15 +130,9 @@ def repeated(folder: Path) -> list[Figure]:
 
 def waves(folder: Path) -> list[Figure]:
     """Both waves alone and side by side, each time in a new home."""
-    inbox = folder / "both" / "inbox"
-    inbox.mkdir(parents=True, exist_ok=True)
-    for wave in WAVES:
-        link = inbox / wave
-        if not link.is_symlink():
-            link.symlink_to(delivered(folder, wave) / wave)
-    alone = {wave: run_cold(folder, inbox, wave)[0] for wave in WAVES}
+    alone = {wave: run_cold(folder, wave)[0] for wave in WAVES}
     slower = max(alone, key=lambda wave: alone[wave].wall)
-    beside, _ = run_cold(folder, inbox, *WAVES)
+    beside, _ = run_cold(folder, *WAVES)
     told = [figure(f"asco run {wave}, alone", cost) for wave, cost in alone.items()]
     found = figure(
         "asco run 2014 2025, side by side", beside, against=(f"{slower} alone", alone[slower].wall)

@@ -19,7 +19,7 @@ from types import ModuleType, SimpleNamespace
 
 import pandas as pd
 from figures import Figure
-from wave_runs import WAVE, delivered, own_work, record_of, run_cold
+from wave_runs import WAVE, delivered, own_work, ran, record_of
 
 from asco_dagster.estimation.estimates import answers_of
 from asco_dagster.estimation.weights import FRAME
@@ -38,14 +38,12 @@ SAME_WORK = (
 
 def peers(folder: Path) -> list[Figure]:
     """Both peers beside the cold run's own seconds for the same work."""
-    inbox, home = delivered(folder), folder / f"home-{WAVE}"
-    if not (home / "releases" / WAVE / "latest").exists():
-        run_cold(folder, inbox, WAVE)
+    inbox, home = delivered(folder), ran(folder)
     ours = _ours(record_of(home))
     database = home / "waves" / WAVE / "asco.duckdb"
     work = folder / "peers"
     shutil.rmtree(work, ignore_errors=True)
-    total = _sampled_returns(inbox / WAVE, work)
+    total = _sampled_returns(inbox, work)
     programs = {
         "pandas": [[sys.executable, str(HERE / "pandas_peer.py"), step] for step in ("read", "estimate")],
         "R": [["Rscript", str(HERE / "read_returns.R")], ["Rscript", str(_bench().HERE / "bench.R")]],
