@@ -18,6 +18,7 @@ from census_part import census  # noqa: E402
 from figures import Figure, keep  # noqa: E402
 from floors_part import floors  # noqa: E402
 from peers_part import peers  # noqa: E402
+from scales_part import scales  # noqa: E402
 from wave_runs import cold, repeated, waves  # noqa: E402
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "repeated": repeated,
     "waves": waves,
     "census": census,
+    "scales": scales,
     "floors": floors,
     "peers": peers,
 }
