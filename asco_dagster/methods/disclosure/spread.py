@@ -14,6 +14,7 @@ from multiprocessing import get_context, parent_process
 
 from asco_dagster.errors import DisclosureError
 
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 Each = Callable[[Callable, Sequence], list]
 """Applies a function to jobs and gives the results in the order of the jobs."""
 
@@ -36,13 +37,28 @@ def spread(workers: int) -> Iterator[Each]:
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
-        with pool:
+        with pool, _one_thread_each():
             yield lambda function, jobs: list(pool.map(function, jobs))
     except BrokenProcessPool as fault:
         raise DisclosureError(
             "a process that protects or attacks tables died",
             remedy="Free memory (each takes some 300 MB), then run the wave again",
         ) from fault
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start meanwhile use one thread for matrices: several would wait for each other."""
+    former = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _end_with_parent() -> None:
