@@ -29,7 +29,12 @@ def floors(folder: Path) -> list[Figure]:
     argus = pd.read_csv(home / "waves" / WAVE / "cross_check.csv")["seconds"].sum()
     return [
         figure("imports alone (floor)", imports()),
-        *_pair("every delivered byte inflated", read, "reading the returns", seconds["raw_asco__returns"]),
+        *_pair(
+            "every delivered byte inflated",
+            read,
+            "reading the returns",
+            seconds["raw_asco__returns"] + seconds["raw_asco__answers"],
+        ),
         *_pair("the models' SQL in DuckDB alone", sql, "dbt's steps, gates and tests included", dbt),
         *_pair("τ-Argus's optimum, single tables", argus, "suppression", seconds["sec_asco__cells"]),
     ]

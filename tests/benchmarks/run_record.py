@@ -25,11 +25,14 @@ def record(wave: str) -> dict:
         events = [
             entry.dagster_event for entry in instance.all_logs(run.dagster_run.run_id) if entry.dagster_event
         ]
-    tables, gates = {}, {}
+    tables, gates, told = {}, {}, set()
     for event in events:
         if event.event_type_value == "ASSET_MATERIALIZATION":
             made = event.step_materialization_data.materialization
-            tables[made.asset_key.path[-1]] = _seconds(made.metadata)
+            # Tables made together each tell the seconds of their step; dbt's models have their own.
+            again = event.step_key in told and not event.step_key.startswith("dbt_")
+            told.add(event.step_key)
+            tables[made.asset_key.path[-1]] = 0.0 if again else _seconds(made.metadata)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             judged = event.asset_check_evaluation_data
             gates[judged.check_name] = [judged.asset_key.path[-1], _seconds(judged.metadata)]

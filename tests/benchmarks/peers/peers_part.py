@@ -31,9 +31,9 @@ from asco_dagster.waves import load_wave
 HERE = Path(__file__).parent
 FILES = 60
 TIMES = {"pandas": 15, "R": 5}
-SAME_WORK = (
-    *("raw_asco__returns", "est_asco__weights", "est_asco__estimates"),
-)  # of several tables made by one step the first tells the step's seconds
+# of tables made by one step one tells the seconds of all
+SAME_WORK = ("raw_asco__returns", "raw_asco__answers", "est_asco__weights", "est_asco__margins")
+SAME_WORK += ("est_asco__weighting_log", "est_asco__estimates")
 
 
 def peers(folder: Path) -> list[Figure]:
