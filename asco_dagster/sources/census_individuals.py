@@ -130,10 +130,11 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
     """The table of codes, checked and in this project's words."""
     if counted.empty:
         raise SourceError("it has no row", file=path, remedy="Fetch the file again")
-    ages = pd.to_numeric(counted["age"], errors="coerce")
+    written = text_column(counted["age"].tolist())
+    ages = pd.to_numeric(written.where(written.str.fullmatch(r"\d{1,3}").fillna(False)))
     faults = {
         "DEPT": ~text_column(counted["departement_code"].tolist()).str.fullmatch(DEPARTEMENT).fillna(False),
-        "AGED": ~ages.between(0, _OLDEST) | (ages % 1 != 0),
+        "AGED": ~ages.between(0, _OLDEST).fillna(False),
         "SEXE": ~counted["sex"].isin(list(SEXES)),
         "MOCO": ~counted["living"].isin(list(LIVING)),
         "IPONDI": counted["unweighted"] > 0,

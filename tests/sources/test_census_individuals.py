@@ -57,6 +57,7 @@ def test_more_columns_and_numbers_in_place_of_text_do_no_harm(tmp_path: Path) ->
         (("99", "077", "2", "32", 1.0), "column DEPT: 1 rows have the code “99”"),
         (("01", "ZZZ", "2", "32", 1.0), "column AGED: 1 rows have the code “ZZZ”"),
         (("01", "121", "2", "32", 1.0), "column AGED"),
+        (("01", "77.", "2", "32", 1.0), "column AGED: 1 rows have the code “77.”; expected an age"),
         (("01", "077", "3", "32", 1.0), "column SEXE: 1 rows have the code “3”; expected 1 or 2"),
         (("01", "077", "2", "33", 1.0), "column MOCO: 1 rows have the code “33”"),
         (("01", "077", "2", None, 1.0), "column MOCO: 1 rows have the code"),

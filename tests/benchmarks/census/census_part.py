@@ -29,10 +29,13 @@ def census(folder: Path) -> list[Figure]:
     if free.code == 0:
         _compare(folder / "own.csv", folder / "pandas.csv")
     floor = measured([sys.executable, "-c", "import duckdb, pandas, pyarrow"])
+    for cost in (free, tight):
+        if cost.code and "Memory" not in cost.output and cost.code > 0:
+            sys.exit(f"pandas ended for another reason than memory:\n{cost.output[-2000:]}")
     words = (
         "done"
         if tight.code == 0
-        else "it does not fit: " + (tight.output.strip().splitlines() or ["killed"])[-1]
+        else f"it does not fit: {(tight.output.strip().splitlines() or ['killed'])[-1]}"
     )
     return [
         figure("imports alone (floor)", floor),
@@ -47,9 +50,7 @@ def census(folder: Path) -> list[Figure]:
             "the same with pandas, memory without limit",
             free,
             against=("this project", ours.wall),
-            note="the table is the same"
-            if free.code == 0
-            else f"it ended with {free.code}: {free.output[-200:]}",
+            note="the table is the same" if free.code == 0 else "it does not fit this machine",
         ),
         figure(
             f"the same with pandas in {MEBIBYTES} MiB of data",

@@ -15,10 +15,10 @@ copy (
         areas.code as DEPT,
         areas.code || '01' as CANTVILLE,
         cast(i // 2 as varchar) as NUMMI,
-        lpad(cast(least(100, floor(abs(hash(i, 1) % 100000) / 1000.0)) as varchar), 3, '0') as AGED,
-        lpad(cast(5 * floor(abs(hash(i, 1) % 100000) / 5000.0) as varchar), 3, '0') as AGEREVQ,
+        lpad(cast(hash(i, 1) % 101 as varchar), 3, '0') as AGED,
+        lpad(cast(hash(i, 1) % 101 // 5 * 5 as varchar), 3, '0') as AGEREVQ,
         cast(1 + hash(i, 2) % 2 as varchar) as SEXE,
-        ['11', '12', '21', '22', '23', '31', '32', '40'][1 + hash(i, 3) % 8] as MOCO,
+        ['11', '12', '21', '22', '23', '31', '32', '40'][1 + cast(hash(i, 3) % 8 as bigint)] as MOCO,
         cast(1 + hash(i, 4) % 6 as varchar) as NPERR,
         cast(1 + hash(i, 5) % 8 as varchar) as CS1,
         1 + (hash(i, 6) % 1000000000000) / 250000000000.0 as IPONDI
