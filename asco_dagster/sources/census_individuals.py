@@ -47,21 +47,6 @@ _OLDEST = 120
 _LAST_BAND = 95
 _WIDTH = 5
 
-_TABULATE = """
-select
-    cast(DEPT as varchar) as departement_code,
-    cast(AGED as varchar) as age,
-    cast(SEXE as varchar) as sex,
-    cast(MOCO as varchar) as living,
-    count(*) as records,
-    sum(try_cast(IPONDI as decimal(18, 15))) as population,
-    count(*) filter (where coalesce(try_cast(IPONDI as decimal(18, 15)), 0) <= 0) as unweighted
-from read_parquet(?)
-group by all
-order by all
-"""
-# Decimals, for sums of doubles depend on the order in which two threads meet the rows.
-
 
 def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
     """Tabulate the file by département, sex, five-year age band and way of living.
@@ -91,7 +76,7 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
     with duckdb.connect(":memory:", config=settings) as connection:
         try:
             _check_columns(connection, path)
-            counted = connection.execute(_TABULATE, [str(path)]).df()
+            counted = _counted(connection, path)
         except (duckdb.InvalidInputException, duckdb.IOException) as fault:
             raise SourceError(
                 f"it cannot be read as Parquet ({str(fault).splitlines()[0]})",
@@ -124,6 +109,27 @@ def _check_columns(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
             expected=f"the columns {', '.join(COLUMNS)}",
             remedy="Deliver the individuals localised by canton-ou-ville (INDCVI), not another detail file",
         )
+
+
+def _counted(connection: "duckdb.DuckDBPyConnection", path: Path) -> pd.DataFrame:
+    """Rows and weights of each combination of codes, as they stand in the file."""
+    # Decimals, for sums of doubles depend on the order in which two threads meet the rows.
+    return connection.execute(
+        """
+        select
+            cast(DEPT as varchar) as departement_code,
+            cast(AGED as varchar) as age,
+            cast(SEXE as varchar) as sex,
+            cast(MOCO as varchar) as living,
+            count(*) as records,
+            sum(try_cast(IPONDI as decimal(18, 15))) as population,
+            count(*) filter (where coalesce(try_cast(IPONDI as decimal(18, 15)), 0) <= 0) as unweighted
+        from read_parquet(?)
+        group by all
+        order by all
+        """,
+        [str(path)],
+    ).df()
 
 
 def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
