@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def same_sql(wave: str) -> float:
     from asco_dagster.orchestration.dbt_run import variables
     from asco_dagster.places import DBT_PROJECT, Places
     from asco_dagster.settings import Settings
+    from asco_dagster.staging.pseudonyms import pseudonym
     from asco_dagster.waves import load_wave
 
     places = Places.of(Settings.from_environment())
@@ -55,7 +57,9 @@ def same_sql(wave: str) -> float:
         reads = {
             name: [p for p in node["depends_on"]["nodes"] if p in models] for name, node in models.items()
         }
+        key = places.pseudonym_key(Settings.from_environment())
         with duckdb.connect(str(database)) as connection:
+            connection.create_function("pseudonym", partial(pseudonym, key), ["VARCHAR"], "VARCHAR")
             began = time.perf_counter()
             for name in TopologicalSorter(reads).static_order():
                 node = models[name]
