@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -44,6 +44,9 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+bench: $(VENV)/ready ## What the pipeline costs as a whole, into var/bench (PARTS=cold,repeated,…: some of it)
+	$(BIN)/python tests/benchmarks/bench.py --parts "$(PARTS)"
 
 bench-gates: $(VENV)/ready ## What validation costs beside the run of a wave at true size
 	$(BIN)/python tests/benchmarks/gates/bench_gates.py

@@ -30,6 +30,21 @@ SOUND = {
         {"commune_code": "01001", "source_row": 9},
         {"commune_code": "2A004", "source_row": 10},
     ],
+    "raw_insee__census_individuals": [
+        {
+            "departement_code": "01", "sex": sex, "age_band": "75_79", "living": living, "records": 7,
+            "population": 20.5,
+        }
+        for sex in "MF"
+        for living in ("alone", "with_others")
+    ],
+    "stg_census__living_alone": [
+        {
+            "departement_code": "01", "sex": "T", "age_band": band, "share_alone": 0.15,
+            "estimated_population": 100.0, "relative_difference": 0.01,
+        }
+        for band in ("75_79", "total")
+    ],
     "stg_territory__movements": [
         {"former_code": "01001", "commune_code": "01001", "movement": "unchanged"},
         {"former_code": "01002", "commune_code": "01001", "movement": "merged"},

@@ -1,5 +1,6 @@
 """The confidentiality layer: the cells with their status, their log, the audit of the mask, the profiles."""
 
+import os
 import time
 
 import numpy as np
@@ -25,6 +26,7 @@ from asco_dagster.waves.statistics import Precision
 
 confidentiality = dbt_layer("confidentiality")
 
+UNIT_TYPES = ("commune", "epci")
 STATISTICS = ("share", "population_share", "total")  # those that the methods of disclosure can protect
 MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units"]
 
@@ -49,19 +51,20 @@ def sec_asco__cells(step: WaveStep) -> Table:
     rules, former = rules_of(step.wave), _former(step)
     closed, public = closed_before(former), still_true(former, cells, rounding_steps(step.wave))
     started = time.perf_counter()
-    judged = pd.concat(
-        [
-            protect(
-                primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type)),
-                regions_of(step.database),
-                rules,
-                together=families(unit_type),
-                closed=closed,
-                public=public,
-            )
-            for unit_type in ("commune", "epci")
-        ],
-        ignore_index=True,
+    judged = protect(
+        pd.concat(
+            [
+                primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type))
+                for unit_type in UNIT_TYPES
+            ],
+            ignore_index=True,
+        ),
+        regions_of(step.database),
+        rules,
+        together={unit_type: families(unit_type) for unit_type in UNIT_TYPES},
+        closed=closed,
+        public=public,
+        workers=os.cpu_count() or 1,
     )
     judged["quality_flag"] = _flags(judged, step.wave.precision)
     return Table(judged, cells_metadata(judged, rules, time.perf_counter() - started))
@@ -143,7 +146,7 @@ def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
     started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
-    found = attack(released(cells), regions, rules, truth=cells)
+    found = attack(released(cells), regions, rules, truth=cells, workers=os.cpu_count() or 1)
     known = still_true(former, cells, rounding_steps(step.wave))
     over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
     skipped = (*found.skipped, *over_time.skipped)

@@ -3,6 +3,7 @@
 A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and shows one row an expectation.
 """
 
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import dagster as dg
 
 from asco_dagster.gates.data_docs import page_of, write_data_docs
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import GateResult, Verdict, evaluate, judge
+from asco_dagster.gates.validation import GateResult, Verdict, engine, evaluate, judge
+from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -52,6 +54,8 @@ def run_gate(
 ) -> dg.AssetCheckResult:
     """Validate an asset's table and tell Dagster; the result is also kept under ``waves/<wave>/gates``."""
     suite = load_suite(asset)
+    engine()  # its import is no gate's own time
+    start = time.perf_counter()
     present = columns_of(database, asset)
     wanted = [column for column in suite.columns() if column in present]
     # A suite that names no column counts rows only: any one column will do for that.
@@ -60,7 +64,7 @@ def run_gate(
     result = judge(suite, outcome, frame, wave)
     result.write(places.gates(wave.wave))
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
-    return _told(result, settings)
+    return _told(result, settings, time.perf_counter() - start)
 
 
 def quality_address(settings: Settings, wave: str, page: str) -> str:
@@ -68,12 +72,13 @@ def quality_address(settings: Settings, wave: str, page: str) -> str:
     return f"{settings.quality_url or USUAL_ADDRESS}/{wave}/{page}"
 
 
-def _told(result: GateResult, settings: Settings) -> dg.AssetCheckResult:
+def _told(result: GateResult, settings: Settings, seconds: float) -> dg.AssetCheckResult:
     failed = [verdict for verdict in result.verdicts if not verdict.passed]
     metadata: dict[str, dg.MetadataValue] = {
         "expectations": dg.MetadataValue.table([_record(verdict) for verdict in result.verdicts]),
         "failed": dg.MetadataValue.int(len(failed)),
         "rows judged": dg.MetadataValue.int(result.rows),
+        SECONDS: dg.MetadataValue.float(round(seconds, 3)),
         "Data Docs": dg.MetadataValue.url(quality_address(settings, result.wave, page_of(result.asset))),
     }
     offending = [f"- {verdict.column}: {key}" for verdict in failed for key in verdict.offending]

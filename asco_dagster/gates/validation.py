@@ -111,7 +111,7 @@ def evaluate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> Any:
             file=f"{wave.wave}.yaml",
             remedy="Add it under bounds",
         )
-    gx, batches = _engine()
+    gx, batches = engine()
     own = gx.ExpectationSuite(
         name=suite.asset,
         expectations=[_plain(expectation) for expectation in suite.expectations],
@@ -131,7 +131,8 @@ def judge(suite: Suite, outcome: Any, frame: "pd.DataFrame", wave: Wave) -> Gate
 
 
 @functools.cache
-def _engine() -> tuple[Any, Any]:
+def engine() -> tuple[Any, Any]:
+    """Great Expectations and where it takes data frames; imported, slowly, when first asked for."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

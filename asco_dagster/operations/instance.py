@@ -7,8 +7,9 @@ not belong here: the server that stores the runs (``postgres.py``), and what a r
 import fcntl
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
+_STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
 _SILENT = {
     "GX_ANALYTICS_ENABLED": "false",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -98,20 +100,41 @@ def configuration(places: Places) -> dict[str, Any]:
 
 
 @contextmanager
-def open_instance(settings: Settings, places: Places) -> Iterator["DagsterInstance"]:
+def open_instance(
+    settings: Settings, places: Places, *, meanwhile: Callable[[], object] | None = None
+) -> Iterator["DagsterInstance"]:
     """Open Dagster's instance, its storage up and its schema in place.
 
     While it is open this process has the environment of ``prepare``.
 
+    Args:
+        settings: the environment.
+        places: where DAGSTER_HOME lies.
+        meanwhile: done in this thread while the storage starts, which is mostly waiting.
+
     Raises:
         ConfigurationError: the storage cannot be had.
     """
-    with (
-        storage(settings, places) as url,
-        environment(prepare(settings, places, url)),
-        instance_of(places) as instance,
-    ):
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(1) as beside:
+            started = beside.submit(stack.enter_context, storage(settings, places))
+            if meanwhile is not None:
+                meanwhile()
+            url = started.result()
+        stack.enter_context(environment(prepare(settings, places, url)))
+        instance = stack.enter_context(instance_of(places))
+        if settings.postgres_url is None:
+            _hold_connections(instance)
         yield instance
+
+
+def _hold_connections(instance: "DagsterInstance") -> None:
+    """Keep connections to the home's own server open, where Dagster opens one for each statement.
+
+    A run writes some thousand events, and a connection costs more than an event. A server that somebody else
+    runs may be restarted meanwhile, which a held connection would not survive: there it stays as it is.
+    """
+    instance.optimize_for_webserver(statement_timeout=_STATEMENT, pool_recycle=3600, max_overflow=20)
 
 
 @contextmanager

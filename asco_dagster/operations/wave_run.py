@@ -111,7 +111,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
-    with open_instance(settings, places) as instance:
+    with open_instance(settings, places, meanwhile=_load_pipeline) as instance:
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
@@ -122,6 +122,11 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
             )
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
         return _execute(wave, settings, instance, tags, tell)
+
+
+def _load_pipeline() -> None:
+    """Import the assets, and parse the dbt project where it has changed."""
+    import asco_dagster.definitions  # noqa: F401
 
 
 def _execute(

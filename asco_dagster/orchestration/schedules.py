@@ -13,7 +13,7 @@ from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.waves import Wave, load_wave, wave_names
 
 YEARLY = (
-    *("epci_members", "legal_populations", "population_age_sex"),
+    *("epci_members", "legal_populations", "population_age_sex", "census_individuals"),
     *("aid_beneficiaries", "aid_spending", "aid_staff"),
 )
 """Sources with an edition a year, as the wave's file names them."""

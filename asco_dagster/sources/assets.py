@@ -13,6 +13,7 @@ import pandas as pd
 from asco_dagster.connectors.fetch import fetch, sha256_of
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.questionnaires.codebook import edits_table, indicators_table, questions_table
+from asco_dagster.sources.census_individuals import no_individuals, tabulate_individuals
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
@@ -69,6 +70,18 @@ def raw_insee__population_age_sex(step: WaveStep) -> Table:
     """INSEE: estimated population by département, sex and five-year age band, at 1 January."""
     return _read(
         step, "population_age_sex", lambda path, d: read_population_by_age_and_sex(path, year=d.vintage)
+    )
+
+
+@wave_asset(state=_delivered("census_individuals"))
+def raw_insee__census_individuals(step: WaveStep) -> Table:
+    """INSEE: inhabitants by département, sex, age and whether alone, from its file of individuals, if any."""
+    if not step.wave.sources.census_individuals:
+        return Table(no_individuals(), {"files": []})
+    return _read(
+        step,
+        "census_individuals",
+        lambda path, d: tabulate_individuals(path, vintage=d.vintage),
     )
 
 
@@ -145,6 +158,7 @@ source_assets = [
     raw_insee__former_communes,
     raw_insee__commune_passage,
     raw_insee__population_age_sex,
+    raw_insee__census_individuals,
     raw_drees__aid_beneficiaries,
     raw_drees__aid_spending,
     raw_drees__aid_staff,

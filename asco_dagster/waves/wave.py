@@ -70,6 +70,7 @@ class Sources(Form):
         former_communes: legal populations that list the communes of the former wave's geography; with
             ``commune_passage`` they tell what became of each.
         commune_passage: INSEE's table of passage to the geography of this wave.
+        census_individuals: INSEE's census file of individuals, whole or by zone, as Parquet.
     """
 
     epci_members: list[Delivery] = Field(min_length=1, max_length=1)
@@ -77,6 +78,7 @@ class Sources(Form):
     former_communes: list[Delivery] = Field(default=[])
     commune_passage: list[Delivery] = Field(default=[], max_length=1)
     population_age_sex: list[Delivery] = Field(min_length=1, max_length=1)
+    census_individuals: list[Delivery] = Field(default=[])
     aid_beneficiaries: list[Delivery] = Field(min_length=1)
     aid_spending: list[Delivery] = Field(min_length=1)
     aid_staff: list[Delivery] = Field(min_length=1)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 
+from asco_dagster.operations.cluster import Cluster
 from asco_dagster.operations.instance import (
     PARTITION_TAG,
     UP_LOCK,
@@ -57,6 +58,26 @@ def test_runs_are_in_postgresql_and_a_killed_one_is_marked(
         assert status_of(instance, run_id) == DagsterRunStatus.FAILURE
         assert mark_dead_runs(instance) == []
     assert "DAGSTER_PG_URL" not in os.environ
+
+
+def test_what_is_done_while_the_server_starts_may_fail_and_leaves_none(
+    settings: Settings, places: Places
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no pipeline")
+
+    with pytest.raises(RuntimeError, match="no pipeline"), open_instance(settings, places, meanwhile=fail):
+        pass
+    assert not Cluster(places.postgres.resolve()).answers()
+    assert "DAGSTER_PG_URL" not in os.environ
+
+
+def test_connections_to_the_own_server_are_held(settings: Settings, places: Places) -> None:
+    with open_instance(settings, places) as instance:
+        instance.get_runs_count()
+        held = instance.run_storage._engine.pool.status()  # what Dagster gives no door to
+        assert "Pool size: 1" in held and "Connections in pool: 1" in held
+    assert not Cluster(places.postgres.resolve()).answers()
 
 
 def test_a_reused_process_number_is_no_living_run(settings: Settings, places: Places) -> None:

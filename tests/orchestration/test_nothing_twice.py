@@ -4,11 +4,15 @@ import subprocess
 import sys
 
 import dagster as dg
+import pandas as pd
 import pytest
+from rare_rows import SOUND
 
 from asco_dagster.definitions import build_definitions
+from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 
 POPULATIONS = "insee-populations-legales-2013-metropole.csv"
@@ -79,3 +83,35 @@ def test_a_closed_gate_stays_closed_when_told_again(job, instance, home):
         assert "gx__raw_insee__legal_populations" in closed
     path.write_bytes(whole)
     assert set(_unchanged(job, instance).values()) >= {True}
+
+
+def test_what_is_made_in_every_run_is_judged_again_only_when_its_rows_changed(tmp_path, monkeypatch):
+    rows, judged = list(SOUND["raw_insee__commune_passage"]), []
+
+    @wave_asset(always=True)
+    def raw_insee__commune_passage(step):
+        return pd.DataFrame(rows)
+
+    def gate(database, asset, *others):
+        judged.append(asset)
+        return run_gate(database, asset, *others)
+
+    monkeypatch.setattr("asco_dagster.orchestration.wave_step.run_gate", gate)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for expected, broken in ((1, False), (1, False), (2, True), (2, True)):
+            if broken and len(rows) == len(SOUND["raw_insee__commune_passage"]):
+                rows.append(rows[0])  # a row that stands twice
+            done = dg.materialize(
+                [raw_insee__commune_passage],
+                partition_key="2014",
+                instance=instance,
+                resources={"settings": Settings(home=tmp_path)},
+                raise_on_error=False,
+            )
+            (check,) = done.get_asset_check_evaluations()
+            assert (check.passed, len(judged)) == (not broken, expected)
+            assert done.success == (not broken)
+            (made,) = instance.fetch_materializations(
+                dg.AssetKey("raw_insee__commune_passage"), limit=1
+            ).records
+            assert check.target_materialization_data.storage_id == made.storage_id

@@ -16,6 +16,7 @@ from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.inference import Inference
 from asco_dagster.methods.disclosure.published import Judge, Knowledge, Published
 from asco_dagster.methods.disclosure.rules import CELL, STATISTICS, AdditiveSet, DisclosureRules
+from asco_dagster.methods.disclosure.spread import spread
 from asco_dagster.methods.disclosure.tables import Layout, layout, stacked
 from asco_dagster.methods.disclosure.verdicts import Verdicts
 
@@ -92,6 +93,7 @@ def attack(
     steps: Mapping[str, float] | None = None,
     sets: Sequence[AdditiveSet] = (),
     truth: pd.DataFrame | None = None,
+    workers: int = 1,
 ) -> Attack:
     """Infer the interval of every suppressed number.
 
@@ -104,6 +106,7 @@ def attack(
             ``respondents``, ``weighted_units``); 0 where not given.
         sets: indicators that add up, known to the intruder.
         truth: result of ``protect``: adds the denominators and the insiders, see above.
+        workers: processes; the result does not depend on it.
 
     Returns:
         The result; ``breaches()`` is empty when the release holds.
@@ -112,6 +115,8 @@ def attack(
         DisclosureError: the published values contradict each other.
     """
     verdicts, skipped, tables = Verdicts(rules), [], 0
+    alone: list[tuple[Knowledge, Layout, DisclosureRules]] = []
+    joined: list[tuple[Published, Layout, list[str], list[AdditiveSet], str]] = []
     for unit_type, rows in published.groupby("unit_type", sort=True):
         cells = layout(zip(*(rows[key] for key in CELL), strict=True), regions)
         own = None if truth is None else truth[truth["unit_type"] == unit_type]
@@ -127,11 +132,16 @@ def attack(
                 knowledge = known.values(member, statistic)
                 if knowledge is None:
                     skipped.append(f"{unit_type}, {member}, {statistic}: no public denominators")
-                    continue
-                _values(knowledge, cells, verdicts, None)
+                else:
+                    alone.append((knowledge, cells, rules))
             if linked:
                 tables += 1
-                _joint(known, cells, linked, joint, statistic, verdicts)
+                joined.append((known, cells, linked, joint, statistic))
+    with spread(workers) as each:
+        for found in each(_alone, alone):
+            verdicts.rows.update(found)
+    for task in joined:  # these narrow what the tables alone gave
+        _joint(*task, verdicts)
     return Attack(verdicts.frame(), tuple(skipped), tables)
 
 
@@ -147,6 +157,14 @@ def _counts(known: Published, group: Sequence[str], verdicts: Verdicts) -> int:
         )
         verdicts.counts(known, group[0], quantity, found, status)
     return 2
+
+
+def _alone(task: tuple[Knowledge, Layout, DisclosureRules]) -> dict[tuple, dict]:
+    """Rows of the verdict on one table of values."""
+    knowledge, cells, rules = task
+    verdicts = Verdicts(rules)
+    _values(knowledge, cells, verdicts, None)
+    return verdicts.rows
 
 
 def _values(knowledge: Knowledge, cells: Layout, verdicts: Verdicts, joint: Inference | None) -> None:

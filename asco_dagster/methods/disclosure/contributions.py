@@ -31,7 +31,8 @@ def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: 
         indicators whose values lie in 0..1; ``total`` for all. A domain without any answer has no row.
     """
     answers = indicators.dropna(subset=["value"]).merge(respondents, on="unit_id", validate="many_to_one")
-    answers = answers.assign(value=answers["value"].astype(float))
+    # one order of summation, so that equal sums are equal to the last bit; and of equal values the first unit
+    answers = answers.assign(value=answers["value"].astype(float)).sort_values("unit_id", kind="stable")
     reach = answers.groupby("indicator")["value"].agg(["min", "max"])
     bounded = set(reach.index[(reach["min"] >= 0) & (reach["max"] <= 1)])
     ones = pd.Series(1.0, index=answers.index)
@@ -55,7 +56,10 @@ def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: 
 
 
 def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Cells of one geography, by class or over all classes, kept where ``wanted`` lists them."""
+    """Cells of one geography, by class or over all classes, kept where ``wanted`` lists them.
+
+    ``sized`` comes in the order of the units.
+    """
     area = _AREA[geography]
     frame = sized.assign(
         geography=geography,
@@ -64,7 +68,7 @@ def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: 
         positive=sized["value"] != 0,
         weighted=sized["weight"] * sized["amount"],
         weighted_size=sized["weight"] * sized["size"],
-    ).sort_values("unit_id")  # one order of summation, so that equal sums are equal to the last bit
+    )
     cells = frame.groupby(list(KEYS), sort=True)
     made = cells.agg(
         respondents=("value", "size"),
@@ -75,7 +79,7 @@ def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: 
         largest=("amount", "max"),
         largest_weighted=("weighted", "max"),
     )
-    ranked = frame.sort_values(["amount", "unit_id"], ascending=[False, True])
+    ranked = frame.sort_values("amount", ascending=False, kind="stable")
     seconds = ranked[ranked.groupby(list(KEYS)).cumcount() == 1].set_index(list(KEYS))["amount"]
     made["second_largest"] = seconds.reindex(made.index).fillna(0.0)
     return made.reset_index().merge(wanted[list(CELL)].drop_duplicates(), on=list(CELL), how="inner")

@@ -107,13 +107,17 @@ class Family:
     public: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     protects: dict[int, int] = field(default_factory=dict)
     rays: list[np.ndarray] = field(default_factory=list)
+    counted: dict[str, np.ndarray] = field(default_factory=dict)
 
     def counts(self, member: str) -> np.ndarray:
-        """Respondents and weighted units of each cell, shape (2, cells)."""
-        rows, order = self.rows[member], self.unit.layout.index()
-        first = rows.drop_duplicates(list(CELL))
-        # Rounded, so that sums taken in another order are not taken for other respondents.
-        return np.array([column(first, name, order).round(6) for name in ("respondents", "weighted_units")])
+        """Respondents and weighted units of each cell, shape (2, cells); made once, for all who ask."""
+        if member not in self.counted:
+            rows, order = self.rows[member], self.unit.layout.index()
+            first = rows.drop_duplicates(list(CELL))
+            names = ("respondents", "weighted_units")
+            # Rounded, so that sums taken in another order are not taken for other respondents.
+            self.counted[member] = np.array([column(first, name, order).round(6) for name in names])
+        return self.counted[member]
 
     def signatures(self) -> dict[bytes, str]:
         """The different counts under the members, each with the first member that has them."""

@@ -6,9 +6,7 @@ are protected once, on the counts, and every indicator adds to that mask what it
 counts repeated under other indicators give nothing away. The programme itself stands in ``secondary``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ import pandas as pd
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.masking import Family, Unit
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, AdditiveSet, DisclosureRules
+from asco_dagster.methods.disclosure.spread import spread
 from asco_dagster.methods.disclosure.tables import families, layout
 
 
@@ -24,7 +23,7 @@ def protect(
     regions: Mapping[str, str],
     rules: DisclosureRules,
     *,
-    together: Sequence[Sequence[str]] = (),
+    together: Sequence[Sequence[str]] | Mapping[str, Sequence[Sequence[str]]] = (),
     sets: Sequence[AdditiveSet] = (),
     closed: pd.DataFrame | None = None,
     public: pd.DataFrame | None = None,
@@ -36,7 +35,8 @@ def protect(
         cells: result of ``primary``.
         regions: département code → région code.
         rules: of the wave.
-        together: indicators that share a mask (a yes/no question and the amount asked if yes).
+        together: indicators that share a mask (a yes/no question and the amount asked if yes); for all types
+            of unit, or by type.
         sets: indicators that add up in every cell; they share a mask and are solved as one programme.
         closed: cells (``unit_type``, ``indicator``, geography, area_code, size_class) suppressed in an
             earlier release of the wave: they stay closed, and those that its ``status`` calls A or B (all,
@@ -54,14 +54,21 @@ def protect(
     """
     ordered = _steady(cells.sort_values(list(KEYS)))
     tasks = [
-        (Unit(str(unit_type), layout(_cells(rows), regions), rows, rules), together, sets, closed, public)
+        (
+            Unit(str(unit_type), layout(_cells(rows), regions), rows, rules),
+            together.get(str(unit_type), ()) if isinstance(together, Mapping) else together,
+            sets,
+            closed,
+            public,
+        )
         for unit_type, rows in ordered.groupby("unit_type", sort=True)
     ]
-    jobs = [family for families_of_unit in _each(_bases, tasks, workers) for family in families_of_unit]
-    found = _each(_family, jobs, workers)
-    while again := _pool_counts(jobs, found):
-        for number, renewed in zip(again, _each(_family, [jobs[n] for n in again], workers), strict=True):
-            found[number] = renewed
+    with spread(workers) as each:
+        jobs = [family for families_of_unit in each(_bases, tasks) for family in families_of_unit]
+        found = each(_family, jobs)
+        while again := _pool_counts(jobs, found):
+            for number, renewed in zip(again, each(_family, [jobs[n] for n in again]), strict=True):
+                found[number] = renewed
     return _with_status(cells, pd.concat([verdicts for verdicts, _, _ in found], ignore_index=True))
 
 
@@ -137,14 +144,6 @@ def _pool_counts(jobs: Sequence[Family], found: Sequence[tuple]) -> list[int]:
                 jobs[number].adopt(wider)
             again |= set(numbers)
     return sorted(again)
-
-
-def _each(function: Callable, jobs: Sequence, workers: int) -> list:
-    """Map in order, in this process or in fresh ones (no fork: the caller may run threads)."""
-    if workers <= 1 or len(jobs) <= 1:
-        return [function(job) for job in jobs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, jobs, chunksize=max(1, len(jobs) // (4 * workers))))
 
 
 def _with_status(cells: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ totals do, and indicators of an additive set add up in every cell. Both the supp
 the relations from here; neither rules nor solving belong here.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,18 @@ class Layout:
     def index(self) -> dict[Cell, int]:
         """Position of each cell."""
         return {cell: position for position, cell in enumerate(self.cells)}
+
+    @functools.cached_property
+    def within(self) -> np.ndarray:
+        """Which cells lie in which by the relations: [whole, part], at any depth; cells × cells, boolean."""
+        found = np.zeros((len(self.cells), len(self.cells)), dtype=bool)
+        for row in self.matrix:
+            found[np.ix_(row > 0, row < 0)] = True
+        while True:
+            deeper = found | (found.astype(int) @ found.astype(int) > 0)
+            if (deeper == found).all():
+                return found
+            found = deeper
 
 
 def label(cell: Cell) -> str:
@@ -161,15 +174,11 @@ def inside(table: Layout, classes: np.ndarray) -> np.ndarray:
 
     Cells of one class of ``kin`` hold the same respondents: what lies in one lies in all.
     """
-    within = np.zeros((len(table.cells), len(table.cells)), dtype=bool)
-    for row in table.matrix:
-        within[np.ix_(row > 0, row < 0)] = True
-    while True:
-        deeper = within | (within.astype(int) @ within.astype(int) > 0)
-        if (deeper == within).all():
-            same = (classes[:, None] == classes[None, :]).astype(int)
-            return same @ within.astype(int) @ same > 0
-        within = deeper
+    _, number = np.unique(classes, return_inverse=True)
+    whole, part = np.nonzero(table.within)
+    linked = np.zeros((number.max(initial=-1) + 1,) * 2, dtype=bool)
+    linked[number[whole], number[part]] = True
+    return linked[np.ix_(number, number)]
 
 
 def column(cells: pd.DataFrame, name: str, order: Mapping[Cell, int], missing: float = 0.0) -> np.ndarray:

@@ -70,11 +70,7 @@ summed as (
         count(*) filter (where role = 'term' and edit_status = 'answered') as terms_answered,
         count(*) filter (where role = 'term' and counted is null) as terms_open,
         count(*) filter (where role = 'bound' and counted is null) as bounds_open,
-        bool_and(holds) as holds,
-        string_agg(
-            case when edit_status = 'answered' then question || '=' || given_value end, ' ' order by question
-        )
-            as answers
+        bool_and(holds) as holds
     from read
     group by unit_id, unit_type, edit, rule, severity, cleared
 ),
@@ -110,17 +106,33 @@ judged as (
     from summed
 ),
 
+concerned as (
+    -- the answers are put together for the few rules that are broken, not for each unit and rule
+    select
+        read.unit_id,
+        read.edit,
+        string_agg(
+            case when read.edit_status = 'answered' then read.question || '=' || read.given_value end,
+            ' '
+            order by read.question
+        ) as answers
+    from read
+    semi join judged on judged.is_broken and read.unit_id = judged.unit_id and read.edit = judged.edit
+    group by read.unit_id, read.edit
+),
+
 together as (
     select
-        unit_id,
-        unit_type,
-        edit,
-        rule,
-        severity,
-        answers,
-        cleared
+        judged.unit_id,
+        judged.unit_type,
+        judged.edit,
+        judged.rule,
+        judged.severity,
+        concerned.answers,
+        judged.cleared
     from judged
-    where is_broken
+    inner join concerned on judged.unit_id = concerned.unit_id and judged.edit = concerned.edit
+    where judged.is_broken
 ),
 
 final as (

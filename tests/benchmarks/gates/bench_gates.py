@@ -30,14 +30,14 @@ def _asco(home: Path, *arguments: str) -> tuple[float, float]:
 def _validate(home: Path) -> list[tuple[float, float, str, int, int]]:
     """Processor and wall seconds of each gate, with its asset, rows and expectations."""
     from asco_dagster.gates.suite import load_suite
-    from asco_dagster.gates.validation import _engine, validate
+    from asco_dagster.gates.validation import engine, validate
     from asco_dagster.places import EXPECTATIONS, Places
     from asco_dagster.settings import Settings
     from asco_dagster.warehouse import columns_of, open_database, read_table
     from asco_dagster.waves import load_wave
 
     start = time.process_time()
-    _engine()
+    engine()
     print(f"importing Great Expectations: {time.process_time() - start:.1f} s of processor time")
     wave, rows = load_wave(WAVE), []
     with open_database(Places.of(Settings(home=home)).database(WAVE), read_only=True) as database:

@@ -119,6 +119,27 @@ def test_the_same_mask_for_any_order_of_rows_and_any_number_of_processes():
         assert same["reason"].equals(once["reason"])
 
 
+def test_the_same_attack_in_any_number_of_processes():
+    cells, regions = case("linked")
+    both = pd.concat([cells, cells.assign(unit_type="epci")], ignore_index=True)
+    done = protect(primary(both, RULES), regions, RULES)
+    here, spread = (attack(released(done), regions, RULES, truth=done, workers=number) for number in (1, 2))
+    pd.testing.assert_frame_equal(here.cells, spread.cells, check_exact=True)
+    assert (here.tables, here.skipped) == (spread.tables, spread.skipped)
+
+
+def test_types_of_unit_may_have_families_of_their_own():
+    cells, regions = case("linked")
+    judged = primary(pd.concat([cells, cells.assign(unit_type="epci")], ignore_index=True), RULES)
+    names = sorted(set(judged["indicator"]))
+    apart = [
+        protect(judged[judged["unit_type"] == unit_type], regions, RULES, together=groups)
+        for unit_type, groups in (("commune", [names]), ("epci", []))
+    ]
+    done = protect(judged, regions, RULES, together={"commune": [names]})
+    pd.testing.assert_frame_equal(done, pd.concat(apart).reindex(done.index))
+
+
 def test_what_is_public_already_protects_nothing_unless_nothing_else_can():
     # Every other cell of its row is public: closing them hides it from those who see the new version alone.
     cells, regions = case("fellegi_square")

@@ -1,0 +1,32 @@
+"""Weights and estimates of a made-up wave, each unit so many times: ``estimation_work.py TIMES``, as JSON."""
+
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def work(times: int) -> dict[str, float]:
+    """Seconds of the work itself, making the wave left out."""
+    path = Path(__file__).parent / "estimation" / "bench.py"
+    spec = importlib.util.spec_from_file_location("estimation_bench", path)
+    assert spec is not None and spec.loader is not None
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    wave = bench.load_wave("2014")
+    made = bench.made_up_wave(wave, bench.invented_territory(wave, 2014), seed=2014)
+    made = bench.larger(made, times) if times > 1 else made
+    told = {"wall": 0.0, "processor": 0.0, "respondents": 0}
+    for unit_type in bench.UNIT_TYPES:
+        inputs = bench.Inputs(made, unit_type)
+        began, busy = time.perf_counter(), time.process_time()
+        inputs.estimates(inputs.weighting())
+        told["wall"] += time.perf_counter() - began
+        told["processor"] += time.process_time() - busy
+        told["respondents"] += len(inputs.answered.values)
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(work(int(sys.argv[1]))))
