@@ -104,7 +104,7 @@ def test_every_column_of_every_model_says_where_it_comes_from(small_wave: SmallW
             assert {table for table, _ in found} <= read, node["name"]
             for table, column in found:
                 assert column in columns_of(database, table), f"{node['name']}: {table}.{column}"
-            rows = metadata["column lineage"].value
+            rows = metadata["column lineage"].records
             assert {row.data["column"] for row in rows} == set(lineage)
 
 
