@@ -89,7 +89,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])
                 )
-                yield run_gate(database, name, wave, places, settings, context.run_id)
+                yield run_gate(database, name, wave, places, settings, context.run.run_id)
         for name in judged:
             yield _test_result(tests[name], results.get(tests[name]["unique_id"]))
 

@@ -217,7 +217,7 @@ def _told_or_made(
     spent = cost.told()
     for name in names:
         metadata = {**describe(own.database, name), **tables[name].metadata, **spent}
-        check = run_gate(own.database, name, own.wave, own.places, own.settings, own.context.run_id)
+        check = run_gate(own.database, name, own.wave, own.places, own.settings, own.context.run.run_id)
         result: dg.MaterializeResult[Any] = dg.MaterializeResult(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])
         )

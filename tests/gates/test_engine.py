@@ -44,6 +44,11 @@ def plain() -> Callable[[Suite, pd.DataFrame, Wave], list[Verdict]]:
     return verdicts
 
 
+def _values(frame: pd.DataFrame) -> pd.DataFrame:
+    """The values alone: text that is null throughout is objects to DuckDB and text to Arrow."""
+    return frame.astype(object).where(frame.notna(), None)
+
+
 def _spoilt(frame: pd.DataFrame) -> pd.DataFrame:
     """The same rows with some doubled and some values gone, so that expectations fail in many ways."""
     frame = frame.head(ROWS)
@@ -61,7 +66,7 @@ def test_every_result_is_that_of_gxs_own_engine(asset: str, small_wave: SmallWav
         present = list(columns_of(database, asset))
         wanted = [column for column in suite.columns() if column in present] or present[:1]
         table, frame = (read(database, asset, wanted) for read in (read_table, read_for_judging))
-    pd.testing.assert_frame_equal(table.convert_dtypes(), frame.convert_dtypes(), check_dtype=False)
+    pd.testing.assert_frame_equal(_values(table), _values(frame))
     for rows, same in ((table.head(ROWS), frame.head(ROWS)), (_spoilt(table), _spoilt(frame))):
         ours, theirs = validation.validate(suite, same, small_wave.wave), plain(suite, rows, small_wave.wave)
         assert ours.verdicts == theirs

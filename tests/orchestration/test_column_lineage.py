@@ -98,14 +98,15 @@ def test_every_column_of_every_model_says_where_it_comes_from(small_wave: SmallW
             record = materialization(small_wave.instance, "2014", node["name"])
             metadata = record.asset_materialization.metadata
             lineage = metadata["dagster/column_lineage"].value.deps_by_column
-            assert list(lineage) == list(columns_of(database, node["name"])), node["name"]
+            assert set(lineage) == set(columns_of(database, node["name"])), node["name"]
             read = {everything[parent]["name"] for parent in node["depends_on"]["nodes"]}
             found = {(dep.asset_key.path[-1], dep.column_name) for deps in lineage.values() for dep in deps}
             assert {table for table, _ in found} <= read, node["name"]
             for table, column in found:
                 assert column in columns_of(database, table), f"{node['name']}: {table}.{column}"
             rows = metadata["column lineage"].records
-            assert {row.data["column"] for row in rows} == set(lineage)
+            told = list(dict.fromkeys(row.data["column"] for row in rows))
+            assert told == list(columns_of(database, node["name"])), node["name"]
 
 
 @pytest.mark.xdist_group("small_wave")

@@ -89,7 +89,7 @@ def _history(step: WaveStep, rows: Any) -> dict[str, Any]:
     often the wave ran.
     """
     folder = step.places.wave(step.wave.wave)
-    keep_figures(folder, step.context.run_id, key_figures(rows, step.database))
+    keep_figures(folder, step.context.run.run_id, key_figures(rows, step.database))
     return figure_history(folder.parent, step.wave.wave, DRAWN)
 
 
