@@ -9,7 +9,7 @@ from asco_dagster.estimation.assets import estimation_assets
 from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
 from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.orchestration.schedules import yearly_sources_schedule
-from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor
+from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor, wave_state_sensor
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
@@ -27,7 +27,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
         assets=[*source_assets, staging, *estimation_assets, *confidentiality_assets, *publication_assets],
         jobs=[wave_job, publish_due_job],
         schedules=[yearly_sources_schedule, release_calendar],
-        sensors=[inbox_sensor, failure_sensor(settings)],
+        sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],
         resources={"settings": settings, **overrides},
         executor=dg.in_process_executor,
     )

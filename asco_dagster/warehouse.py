@@ -105,6 +105,32 @@ def read_table(
     return connection.table(table_of(asset)).select(*wanted).df()
 
 
+def read_for_judging(
+    connection: "duckdb.DuckDBPyConnection", asset: str, columns: Sequence[str]
+) -> "pd.DataFrame":
+    """Read some columns of an asset's table as ``read_table`` does, but text through Arrow.
+
+    The values are the same; but DuckDB makes a Python object of each text, which pandas then puts into an
+    Arrow array: on a million answers that took longer than judging them. Text that is null throughout stays
+    text.
+
+    Args:
+        connection: the wave's database.
+        asset: name of the asset.
+        columns: columns that the table has, at least one.
+    """
+    import duckdb
+    import pandas as pd
+
+    table = connection.table(table_of(asset))
+    kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+    text = [duckdb.ColumnExpression(name) for name in columns if kinds[name] == "VARCHAR"]
+    others = [duckdb.ColumnExpression(name) for name in columns if kinds[name] != "VARCHAR"]
+    parts = [table.select(*text).to_arrow_table().to_pandas()] if text else []
+    parts += [table.select(*others).df()] if others else []
+    return pd.concat(parts, axis="columns")[list(columns)]
+
+
 def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
     """Number of rows of an asset's table."""
     return len(connection.table(table_of(asset)))

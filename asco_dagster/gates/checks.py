@@ -5,18 +5,22 @@ A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and sho
 
 import time
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from asco_dagster.gates.data_docs import page_of, write_data_docs
+from asco_dagster.gates.history.store import Judgement, keep_judgement, now
+from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import GateResult, Verdict, engine, evaluate, judge
+from asco_dagster.layers import layer_of
 from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of, read_table
+from asco_dagster.warehouse import columns_of, read_for_judging
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
@@ -50,21 +54,48 @@ def wave_check(name: str, asset: str, description: str) -> dg.AssetCheckSpec:
 
 
 def run_gate(
-    database: "duckdb.DuckDBPyConnection", asset: str, wave: Wave, places: Places, settings: Settings
+    database: "duckdb.DuckDBPyConnection",
+    asset: str,
+    wave: Wave,
+    places: Places,
+    settings: Settings,
+    run: str = "no run",
 ) -> dg.AssetCheckResult:
-    """Validate an asset's table and tell Dagster; the result is also kept under ``waves/<wave>/gates``."""
+    """Validate an asset's table and tell Dagster; the result is also kept under ``waves/<wave>/gates``.
+
+    Args:
+        database: the wave's.
+        asset: its name.
+        wave: the wave.
+        places: where things lie.
+        settings: the environment.
+        run: identifier of the run, under which the history keeps the result.
+    """
     suite = load_suite(asset)
     engine()  # its import is no gate's own time
     start = time.perf_counter()
     present = columns_of(database, asset)
     wanted = [column for column in suite.columns() if column in present]
     # A suite that names no column counts rows only: any one column will do for that.
-    frame = read_table(database, asset, wanted or list(present)[:1])
+    frame = read_for_judging(database, asset, wanted or list(present)[:1])
     outcome = evaluate(suite, frame, wave)
     result = judge(suite, outcome, frame, wave)
     result.write(places.gates(wave.wave))
+    _remember(result, places, run)
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
-    return _told(result, settings, time.perf_counter() - start)
+    history = gate_history(places.wave(wave.wave).parent, asset, wave.wave)
+    return _told(result, settings, history, time.perf_counter() - start)
+
+
+def _remember(result: GateResult, places: Places, run: str) -> None:
+    """Keep the result in the wave's history, and write its page where a run may end: closed, or last."""
+    failed = sum(not verdict.passed for verdict in result.verdicts)
+    shares = [v.unexpected_share for v in result.verdicts if v.unexpected_share is not None]
+    folder, state = places.wave(result.wave), "closed" if result.closed else "warns" if failed else "open"
+    counts = len(result.verdicts), failed, result.rows, max(shares, default=None)
+    keep_judgement(folder, result.asset, Judgement(result.wave, run, now(), state, *counts))
+    if result.closed or layer_of(result.asset) == "publication":
+        write_history_page(folder.parent, places.quality(result.wave), result.wave)
 
 
 def quality_address(settings: Settings, wave: str, page: str) -> str:
@@ -72,7 +103,9 @@ def quality_address(settings: Settings, wave: str, page: str) -> str:
     return f"{settings.quality_url or USUAL_ADDRESS}/{wave}/{page}"
 
 
-def _told(result: GateResult, settings: Settings, seconds: float) -> dg.AssetCheckResult:
+def _told(
+    result: GateResult, settings: Settings, history: Mapping[str, dg.MetadataValue], seconds: float
+) -> dg.AssetCheckResult:
     failed = [verdict for verdict in result.verdicts if not verdict.passed]
     metadata: dict[str, dg.MetadataValue] = {
         "expectations": dg.MetadataValue.table([_record(verdict) for verdict in result.verdicts]),
@@ -80,10 +113,14 @@ def _told(result: GateResult, settings: Settings, seconds: float) -> dg.AssetChe
         "rows judged": dg.MetadataValue.int(result.rows),
         SECONDS: dg.MetadataValue.float(round(seconds, 3)),
         "Data Docs": dg.MetadataValue.url(quality_address(settings, result.wave, page_of(result.asset))),
+        "history page": dg.MetadataValue.url(
+            quality_address(settings, result.wave, f"{PAGE}#{result.asset}")
+        ),
     }
     offending = [f"- {verdict.column}: {key}" for verdict in failed for key in verdict.offending]
     if offending:
         metadata["offending rows"] = dg.MetadataValue.md("\n".join(offending))
+    metadata |= history
     return dg.AssetCheckResult(
         check_name=gate_name(result.asset),
         asset_key=result.asset,

@@ -14,7 +14,8 @@ import dagster as dg
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
 from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
-from asco_dagster.orchestration.dbt_manifest import read_manifest
+from asco_dagster.orchestration.column_lineage import lineage_metadata
+from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
@@ -22,7 +23,7 @@ from asco_dagster.orchestration.standing import data_version, standing
 from asco_dagster.orchestration.wave_step import OWNERS, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.warehouse import columns_of, open_database
 from asco_dagster.waves import Wave, load_wave
 
 
@@ -77,13 +78,18 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                     yield stood[name][0]
                     yield from stood[name][1]
                     continue
-                seconds = results[nodes[name]["unique_id"]].seconds
+                result = results[nodes[name]["unique_id"]]
                 columns = {c["name"]: c.get("description") or "" for c in nodes[name]["columns"].values()}
-                metadata = {**describe(database, name, columns), SECONDS: round(seconds, 3), PEAK: peak}
+                schemas = {parent: columns_of(database, parent) for parent in reads[name]}
+                metadata = {
+                    **describe(database, name, columns),
+                    **lineage_metadata(manifest_folder(places), result.sql, schemas),
+                    **{SECONDS: round(result.seconds, 3), PEAK: peak},
+                }
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])
                 )
-                yield run_gate(database, name, wave, places, settings)
+                yield run_gate(database, name, wave, places, settings, context.run.run_id)
         for name in judged:
             yield _test_result(tests[name], results.get(tests[name]["unique_id"]))
 

@@ -32,6 +32,7 @@ class NodeResult:
         message: dbt's message.
         failures: rows that failed a test.
         seconds: execution time.
+        sql: a model's SQL as it was run; empty for seeds and tests.
     """
 
     unique_id: str
@@ -39,6 +40,7 @@ class NodeResult:
     message: str
     failures: int
     seconds: float
+    sql: str = ""
 
 
 def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeResult]:
@@ -117,10 +119,12 @@ def _manifest(folder: Path) -> Any:
 
 
 def _node_result(result: Any) -> NodeResult:
+    is_model = str(result.node.resource_type) == "model"
     return NodeResult(
         unique_id=result.node.unique_id,
         status=str(result.status),
         message=" ".join((result.message or "").split()),
         failures=result.failures or 0,
         seconds=result.execution_time,
+        sql=(getattr(result.node, "compiled_code", None) or "") if is_model else "",
     )

@@ -1,8 +1,11 @@
-"""The sensors: deliveries start their wave, and a failure or a closed gate is told.
+"""The sensors: deliveries start their wave, a failure or a closed gate is told, each wave's state is shown.
 
-What does not belong here: looking at an inbox (``operations/inbox.py``), sending (``operations/notices.py``).
+What does not belong here: looking at an inbox (``operations/inbox.py``), sending (``operations/notices.py``),
+what a wave's state is (``operations/wave_state.py``).
 """
 
+import datetime as dt
+import hashlib
 import json
 from dataclasses import asdict
 
@@ -11,12 +14,16 @@ import dagster as dg
 from asco_dagster.errors import AscoError
 from asco_dagster.operations.inbox import Seen, look
 from asco_dagster.operations.notices import is_configured, tell_failure
+from asco_dagster.operations.wave_state import WaveState, wave_state
 from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.places import Places
+from asco_dagster.publication.embargo import PARIS
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave, wave_names
 
 SECONDS_BETWEEN_LOOKS = 30
+SECONDS_BETWEEN_STATES = 60
+RELEASE = "pub_asco__release"
 
 
 @dg.sensor(
@@ -48,6 +55,41 @@ def inbox_sensor(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "there is no wave"),
         cursor=json.dumps(seen, sort_keys=True),
+    )
+
+
+@dg.sensor(
+    name="wave_state_sensor",
+    minimum_interval_seconds=SECONDS_BETWEEN_STATES,
+    default_status=dg.DefaultSensorStatus.RUNNING,  # it only looks
+    description=f"Observes on {RELEASE} where each wave stands, whenever that changed; it starts nothing.",
+)
+def wave_state_sensor(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult:
+    """Look at every wave; the cursor remembers what was told of each."""
+    places, today = Places.of(settings), dt.datetime.now(PARIS).date()
+    before = json.loads(context.cursor or "{}")
+    states = [wave_state(context.instance, places, load_wave(wave), today) for wave in wave_names()]
+    told = {state.wave: hashlib.sha256(repr(state).encode()).hexdigest() for state in states}
+    changed = [state for state in states if told[state.wave] != before.get(state.wave)]
+    return dg.SensorResult(
+        asset_events=[_observed(state) for state in changed],
+        skip_reason=None if changed else dg.SkipReason("no wave's state changed"),
+        cursor=json.dumps(told, sort_keys=True),
+    )
+
+
+def _observed(state: WaveState) -> dg.AssetObservation:
+    facts = [dg.TableRecord({"what": name, "state": text}) for name, text in state.facts]
+    return dg.AssetObservation(
+        RELEASE,
+        partition=state.wave,
+        description=f"Wave {state.wave}: {state.phase}",
+        metadata={
+            "wave": dg.MetadataValue.text(state.phase),
+            "state of the wave": dg.MetadataValue.table(facts),
+        },
     )
 
 

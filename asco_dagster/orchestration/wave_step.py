@@ -228,7 +228,7 @@ def _told_or_made(
 
 
 def _gate(own: WaveStep, name: str) -> dg.AssetCheckResult:
-    return run_gate(own.database, name, own.wave, own.places, own.settings)
+    return run_gate(own.database, name, own.wave, own.places, own.settings, own.context.run.run_id)
 
 
 def _rows(database: "duckdb.DuckDBPyConnection", name: str) -> tuple[dict[str, str], list[tuple]]:

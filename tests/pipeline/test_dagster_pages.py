@@ -151,6 +151,84 @@ def test_from_a_check_to_its_data_docs_and_on_to_the_report(pages: str, page, pi
     assert page.console_errors == []
 
 
+ASSETS = sorted(path.stem for path in (Path(__file__).parents[2] / "expectations").rglob("*.json"))
+
+
+def _executions(base: str, asset: str, wave: str) -> list[dict]:
+    """The latest result of an asset's gate for a wave, as the page asks for it."""
+    asked = f'assetKey: {{path: ["{asset}"]}}, checkName: "gx__{asset}", partition: "{wave}", limit: 1'
+    entries = "metadataEntries{label ...on UrlMetadataEntry{url} ...on TableMetadataEntry{table{records}}}"
+    found = _ask(base, f"{{assetCheckExecutions({asked}){{status evaluation{{success {entries}}}}}}}")
+    return found["assetCheckExecutions"]
+
+
+@pytest.mark.parametrize("wave", ["2014", "2025"])
+def test_every_gate_has_its_result_and_its_pages_for_each_wave(wave: str, pages: str) -> None:
+    """After the backfill: one row an expectation, and a link to Data Docs that answers."""
+    (known,) = _executions(pages, "est_asco__sample", "2025")
+    links = {entry["label"]: entry.get("url") for entry in known["evaluation"]["metadataEntries"]}
+    served = links["Data Docs"].split("/quality/")[0]
+    for asset in ASSETS:
+        (told,) = _executions(pages, asset, wave)
+        assert told["status"] == "SUCCEEDED" or not told["evaluation"]["success"], asset
+        entries = {entry["label"]: entry for entry in told["evaluation"]["metadataEntries"]}
+        suite = json.loads(next(Path("expectations").rglob(f"{asset}.json")).read_text(encoding="utf-8"))
+        assert len(entries["expectations"]["table"]["records"]) == len(suite["expectations"]), asset
+        assert entries["history"]["table"]["records"], asset
+        below = entries["Data Docs"]["url"].split("/quality/")[1]
+        assert below.startswith(f"{wave}/")
+        # a gate of 2014 that stood is told again as the run before these pages told it, with its address
+        with urllib.request.urlopen(f"{served}/quality/{below}", timeout=60) as answer:
+            assert asset in answer.read().decode()
+
+
+@pytest.mark.parametrize("asset", ASSETS)
+def test_every_asset_shows_its_suite_under_its_checks(asset: str, pages: str, page, picture) -> None:
+    page.console_errors.clear()
+    page.goto(f"{pages}/assets/{asset}?view=checks", wait_until="domcontentloaded")
+    page.get_by_text(f"gx__{asset}").first.wait_for()
+    suite = json.loads(next(Path("expectations").rglob(f"{asset}.json")).read_text(encoding="utf-8"))
+    page.get_by_text(suite["expectations"][0]["meta"]["reason"], exact=True).first.wait_for()
+    page.locator(f"a[href*='/quality/'][href$='/{asset}.html']").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    picture(f"checks-{asset}")
+    assert page.console_errors == []
+
+
+def test_history_leads_from_a_check_to_all_runs(pages: str, page, picture) -> None:
+    page.console_errors.clear()
+    page.goto(f"{pages}/assets/est_asco__sample?view=checks", wait_until="networkidle")
+    link = page.locator("a[href*='history.html#est_asco__sample']").first
+    link.wait_for()
+    page.goto(link.get_attribute("href"), wait_until="networkidle")
+    page.get_by_role("heading", name="Run after run, wave after wave").wait_for()
+    picture("history")
+    assert page.locator("#est_asco__sample").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert page.console_errors == []
+
+
+def test_lineage_of_columns_and_the_state_of_the_wave_are_shown(pages: str, page, picture) -> None:
+    page.console_errors.clear()
+    page.goto(f"{pages}/assets/pub_asco__cells?view=partitions&partition=2014", wait_until="networkidle")
+    page.get_by_text("column lineage").first.wait_for()
+    picture("column-lineage")
+    start = time.monotonic()
+    while time.monotonic() - start < PATIENCE:  # the sensor looks once a minute
+        asked = '{assetOrError(assetKey:{path:["pub_asco__release"]}){...on Asset{assetObservations(limit:9)'
+        told = _ask(pages, f"{asked}{{partition description}}}}}}}}")["assetOrError"]["assetObservations"]
+        states = {one["partition"]: one["description"] for one in reversed(told)}
+        if all("released: " in states.get(wave, "") for wave in ("2014", "2025")):
+            break
+        time.sleep(5)
+    assert states == {wave: f"Wave {wave}: released: 1.0.0" for wave in ("2014", "2025")}
+    page.goto(f"{pages}/assets/pub_asco__release?view=partitions&partition=2014", wait_until="networkidle")
+    page.get_by_text("state of the wave").first.wait_for()
+    page.get_by_text("released: 1.0.0").first.wait_for()
+    picture("wave-state")
+    assert page.console_errors == []
+
+
 def test_a_closed_gate_is_red_and_nothing_is_released(
     pages: str, page, picture, released, asco, tmp_path
 ) -> None:

@@ -6,6 +6,7 @@ are made again from it, and every byte is searched.
 """
 
 import shutil
+import sqlite3
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,15 +17,18 @@ import pytest
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.confidentiality.released import rounding_steps, rules_of
 from asco_dagster.gates.checks import run_gate
+from asco_dagster.gates.history.store import keep_figures
+from asco_dagster.gates.history.told import write_history_page
 from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, NUMBERS
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.orchestration.dbt_run import build
 from asco_dagster.orchestration.wave_step import describe
 from asco_dagster.places import Places
 from asco_dagster.publication.assets import _write
+from asco_dagster.publication.quality_report.indicators import key_figures
 from asco_dagster.publication.tables import write_released_table
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.warehouse import open_database, read_table
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
@@ -98,7 +102,25 @@ def test_gates_and_what_the_ui_is_told_carry_no_marker(planted):
     told.append(str(cells_metadata(cells, rules_of(wave), 1.0)))
     kept = [text for name, text in said(planted.gates("2014")) if "sec_" in name or "pub_" in name]
     assert len(kept) >= len(GATED)
-    for text in (*told, *kept):
+    pages = [text for name, text in said(planted.quality("2014")) if "sec_" in name or "pub_" in name]
+    assert len(pages) >= len(GATED)
+    for text in (*told, *kept, *pages):
+        assert MARK not in text, text[max(0, text.find(MARK) - 200) : text.find(MARK) + 50]
+
+
+def test_the_history_of_runs_carries_no_marker(planted):
+    waves, wave = planted.wave("2014").parent, load_wave("2014")
+    with open_database(planted.database("2014")) as database:
+        for asset in GATED:
+            run_gate(database, asset, wave, planted, Settings(home=planted.home), "planted")
+        indicators = read_table(database, "pub_asco__quality_report")
+        keep_figures(waves / "2014", "planted", key_figures(indicators, database))
+    page = write_history_page(waves, planted.quality("2014"), "2014").read_text(encoding="utf-8")
+    assert page.count("planted") > 50
+    with sqlite3.connect(waves / "2014" / "history.sqlite") as store:
+        kept = "\n".join(store.iterdump())
+    assert "planted" in kept
+    for text in (page, kept):
         assert MARK not in text, text[max(0, text.find(MARK) - 200) : text.find(MARK) + 50]
 
 

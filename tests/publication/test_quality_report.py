@@ -44,7 +44,8 @@ def _errors(page: Path) -> list[object]:
 
 def test_every_page_is_valid_html(quality: Path) -> None:
     pages = list(quality.rglob("*.html"))
-    assert len(pages) == len(list(EXPECTATIONS.rglob("*.json"))) + 2  # a page a gate, the index, the report
+    # a page a gate, the index, the history, the report
+    assert len(pages) == len(list(EXPECTATIONS.rglob("*.json"))) + 3
     assert {page.name: _errors(page) for page in pages if _errors(page)} == {}
 
 
@@ -132,7 +133,7 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("name", ["report", "gate", "gates"])
+@pytest.mark.parametrize("name", ["report", "gate", "gates", "history"])
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 def test_everyone_can_read_the_page(
@@ -146,6 +147,7 @@ def test_everyone_can_read_the_page(
         "report": report,
         "gate": quality / "sources" / "raw_insee__legal_populations.html",
         "gates": quality / "index.html",
+        "history": quality / "history.html",
     }[name]
     told: list[str] = []
     chromium.on("console", lambda message: told.append(message.text))

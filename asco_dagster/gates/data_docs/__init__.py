@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.gates.history.told import PAGE as HISTORY
 from asco_dagster.layers import LAYERS, layer_of
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ def _index(wave: str, gates: Path, quality: Path) -> str:
     linked = [gate for gate in results if (quality / page_of(gate["asset"])).is_file()]
     layers = {layer: [_line(gate) for gate in linked if layer_of(gate["asset"]) == layer] for layer in LAYERS}
     report = REPORT if (quality / REPORT).is_file() else None
+    history = HISTORY if (quality / HISTORY).is_file() else None
     template = _view().env.get_template("index.html.j2")
-    return str(template.render(wave=wave, layers=layers, report=report, styles=_styles()))
+    links = {"report": report, "history": history}
+    return str(template.render(wave=wave, layers=layers, styles=_styles(), **links))
 
 
 def _line(gate: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,16 +14,21 @@ import dagster as dg
 
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import quality_address
+from asco_dagster.gates.history.store import keep_figures
+from asco_dagster.gates.history.told import figure_history
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
+    key_figures,
     published_beside_estimates,
     quality_indicators,
 )
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
+from asco_dagster.publication.quality_report.versions import national_versions
 from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.warehouse import read_table
 
 REPORT = "report/index.html"
@@ -41,6 +46,16 @@ COUNTED = (
     "sec_asco__disclosure_log",
     "pub_asco__cells",
     "pub_profile__departements",
+)
+# Key figures whose history is drawn on the asset's page; the wave's history page draws all.
+DRAWN = (
+    "unit_response rate, commune",
+    "unit_response rate, epci",
+    "item_nonresponse rate, commune",
+    "completeness share_released, all",
+    "disclosure recovered, all",
+    "share any_action, commune",
+    "share ccas, commune",
 )
 _LABELS = """
 select unit_type, question as code, label_fr, label_en from staging.stg_asco__questions
@@ -65,7 +80,18 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
         f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
         for words, picture in map_pictures(rows).items()
     }
-    return Table(rows, {**told, "bytes": len(page.encode()), **pictures})
+    return Table(rows, {**told, "bytes": len(page.encode()), **pictures, **_history(step, rows)})
+
+
+def _history(step: WaveStep, rows: Any) -> dict[str, Any]:
+    """The key figures, kept for the history of the wave's runs, and that history as metadata.
+
+    It stands on Dagster's pages and on the wave's history page only: the report must be the same however
+    often the wave ran.
+    """
+    folder = step.places.wave(step.wave.wave)
+    keep_figures(folder, step.context.run.run_id, key_figures(rows, step.database))
+    return figure_history(folder.parent, step.wave.wave, DRAWN)
 
 
 def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
@@ -78,7 +104,10 @@ def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
 
 def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]]) -> str:
     labels = step.database.execute(_LABELS).df()
-    return render(step.wave, rows, published_beside_estimates(step.database), gates, labels)
+    published = published_beside_estimates(step.database)
+    cells, shelf = read_table(step.database, "pub_asco__cells"), Shelf.of(step.places, step.wave.wave)
+    versions = national_versions(cells, indicators_table(step.wave), shelf)
+    return render(step.wave, rows, published, gates, labels, versions)
 
 
 def _judged() -> list[str]:

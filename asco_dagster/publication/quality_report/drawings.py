@@ -122,6 +122,29 @@ def stacked(rows: Sequence[tuple[str, Sequence[float]]], colours: Sequence[str],
     return _chart("".join(parts), 16 + len(rows) * 30, identifier)
 
 
+def dots(rows: Sequence[tuple[str, Sequence[float | None]]], identifier: str) -> Markup:
+    """Shares (0 to 1) of several versions on one line each; the last version is filled.
+
+    Args:
+        rows: label and its shares, oldest version first; None where a version tells none.
+        identifier: of the element that names the chart.
+    """
+    parts, left = [], 340
+    room = _WIDTH - left - _RIGHT
+    for number, (label, values) in enumerate(rows):
+        y = 16 + number * 26
+        short = label if len(label) <= 56 else f"{label[:55]}…"
+        parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{escape(short)}</text>')
+        parts.append(f'<path d="M{left} {y}H{_WIDTH - _RIGHT}" stroke="{GRID}"/>')
+        for place, value in enumerate(values):
+            if value is not None:
+                fill = COLOURS["commune"] if place == len(values) - 1 else UNKNOWN
+                parts.append(
+                    f'<circle cx="{left + room * value:.1f}" cy="{y}" r="5" fill="{fill}" stroke="{INK}"/>'
+                )
+    return _chart("".join(parts), 16 + max(1, len(rows)) * 26, identifier)
+
+
 def _y(share: float) -> float:
     return _TOP + (1 - share) * (_HEIGHT - _TOP - _BOTTOM)
 

@@ -47,6 +47,32 @@ def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, shelf:
     return rows.sort_values(COLUMNS[:5], kind="stable", ignore_index=True)
 
 
+def key_figures(indicators: pd.DataFrame, database: "duckdb.DuckDBPyConnection") -> dict[str, float]:
+    """The figures that are followed from run to run: indicators without a breakdown, shares over France.
+
+    Args:
+        indicators: the table of ``quality_indicators``.
+        database: the wave's database, of which only released cells are read.
+
+    Returns:
+        Values by name, such as ``unit_response rate, commune`` and ``share ccas, commune``.
+    """
+    whole = indicators[(indicators["breakdown"] == "total") & (indicators["category"] == "")]
+    names = whole["concept"] + " " + whole["indicator"] + ", " + whole["unit_type"]
+    told = dict(zip(names, whole["value"].astype(float).tolist(), strict=True))
+    shares = database.execute(
+        """
+        select 'share ' || indicator || ', ' || unit_type, estimate
+        from publication.pub_asco__cells
+        where
+            status = 'V' and statistic = 'share' and geography = 'france' and size_class = 'total'
+            and estimate is not null
+        order by all
+        """
+    ).fetchall()
+    return {**told, **dict(shares)}
+
+
 def published_beside_estimates(database: "duckdb.DuckDBPyConnection") -> pd.DataFrame:
     """Published figures of the wave beside those of its estimates that are released.
 
@@ -124,7 +150,7 @@ def _revisions(cells: pd.DataFrame, shelf: Shelf) -> Iterator[list[Any]]:
     for version in reversed(shelf.known()):
         former = pd.read_parquet(shelf.content(version) / CELLS)
         both = former.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")
-        if _same(both):
+        if same_cells(both):
             continue
         both = both[(both["geography"] == "france") & both["statistic"].isin(["share", "population_share"])]
         moved = (both["estimate"] - both["estimate_former"]).dropna()
@@ -137,7 +163,8 @@ def _revisions(cells: pd.DataFrame, shelf: Shelf) -> Iterator[list[Any]]:
     yield _row("revision", "compared", 0)
 
 
-def _same(both: pd.DataFrame) -> bool:
+def same_cells(both: pd.DataFrame) -> bool:
+    """Whether two releases tell the same cells, given both beside each other (``…_former`` and now)."""
     return all(
         both[f"{name}_former"].equals(both[name].astype(both[f"{name}_former"].dtype))
         for name in ("estimate", "standard_error", "status")

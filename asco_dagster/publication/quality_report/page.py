@@ -16,6 +16,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from asco_dagster.publication.quality_report import drawings
+from asco_dagster.publication.quality_report.versions import Versions
 from asco_dagster.waves import Wave
 
 _FOLDER = Path(__file__).parent
@@ -31,6 +32,7 @@ def render(
     published: pd.DataFrame,
     gates: Sequence[Mapping[str, Any]],
     questions: pd.DataFrame,
+    versions: Versions,
 ) -> str:
     """Write the page.
 
@@ -40,6 +42,7 @@ def render(
         published: the table of ``indicators.published_beside_estimates``.
         gates: results of the gates, as ``gates.GateResult.write`` keeps them, in order.
         questions: ``unit_type``, ``code``, ``label_fr``, ``label_en`` of questions and of indicators.
+        versions: what each public version says of France.
 
     Returns:
         The HTML.
@@ -71,6 +74,8 @@ def render(
         swatch=drawings.swatch,
         attribution=drawings.shapes()["attribution"],
         statuses=_statuses(figures),
+        public=versions,
+        changes=drawings.dots(_moved(versions), "changes-title"),
         colours=STATUS_COLOURS,
     )
 
@@ -210,6 +215,17 @@ def _collection(figures: Figures) -> dict[str, list[tuple[str, float]]]:
         unit_type: list(figures.by("unit_response", "rate_to_date", unit_type, "day").items())
         for unit_type in ("commune", "epci")
     }
+
+
+def _moved(versions: Versions) -> list[tuple[str, list[float | None]]]:
+    """The shares that differ most between the version before this one and this one, for the drawing."""
+    told: list[tuple[float, str, list[float | None]]] = []
+    for row in versions.rows:
+        values: Any = row["values"]
+        known = [value for value in values if value is not None]
+        if len(known) > 1:
+            told.append((-abs(known[-1] - known[-2]), str(row["label_fr"]), values))
+    return [(label, values) for _, label, values in sorted(told, key=lambda one: one[:2])[:WORST]]
 
 
 def _statuses(figures: Figures) -> Markup:

@@ -1,0 +1,162 @@
+"""The memory of a wave's quality: one SQLite file a wave, ``waves/<wave>/history.sqlite``.
+
+SQLite because a killed run leaves it whole, and because another wave's run may read it meanwhile, which
+DuckDB's files do not allow. It holds counts, and figures that may be released; no value of a row and of no
+suppressed cell. A repeated step of one run replaces what it told before. What does not belong here: showing
+it.
+"""
+
+import datetime as dt
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = "history.sqlite"
+PATIENCE = 30  # seconds that a writer waits for another
+_TABLES = """
+create table if not exists judgements (
+    run text, asset text, at text not null, state text not null, expectations integer not null,
+    failed integer not null, row_count integer not null, share_unexpected real, primary key (run, asset)
+);
+create table if not exists figures (
+    run text, figure text, at text not null, value real not null, primary key (run, figure)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a gate found in one run.
+
+    Attributes:
+        wave: of the table.
+        run: Dagster's identifier of the run.
+        at: when, ISO 8601 in UTC.
+        state: ``open``, ``warns`` or ``closed``.
+        expectations: number of expectations.
+        failed: number of those that failed.
+        rows: rows judged.
+        share_unexpected: largest share of rows that an expectation did not expect; None where none has one.
+    """
+
+    wave: str
+    run: str
+    at: str
+    state: str
+    expectations: int
+    failed: int
+    rows: int
+    share_unexpected: float | None
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a figure was in one run: ``wave``, ``run``, ``at`` as of a judgement, and ``value``."""
+
+    wave: str
+    run: str
+    at: str
+    value: float
+
+
+def keep_judgement(folder: Path, asset: str, judgement: Judgement) -> None:
+    """Remember what a gate found.
+
+    Args:
+        folder: the wave's working folder.
+        asset: of the gate.
+        judgement: what it found.
+    """
+    told = judgement
+    with _opened(folder) as store:
+        store.execute(
+            "insert or replace into judgements values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(told.run, asset, told.at, told.state),
+                *(told.expectations, told.failed, told.rows, told.share_unexpected),
+            ],
+        )
+
+
+def keep_figures(folder: Path, run: str, figures: Mapping[str, float]) -> None:
+    """Remember the key figures of a run; a figure without a value is not kept.
+
+    Args:
+        folder: the wave's working folder.
+        run: Dagster's identifier of the run.
+        figures: by name.
+    """
+    known = [(run, name, now(), float(value)) for name, value in figures.items() if value == value]
+    with _opened(folder) as store:
+        store.executemany("insert or replace into figures values (?, ?, ?, ?)", known)
+
+
+def judgements(waves: Path) -> dict[str, list[Judgement]]:
+    """What every gate found in every run of every wave, oldest first, by asset.
+
+    Args:
+        waves: the folder of all waves' working folders.
+    """
+    found: dict[str, list[Judgement]] = {}
+    for wave, store in _stores(waves):
+        rows = store.execute(
+            "select asset, run, at, state, expectations, failed, row_count, share_unexpected "
+            "from judgements order by at, run"
+        )
+        for asset, *told in rows:
+            found.setdefault(asset, []).append(Judgement(wave, *told))
+    return dict(sorted(found.items()))
+
+
+def judgements_of(waves: Path, asset: str) -> list[Judgement]:
+    """What one gate found in every run of every wave: by wave, oldest first."""
+    found = []
+    for wave, store in _stores(waves):
+        rows = store.execute(
+            "select run, at, state, expectations, failed, row_count, share_unexpected "
+            "from judgements where asset = ? order by at, run",
+            [asset],
+        )
+        found += [Judgement(wave, *told) for told in rows]
+    return found
+
+
+def figures(waves: Path) -> dict[str, list[Value]]:
+    """What every key figure was in every run of every wave, by figure: by wave, oldest first."""
+    found: dict[str, list[Value]] = {}
+    for wave, store in _stores(waves):
+        for name, *told in store.execute("select figure, run, at, value from figures order by at, run"):
+            found.setdefault(name, []).append(Value(wave, *told))
+    return dict(sorted(found.items()))
+
+
+def now() -> str:
+    """The present instant, as it is kept."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The store, to be written; it is made with mode 0600 when it is not there."""
+    former = os.umask(0o077)
+    try:
+        with closing(sqlite3.connect(folder / FILE, timeout=PATIENCE)) as store:
+            # A power cut may cost the last judgement, never the file; a killed process costs nothing.
+            store.execute("pragma journal_mode = wal")
+            store.execute("pragma synchronous = normal")
+            store.executescript(_TABLES)
+            with store:
+                yield store
+    finally:
+        os.umask(former)
+
+
+def _stores(waves: Path) -> Iterator[tuple[str, sqlite3.Connection]]:
+    """Every wave that has a store, in order, with the store to be read."""
+    for path in sorted(waves.glob(f"*/{FILE}")):
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as store:
+            store.executescript(_TABLES)
+            yield path.parent.name, store

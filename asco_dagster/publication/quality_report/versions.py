@@ -1,0 +1,75 @@
+"""Shares of France as each public version of the wave told them: the history that anyone may read.
+
+Versions that tell the same cells as this one are this one: the report must not change because it was made
+before. Other waves are left out: what a release says must not depend on which wave was released first. What
+does not belong here: runs, which are nobody's business outside (``gates.history``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
+from asco_dagster.publication.shelf import Shelf
+
+SHOWN = 5  # earlier versions of the wave, the newest ones
+
+Shares = dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Shares over France, version by version.
+
+    Attributes:
+        names: of the versions, oldest first, the last being this one.
+        rows: ``unit_type``, ``label_fr``, ``label_en`` and ``values``, a share or None for each version.
+    """
+
+    names: list[str]
+    rows: list[dict[str, Any]]
+
+
+def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, shelf: Shelf) -> Versions:
+    """Compare what public versions of a wave say of France.
+
+    Args:
+        cells: its released cells.
+        indicators: ``unit_type``, ``indicator``, ``label_fr``, ``label_en`` of its indicators.
+        shelf: its versions.
+
+    Returns:
+        No row where no earlier version told other cells; None for a share that an earlier version does not
+        tell. A share that this version suppresses has no row.
+    """
+    told = [*_earlier(cells, shelf), ("", _shares(cells))]
+    rows = []
+    for known in indicators.drop_duplicates(["unit_type", "indicator"]).itertuples(index=False):
+        values = [shares.get((str(known.unit_type), str(known.indicator))) for _, shares in told]
+        # what this version suppresses is not told again, though an earlier one told it
+        if values[-1] is not None and any(value is not None for value in values[:-1]):
+            words = {name: getattr(known, name) for name in ("unit_type", "label_fr", "label_en")}
+            rows.append({**words, "values": values})
+    return Versions([name for name, _ in told], rows)
+
+
+def _earlier(cells: pd.DataFrame, shelf: Shelf) -> Iterator[tuple[str, Shares]]:
+    for version in shelf.standing()[-SHOWN:]:
+        before = pd.read_parquet(shelf.content(version) / CELLS)
+        if not same_cells(before.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")):
+            yield version, _shares(before)
+
+
+def _shares(cells: pd.DataFrame) -> Shares:
+    """Released shares over France, all sizes together."""
+    wanted = (
+        (cells["statistic"] == "share")
+        & (cells["geography"] == "france")
+        & (cells["size_class"] == "total")
+        & (cells["status"] == "V")
+    )
+    own = cells[wanted].dropna(subset=["estimate"])
+    keys = zip(own["unit_type"].astype(str), own["indicator"].astype(str), strict=True)
+    return dict(zip(keys, own["estimate"].astype(float).tolist(), strict=True))
