@@ -43,21 +43,29 @@ def _metrics(settings: "Settings", places: "Places") -> None:
 
 
 def _show(waves: "list[WaveStatus]") -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("wave", "last run", "started (UTC)", "took", "gates", "release", "released at")
+    names = ("wave", "last run", "started (UTC)", "took", "gates", "release", "released (UTC)")
+    table = Table(*names, box=SIMPLE, pad_edge=False)
     for wave in waves:
-        started = wave.run.start[:16].replace("T", " ") if wave.run and wave.run.start else "–"
+        started, released = _minute(wave.run.start if wave.run else None), _minute(wave.released_at)
         last = wave.run.status.lower() if wave.run else "never"
-        release, released_at = wave.release or "–", wave.released_at or "–"
-        table.add_row(wave.wave, last, started, _duration(wave.run), _gates(wave), release, released_at)
+        table.add_row(
+            wave.wave, last, started, _duration(wave.run), _gates(wave), wave.release or "–", released
+        )
     console = Console()
     console.print(table)
     for wave in waves:
         for asset, state in wave.gates.items():
             if state in {"failed", "warned"}:
                 console.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
+
+
+def _minute(instant: str | None) -> str:
+    """An ISO instant to the minute."""
+    return instant[:16].replace("T", " ") if instant else "–"
 
 
 def _duration(run: "LastRun | None") -> str:
