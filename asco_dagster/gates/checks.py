@@ -138,15 +138,16 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _record(verdict: Verdict) -> dg.TableRecord:
+    """A verdict as a row that fits a page 1280 pixels wide: what matters first, and words that can wrap."""
     share = "" if verdict.unexpected_share is None else f"{verdict.unexpected_share:.4%}"
     return dg.TableRecord(
         {
-            "expectation": verdict.expectation.removeprefix("expect_"),
-            "column": verdict.column,
-            "severity": verdict.severity,
             "passed": "yes" if verdict.passed else "NO",
+            "reason": verdict.reason,
+            "column": verdict.column,
             "observed": (verdict.fault or verdict.observed)[:200],
             "share unexpected": share,
-            "reason": verdict.reason,
+            "severity": verdict.severity,
+            "expectation": verdict.expectation.removeprefix("expect_").replace("_", " "),
         }
     )

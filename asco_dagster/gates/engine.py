@@ -59,6 +59,17 @@ class OneTableEngine(PandasExecutionEngine):
         return self._kept[key]
 
 
+def _read(expectation: Expectation, keys: tuple[str, ...]) -> dict[str, Any]:
+    known = expectation.configuration.kwargs
+    return {key: known.get(key, expectation._get_default_value(key)) for key in keys}
+
+
+_READINGS = {
+    "_get_domain_kwargs": lambda own: _read(own, own.domain_keys),
+    "_get_success_kwargs": lambda own: _read(own, (*own.success_keys, *own.domain_keys)),
+}
+
+
 @contextmanager
 def settled_expectations() -> Iterator[None]:
     """While it lasts, an expectation tells its arguments from one reading, not from one for each argument.
@@ -66,15 +77,11 @@ def settled_expectations() -> Iterator[None]:
     GX 1.24 builds an expectation's whole configuration anew for each of its keys, some sixty times in an
     evaluation. Nothing changes an expectation meanwhile.
     """
-    former = Expectation._get_domain_kwargs, Expectation._get_success_kwargs
-
-    def read(expectation: Expectation, keys: tuple[str, ...]) -> dict[str, Any]:
-        known = expectation.configuration.kwargs
-        return {key: known.get(key, expectation._get_default_value(key)) for key in keys}
-
-    Expectation._get_domain_kwargs = lambda own: read(own, own.domain_keys)
-    Expectation._get_success_kwargs = lambda own: read(own, (*own.success_keys, *own.domain_keys))
+    former = {name: getattr(Expectation, name) for name in _READINGS}
+    for name, reading in _READINGS.items():
+        setattr(Expectation, name, reading)
     try:
         yield
     finally:
-        Expectation._get_domain_kwargs, Expectation._get_success_kwargs = former
+        for name, reading in former.items():
+            setattr(Expectation, name, reading)

@@ -54,7 +54,13 @@ def figure_history(waves: Path, wave: str, drawn: Sequence[str]) -> dict[str, dg
         return {}
     records = [
         dg.TableRecord(
-            {"figure": name, "wave": one.wave, "run": one.run[:8], "at": one.at, "value": written(one.value)}
+            {
+                "figure": name,
+                "wave": one.wave,
+                "run": one.run[:8],
+                "at": _short(one.at),
+                "value": written(one.value),
+            }
         )
         for name, values in known.items()
         for one in _chosen(values, wave)
@@ -129,17 +135,22 @@ def _latest(values: Sequence[Value]) -> list[Value]:
     return [own[-1] for own in _by_wave(values).values()]
 
 
+def _short(instant: str) -> str:
+    """An instant to the minute, in UTC: a table with more does not fit the page of a check."""
+    return instant[:16].replace("T", " ")
+
+
 def _judgement(one: Judgement) -> dg.TableRecord:
     share = "" if one.share_unexpected is None else f"{one.share_unexpected:.4%}"
     return dg.TableRecord(
         {
             "wave": one.wave,
             "run": one.run[:8],
-            "at": one.at,
+            "at": _short(one.at),
             "state": one.state,
             "failed": f"{one.failed} of {one.expectations}",
             "rows": one.rows,
-            "largest share unexpected": share,
+            "unexpected": share,
         }
     )
 
