@@ -19,9 +19,11 @@ from asco_dagster.settings import Settings
 sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
 from released_bytes import said, text_of, unpacked
 
-# A name, a number and an address as the demonstration writes them, and as JSON or Latin-1 would.
+# A name, a number and an address as the demonstration writes them, and as JSON or Latin-1 would; ten digits
+# inside a longer number are no telephone.
 CONTACT = re.compile(
-    rb"Contact D(?:\xc3\xa9|\xe9|\\u00e9)mo \d{5}|01 ?99 ?00 ?\d\d ?\d\d|contact-\d{5}@|demo\.invalid"
+    rb"Contact D(?:\xc3\xa9|\xe9|\\u00e9)mo \d{5}|(?<![\d.])01 ?99 ?00 ?\d\d ?\d\d(?!\d)"
+    rb"|contact-\d{5}@|demo\.invalid"
 )
 KEPT_APART = ("inbox", "postgres")  # PostgreSQL's own files are compressed: its tables are read instead
 

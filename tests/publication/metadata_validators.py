@@ -87,7 +87,7 @@ def release_faults(release: Path) -> dict[str, list[str]]:
     for path in sorted(release.rglob("*.*")):
         inside = path.relative_to(release).as_posix()
         match path.suffixes, inside.split("/")[0]:
-            case ([".csv"], "tables"):
+            case ([".csv"], "tables" | "quality"):
                 assert path.with_name(f"{path.name}-metadata.json").is_file(), inside
                 judged[inside] = csvw_faults(path)
             case (_, "sdmx"):
@@ -100,7 +100,7 @@ def release_faults(release: Path) -> dict[str, list[str]]:
                 judged[inside] = dcat_faults(record(path))
             case ([".jsonld"], "provenance.jsonld"):
                 judged[inside] = [] if len(record(path)) else ["it says nothing"]
-            case (_, "tables" | "manifest.json" | "CHANGELOG.md"):
+            case (_, "tables" | "quality" | "manifest.json" | "CHANGELOG.md"):
                 pass  # the tables themselves, what describes a table and was judged with it, and plain text
             case _:
                 raise AssertionError(f"no judge is for {inside}")
