@@ -70,9 +70,7 @@ def test_no_file_outside_the_inbox_holds_one(released: tuple[Path, str]) -> None
 
 
 @pytest.mark.parametrize("detail", ["Contact Démo 00042", "01 99 00 12 34", "contact-00042@demo.invalid"])
-def test_the_search_finds_one_that_is_planted(
-    released: tuple[Path, str], tmp_path: Path, detail: str
-) -> None:
+def test_the_search_finds_one_that_is_planted(tmp_path: Path, detail: str) -> None:
     path = tmp_path / "asco.duckdb"
     with duckdb.connect(str(path)) as database:
         database.execute("create table planted as select range as n, 'nothing' as said from range(10000)")
