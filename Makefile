@@ -61,10 +61,10 @@ test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRI
 	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py
 	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014)
 
-reference: ## Make the results of R's survey again (needs Debian's r-cran-survey)
+reference: ## Make the results of R's survey again (needs Debian's r-cran-survey and r-cran-mass)
 	Rscript tests/reference/make_reference.R
 
-bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs r-cran-survey; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
+bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs Debian's r-cran-survey and r-cran-mass; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
 	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
 
 cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
