@@ -89,6 +89,9 @@ def read_table(
 ) -> "pd.DataFrame":
     """Read an asset's table, or only some of its columns, in the order in which it was written.
 
+    Text comes through Arrow: DuckDB makes a Python object of each text, which pandas then puts into an Arrow
+    array; on a million answers that took longer than what was done with them.
+
     Raises:
         AscoError: the table or a column is not there.
     """
@@ -100,35 +103,19 @@ def read_table(
             f"{what} is not in the wave's database", remedy=f"Materialise {asset} for this wave first"
         )
     import duckdb
-
-    wanted = [duckdb.ColumnExpression(column) for column in (columns or present)]
-    return connection.table(table_of(asset)).select(*wanted).df()
-
-
-def read_for_judging(
-    connection: "duckdb.DuckDBPyConnection", asset: str, columns: Sequence[str]
-) -> "pd.DataFrame":
-    """Read some columns of an asset's table as ``read_table`` does, but text through Arrow.
-
-    The values are the same; but DuckDB makes a Python object of each text, which pandas then puts into an
-    Arrow array: on a million answers that took longer than judging them. Text that is null throughout stays
-    text.
-
-    Args:
-        connection: the wave's database.
-        asset: name of the asset.
-        columns: columns that the table has, at least one.
-    """
-    import duckdb
     import pandas as pd
 
+    wanted = list(columns or present)
     table = connection.table(table_of(asset))
-    kinds = dict(zip(table.columns, map(str, table.types), strict=True))
-    text = [duckdb.ColumnExpression(name) for name in columns if kinds[name] == "VARCHAR"]
-    others = [duckdb.ColumnExpression(name) for name in columns if kinds[name] != "VARCHAR"]
-    parts = [table.select(*text).to_arrow_table().to_pandas()] if text else []
-    parts += [table.select(*others).df()] if others else []
-    return pd.concat(parts, axis="columns")[list(columns)]
+    text = [name for name in wanted if present[name] == "VARCHAR"]
+    others = [name for name in wanted if present[name] != "VARCHAR"]
+    parts = []
+    if text:
+        chosen = table.select(*map(duckdb.ColumnExpression, text))
+        parts.append(chosen.to_arrow_table().to_pandas())
+    if others:
+        parts.append(table.select(*map(duckdb.ColumnExpression, others)).df())
+    return pd.concat(parts, axis="columns")[wanted]
 
 
 def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:

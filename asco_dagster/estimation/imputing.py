@@ -4,6 +4,8 @@ What does not belong here: the method (``methods/imputation``). Only quantities 
 a yes or no left open leaves its indicator out, and the weights carry it.
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 
@@ -99,10 +101,7 @@ def impute_answers(
     numbers = value[wanted].apply(pd.to_numeric).to_numpy(dtype=float)
     deck = Deck(
         population=units["population"].to_numpy(dtype=float),
-        classes={
-            name: units[columns].astype(str).agg(":".join, axis=1).to_numpy(dtype=object)
-            for name, columns in CLASSES.items()
-        },
+        classes={name: _label(units, columns) for name, columns in CLASSES.items()},
         values=np.where(status[wanted].to_numpy() == "not_asked", 0.0, numbers),
         asked=asked,
         questions=wanted,
@@ -129,6 +128,12 @@ def counted(made: pd.DataFrame, units: pd.DataFrame) -> str:
         share = len(rows) / respondents[unit_type]
         lines.append(f"| {unit_type} | {question} | {len(rows)} | {share:.1%} | {own:.0%} |")
     return "\n".join(lines)
+
+
+def _label(units: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """The class that each unit is in, as one text."""
+    texts = (units[column].astype(str) for column in columns)
+    return functools.reduce(lambda left, right: left + ":" + right, texts).to_numpy(dtype=object)
 
 
 def _listed(filters: object) -> list[str]:

@@ -20,7 +20,7 @@ from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of, read_for_judging
+from asco_dagster.warehouse import columns_of, read_table
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run_gate(
     present = columns_of(database, asset)
     wanted = [column for column in suite.columns() if column in present]
     # A suite that names no column counts rows only: any one column will do for that.
-    frame = read_for_judging(database, asset, wanted or list(present)[:1])
+    frame = read_table(database, asset, wanted or list(present)[:1])
     outcome = evaluate(suite, frame, wave)
     result = judge(suite, outcome, frame, wave)
     result.write(places.gates(wave.wave))

@@ -5,6 +5,7 @@ seen there. What does not belong here: the command line's arguments.
 """
 
 import dataclasses
+import functools
 import os
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from asco_dagster.places import Places
 
 Tell = Callable[[str], None]
 _SENTENCES = {error.__name__ for error in (AscoError, *AscoError.__subclasses__())}
@@ -111,7 +114,8 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
-    with open_instance(settings, places, meanwhile=_load_pipeline) as instance:
+    load = functools.partial(_load_pipeline, places)
+    with open_instance(settings, places, meanwhile=load) as instance:
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
@@ -124,8 +128,17 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         return _execute(wave, settings, instance, tags, tell)
 
 
-def _load_pipeline() -> None:
-    """Import the assets, and parse the dbt project where it has changed."""
+def _load_pipeline(places: "Places") -> None:
+    """Import the assets; a dbt project that has changed is parsed meanwhile, in a process of its own."""
+    from asco_dagster.orchestration.dbt_manifest import parsed_beside
+
+    with parsed_beside(places) as parsing:
+        if parsing:  # every table will be made and judged: import what that needs while waiting
+            import dbt.cli.main  # noqa: F401
+
+            from asco_dagster.gates.validation import engine
+
+            engine()
     import asco_dagster.definitions  # noqa: F401
 
 

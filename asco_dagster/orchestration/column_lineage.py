@@ -117,7 +117,9 @@ def read_lineage(sql: str, reads: Columns) -> Lineage:
     for union in list(query.find_all(exp.SetOperation)):
         if union.args.get("by_name"):
             _by_place(union)
-    nodes = lineage(None, query, schema={}, dialect="duckdb", scope=build_scope(query))
+    # trimming copies the whole query for each column, to show what nobody looks at here
+    scope = build_scope(query)
+    nodes = lineage(None, query, schema={}, dialect="duckdb", scope=scope, trim_selects=False)
     return {
         column: sorted(
             {

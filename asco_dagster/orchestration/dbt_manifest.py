@@ -9,6 +9,10 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,24 @@ def read_manifest(places: Places) -> dict[str, Any]:
     return dict(json.loads((manifest_folder(places) / "manifest.json").read_text(encoding="utf-8")))
 
 
+@contextmanager
+def parsed_beside(places: Places) -> Iterator[bool]:
+    """Have another process parse the project, where it has changed, while this one does something else.
+
+    Gives whether there is anything to parse. Should that process fail, whoever needs the manifest next parses
+    the project itself and meets the fault.
+    """
+    folder = places.dbt / project_hash()
+    if (folder / "manifest.json").is_file():
+        yield False
+        return
+    command = [sys.executable, "-m", "asco_dagster.orchestration.dbt_manifest", str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ):
+        yield True
+
+
 def _build(folder: Path, project: Path) -> None:
     """Parse into a folder of our own and rename: two processes that build at once both end well."""
     from dbt.cli.main import dbtRunner
@@ -69,3 +91,7 @@ def common_arguments(project: Path, target: Path) -> list[str]:
         *("--project-dir", str(project), "--profiles-dir", str(project)),
         *("--target-path", str(target), "--log-path", str(target)),
     ]
+
+
+if __name__ == "__main__":
+    _build(Path(sys.argv[1]), DBT_PROJECT)

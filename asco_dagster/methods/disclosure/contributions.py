@@ -9,6 +9,17 @@ import pandas as pd
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, TOTAL
 
 _AREA = {"france": None, "region": "region_code", "departement": "departement_code"}
+_COMPOSED = [
+    "respondents",
+    "weighted_units",
+    "positive_respondents",
+    "numerator",
+    "denominator",
+    "largest",
+    "largest_weighted",
+    "second_largest",
+]
+_GROUPED = ("unit_type", "indicator", "region_code", "departement_code", "size_class")
 
 
 def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +44,9 @@ def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: 
     answers = indicators.dropna(subset=["value"]).merge(respondents, on="unit_id", validate="many_to_one")
     # one order of summation, so that equal sums are equal to the last bit; and of equal values the first unit
     answers = answers.assign(value=answers["value"].astype(float)).sort_values("unit_id", kind="stable")
-    reach = answers.groupby("indicator")["value"].agg(["min", "max"])
+    # As categories, so that the texts are compared once and not again for each breakdown.
+    answers = answers.assign(**{name: answers[name].astype(str).astype("category") for name in _GROUPED})
+    reach = answers.groupby("indicator", observed=True)["value"].agg(["min", "max"])
     bounded = set(reach.index[(reach["min"] >= 0) & (reach["max"] <= 1)])
     ones = pd.Series(1.0, index=answers.index)
     variants = {
@@ -43,34 +56,32 @@ def contributions(respondents: pd.DataFrame, indicators: pd.DataFrame, domains: 
     }
     parts = []
     for statistic, (kept, size) in variants.items():
-        sized = answers.assign(amount=answers["value"] * size, size=size, statistic=statistic)[kept]
+        sized = answers.assign(amount=answers["value"] * size, size=size)[kept]
         for geography, with_class in dict.fromkeys(
             zip(domains["geography"], domains["size_class"] != TOTAL, strict=True)
         ):
             wanted = domains[
                 (domains["geography"] == geography) & ((domains["size_class"] != TOTAL) == with_class)
             ]
-            parts.append(_composition(sized, geography, with_class, wanted))
-    columns = [*KEYS, *[c for c in parts[0].columns if c not in KEYS]]
-    return pd.concat(parts, ignore_index=True)[columns].sort_values(list(KEYS), ignore_index=True)
+            parts.append(_composition(sized, statistic, geography, with_class, wanted))
+    return pd.concat(parts, ignore_index=True).sort_values(list(KEYS), ignore_index=True)
 
 
-def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Cells of one geography, by class or over all classes, kept where ``wanted`` lists them.
+def _composition(
+    sized: pd.DataFrame, statistic: str, geography: str, with_class: bool, wanted: pd.DataFrame
+) -> pd.DataFrame:
+    """Cells of one statistic and geography, by class or over all classes, kept where ``wanted`` lists them.
 
     ``sized`` comes in the order of the units.
     """
     area = _AREA[geography]
-    frame = sized.assign(
-        geography=geography,
-        area_code=wanted["area_code"].iloc[0] if area is None else sized[area].astype(str),
-        size_class=sized["size_class"] if with_class else TOTAL,
+    keys = ["unit_type", "indicator", *([area] if area else []), *(["size_class"] if with_class else [])]
+    frame = sized[[*keys, "value", "weight", "amount", "size"]].assign(
         positive=sized["value"] != 0,
         weighted=sized["weight"] * sized["amount"],
         weighted_size=sized["weight"] * sized["size"],
     )
-    cells = frame.groupby(list(KEYS), sort=True)
-    made = cells.agg(
+    made = frame.groupby(keys, observed=True).agg(
         respondents=("value", "size"),
         weighted_units=("weight", "sum"),
         positive_respondents=("positive", "sum"),
@@ -79,7 +90,14 @@ def _composition(sized: pd.DataFrame, geography: str, with_class: bool, wanted: 
         largest=("amount", "max"),
         largest_weighted=("weighted", "max"),
     )
-    ranked = frame.sort_values("amount", ascending=False, kind="stable")
-    seconds = ranked[ranked.groupby(list(KEYS)).cumcount() == 1].set_index(list(KEYS))["amount"]
+    ranked = frame[[*keys, "amount"]].sort_values("amount", ascending=False, kind="stable")
+    seconds = ranked[ranked.groupby(keys, observed=True).cumcount() == 1].set_index(keys)["amount"]
     made["second_largest"] = seconds.reindex(made.index).fillna(0.0)
-    return made.reset_index().merge(wanted[list(CELL)].drop_duplicates(), on=list(CELL), how="inner")
+    made = made.reset_index().astype(dict.fromkeys(keys, str))
+    cells = made.assign(
+        statistic=statistic,
+        geography=geography,
+        area_code=made[area] if area else wanted["area_code"].iloc[0],
+        size_class=made["size_class"] if with_class else TOTAL,
+    )
+    return cells[[*KEYS, *_COMPOSED]].merge(wanted[list(CELL)].drop_duplicates(), on=list(CELL), how="inner")

@@ -5,7 +5,7 @@ them, who looks on. How far each must move stands in ``levels``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -77,13 +77,33 @@ class Unit:
         hit[[order[cell] for cell in keys if cell in order]] = True
         return hit
 
-    def _base(self, family: "Family", member: str, public: np.ndarray) -> Search:
+    def _base(self, family: "Family", member: str, public: np.ndarray) -> "Base":
         """The mask that frequency alone requires, on respondents and weighted units."""
         counts = family.counts(member)
         system = AlternativeTables(self.layout.matrix, np.arange(len(self.layout.cells)))
         sensitive = (counts[0] > 0) & (counts[0] < self.rules.threshold)
         tables = family.count_tables(member, system, counts, sensitive)
-        return solve(self, tables, sensitive, counts[1], public)
+        return Base.of(solve(self, tables, sensitive, counts[1], public))
+
+
+@dataclass(frozen=True)
+class Base:
+    """A mask that families start from; of a search what another process can be sent.
+
+    Attributes:
+        mask: cells that are closed, shape (cells,).
+        protects: secondary cell → the cell that it protects.
+        rays: alternative tables that prove it, shape (rays, cells).
+    """
+
+    mask: np.ndarray
+    protects: dict[int, int]
+    rays: np.ndarray
+
+    @classmethod
+    def of(cls, search: Search) -> "Base":
+        """What a search found."""
+        return cls(search.mask, search.protects, search.tables[0].system.rays)
 
 
 @dataclass
@@ -123,11 +143,11 @@ class Family:
         """The different counts under the members, each with the first member that has them."""
         return {self.counts(member).tobytes(): member for member in reversed(self.members)}
 
-    def adopt(self, base: Search) -> None:
+    def adopt(self, base: Base) -> None:
         """Start from the mask and the certificates of the counts."""
         self.mask = base.mask | self.mask
         self.protects = {**base.protects, **self.protects}
-        self.rays.append(base.tables[0].system.rays)
+        self.rays.append(base.rays)
 
     def sensitive(self, member: str) -> np.ndarray:
         """Cells of an indicator that any statistic makes primary, or made so in an earlier release."""
@@ -184,14 +204,18 @@ class Family:
                 made.append(self.value_table(system, statistic, linked))
         return made, start
 
-    def pooled(self, counts: np.ndarray, common: np.ndarray) -> Search:
+    def counting(self) -> "Family":
+        """The family without its rows, for what asks its counts alone: less to send to a process."""
+        return replace(self, rows={}, former={}, counted={})
+
+    def pooled(self, counts: np.ndarray, common: np.ndarray) -> Base:
         """The mask under which every count that stays closed under all indicators can move."""
         system = AlternativeTables(self.unit.layout.matrix, np.arange(len(common)))
         for ray in np.unique(np.vstack(self.rays), axis=0) if self.rays else []:
             system.remember(ray)
         nothing = np.zeros(len(common), dtype=bool)
         tables = self.count_tables(self.members[0], system, counts, nothing)
-        return solve(self.unit, tables, common, counts[1], self.public)
+        return Base.of(solve(self.unit, tables, common, counts[1], self.public))
 
     def verdicts(self) -> tuple[pd.DataFrame, np.ndarray, dict[int, int]]:
         """Closed cells of every member and why; the mask; what each secondary cell protects."""

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.masking import Family, Unit
+from asco_dagster.methods.disclosure.masking import Base, Family, Unit
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, AdditiveSet, DisclosureRules
-from asco_dagster.methods.disclosure.spread import spread
+from asco_dagster.methods.disclosure.spread import Each, spread
 from asco_dagster.methods.disclosure.tables import families, layout
 
 
@@ -66,7 +66,8 @@ def protect(
     with spread(workers) as each:
         jobs = [family for families_of_unit in each(_bases, tasks) for family in families_of_unit]
         found = each(_family, jobs)
-        while again := _pool_counts(jobs, found):
+        again = list(range(len(jobs)))
+        while again := _pool_counts(jobs, found, again, each):
             for number, renewed in zip(again, each(_family, [jobs[n] for n in again]), strict=True):
                 found[number] = renewed
     return _with_status(cells, pd.concat([verdicts for verdicts, _, _ in found], ignore_index=True))
@@ -123,7 +124,9 @@ def _family(family: Family) -> tuple[pd.DataFrame, np.ndarray, dict[int, int]]:
     return family.verdicts()
 
 
-def _pool_counts(jobs: Sequence[Family], found: Sequence[tuple]) -> list[int]:
+def _pool_counts(
+    jobs: Sequence[Family], found: Sequence[tuple], changed: Sequence[int], each: Each
+) -> list[int]:
     """Families to protect again, because counts released under some give away counts closed under all.
 
     Indicators that the same respondents answered repeat the same counts: an intruder knows the count of
@@ -133,17 +136,26 @@ def _pool_counts(jobs: Sequence[Family], found: Sequence[tuple]) -> list[int]:
     for number, family in enumerate(jobs):
         for signature in sorted(family.signatures()):
             groups.setdefault((family.unit.unit_type, signature), []).append(number)
+    groups = {own: numbers for own, numbers in groups.items() if not set(changed).isdisjoint(numbers)}
+    closed = [np.logical_and.reduce([found[number][1] for number in numbers]) for numbers in groups.values()]
+    tasks = [
+        (jobs[numbers[0]].counting(), np.frombuffer(signature).reshape(2, -1), common)
+        for ((_, signature), numbers), common in zip(groups.items(), closed, strict=True)
+    ]
     again: set[int] = set()
-    for (_, signature), numbers in groups.items():
-        common = np.logical_and.reduce([found[number][1] for number in numbers])
-        counts = np.frombuffer(signature).reshape(2, -1)
-        wider = jobs[numbers[0]].pooled(counts, common)
+    for numbers, common, wider in zip(groups.values(), closed, each(_pooled, tasks), strict=True):
         if (wider.mask & ~common).any():
             for number in numbers:
                 jobs[number].protects = {**found[number][2], **jobs[number].protects}
                 jobs[number].adopt(wider)
             again |= set(numbers)
     return sorted(again)
+
+
+def _pooled(task: tuple[Family, np.ndarray, np.ndarray]) -> Base:
+    """The mask of one group of counts."""
+    family, counts, common = task
+    return family.pooled(counts, common)
 
 
 def _with_status(cells: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
