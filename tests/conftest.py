@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[1]
 REAL = CHECKOUT.parent / "shared" / "data" / "real"
 
-# Waves that run once, the longest first; a test that takes one runs where it ran.
-WAVES_THAT_RUN = ("released", "released_real", "small_wave")
+# Waves that run once for one process; a test that takes one runs where it ran.
+WAVES_THAT_RUN = ("released_real", "small_wave")
+# What takes longest begins first: else one process ends long after the others.
+LONGEST = ("test_dagster_pages", *WAVES_THAT_RUN, "test_wave_2014")
 
 # A test run never reads or writes the home of a person who works in this checkout.
 for _name in [name for name in os.environ if name.startswith("ASCO_")]:
@@ -37,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(item: pytest.Item) -> int:
     group = item.get_closest_marker("xdist_group").args[0]
-    return WAVES_THAT_RUN.index(group) if group in WAVES_THAT_RUN else len(WAVES_THAT_RUN)
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")

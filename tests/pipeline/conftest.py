@@ -1,5 +1,6 @@
 """Homes in which waves really ran: through the command line, with a real PostgreSQL, at true size."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -31,14 +32,34 @@ def asco(checkout: Path) -> Asco:
 
 
 @pytest.fixture(scope="session")
-def released(asco: Asco, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A home where the demonstration of wave 2014 ran to a release, and what the run printed."""
-    home = tmp_path_factory.mktemp("released")
-    delivered = asco(home, "demo", "--wave", "2014")
-    assert delivered.returncode == 0, delivered.stdout
-    done = asco(home, "run", "2014")
-    assert done.returncode == 0, done.stdout
-    yield home, done.stdout
+def released_once(asco: Asco, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The home in which the demonstration of wave 2014 ran, made by the first process that wants it."""
+    root = tmp_path_factory.getbasetemp()
+    # xdist gives each process a folder of its own in one that all share
+    home = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "released"
+    home.mkdir(exist_ok=True, mode=0o700)
+    told = home.with_name("released.txt")
+    with home.with_name("released.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            delivered = asco(home, "demo", "--wave", "2014")
+            assert delivered.returncode == 0, delivered.stdout
+            done = asco(home, "run", "2014")
+            assert done.returncode == 0, done.stdout
+            told.write_text(done.stdout)
+    return home, told.read_text()
+
+
+@pytest.fixture(scope="module")
+def released(
+    released_once: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, str]]:
+    """A copy of that home, for the tests of one module to do with as they like, and what the run printed."""
+    origin, told = released_once
+    home = tmp_path_factory.mktemp("copy") / "home"
+    # PostgreSQL's files keep their owner, which Python's own copying would lose
+    subprocess.run(["cp", "--archive", "--reflink=auto", str(origin), str(home)], check=True)
+    yield home, told.replace(str(origin), str(home))
     shutil.rmtree(home, ignore_errors=True)
 
 

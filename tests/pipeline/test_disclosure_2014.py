@@ -21,7 +21,7 @@ from asco_dagster.waves import load_wave
 
 @pytest.fixture(
     params=[
-        pytest.param("demonstration", marks=pytest.mark.xdist_group("released")),
+        "demonstration",
         pytest.param("real territory", marks=pytest.mark.xdist_group("released_real")),
     ]
 )
