@@ -8,10 +8,10 @@ code 1 when a bound is missed.
 """
 
 import argparse
+import json
 import random
 import sys
 import tempfile
-import threading
 import time
 import zipfile
 from io import BytesIO
@@ -19,91 +19,19 @@ from pathlib import Path
 
 from asco_dagster.demonstration.filling import Return, write_workbooks
 from asco_dagster.questionnaires.codebook import load_codebook
-from asco_dagster.questionnaires.questions import Codebook, Question
+from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import tabs
 from asco_dagster.waves import load_wave
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from measuring import Cost, measured  # noqa: E402
 
 SECONDS, TIMES, MEBIBYTES = 30.0, 20.0, 1024.0
 WAVE = "2014"
 
 
-class Watch:
-    """Memory and processor time of this process and all it starts, sampled from ``/proc`` (Linux)."""
-
-    def __init__(self) -> None:
-        self.peak = 0.0  # MiB, proportional set size
-        self._seen: dict[int, float] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._before = self._processor().get(0, 0.0)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._sample()
-        self._stop.set()
-        self._thread.join()
-
-    @property
-    def processor(self) -> float:
-        """Seconds of processor, of all processes together."""
-        return sum(self._seen.values()) - self._before
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.2):
-            self._sample()
-
-    def _sample(self) -> None:
-        told = self._processor()
-        self._seen.update(told)
-        self.peak = max(self.peak, sum(_proportional_set(process) for process in _family()))
-
-    def _processor(self) -> dict[int, float]:
-        import os
-
-        tick, own = os.sysconf("SC_CLK_TCK"), os.getpid()
-        found = {}
-        for process in _family():
-            try:
-                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            found[0 if process == own else process] = (int(fields[11]) + int(fields[12])) / tick
-        return found
-
-
-def _family() -> list[int]:
-    """This process and all that descend from it."""
-    import os
-
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(path.parent.name)] = int(fields[1])
-    family = {os.getpid()}
-    while True:
-        more = {process for process, parent in parents.items() if parent in family} - family
-        if not more:
-            return sorted(family)
-        family |= more
-
-
-def _proportional_set(process: int) -> float:
-    try:
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return 0.0
-
-
-def make_returns(path: Path, count: int) -> Codebook:
+def make_returns(path: Path, count: int) -> None:
     """Write a zip of filled questionnaires with random answers."""
     wave = load_wave(WAVE)
     codebook = load_codebook(wave.questionnaires["commune"])
@@ -127,21 +55,24 @@ def make_returns(path: Path, count: int) -> Codebook:
             yield Return(code, "2015-10-02T08:00:00", given, dict.fromkeys(codebook.contact, "démo"))
 
     write_workbooks(path, returns(), wave, "commune")
-    return codebook
 
 
-def read_into_duckdb(path: Path, codebook: Codebook, database: Path, workers: int) -> tuple[int, int]:
-    """What the pipeline does with a delivery; gives the number of returns and of answers in DuckDB."""
+def read_into_duckdb(path: Path, database: Path, workers: int) -> str:
+    """What the pipeline does with a delivery; gives numbers and seconds of the reading as JSON."""
     from asco_dagster.sources.readers.questionnaires import read_returns
     from asco_dagster.warehouse import count_rows, open_database, write_table
 
+    codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])
+    began = time.perf_counter()
     found = read_returns(path, codebooks={"commune": codebook}, wave=WAVE, sampled=None, workers=workers)
     with open_database(database) as connection:
         write_table(connection, "raw_asco__returns", found.returns)
         write_table(connection, "raw_asco__answers", found.answers)
+        seconds = time.perf_counter() - began
         if found.counts["refused"]:
             raise SystemExit(f"{found.counts['refused']} of the benchmark's own workbooks were refused")
-        return count_rows(connection, "raw_asco__returns"), count_rows(connection, "raw_asco__answers")
+        counted = {name: count_rows(connection, f"raw_asco__{name}") for name in ("returns", "answers")}
+    return json.dumps({**counted, "seconds": seconds})
 
 
 def pandas_seconds(path: Path, sample: int) -> float:
@@ -167,47 +98,44 @@ def main() -> int:
     options.add_argument("--sample", type=int, default=60, help="files that pandas reads")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--zip", type=Path, help="a zip made before, to save its making")
+    options.add_argument("--read", type=Path, nargs=2, metavar=("ZIP", "DATABASE"), help="only this, as JSON")
     given = options.parse_args()
+    if given.read:
+        print(read_into_duckdb(*given.read, given.workers))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         path = given.zip or Path(folder) / "returns.zip"
-        codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])
         if given.zip is None or not path.exists():
             make_returns(path, given.files)
-        with Watch() as watch:
-            began = time.perf_counter()
-            returns, answers = read_into_duckdb(path, codebook, Path(folder) / "asco.duckdb", given.workers)
-            seconds = time.perf_counter() - began
+        # in a process of its own: what it and its readers take is then theirs alone
+        database = Path(folder) / "asco.duckdb"
+        command = [sys.executable, __file__, "--read", str(path), str(database)]
+        cost = measured([*command, "--workers", str(given.workers)])
         by_pandas = pandas_seconds(path, given.sample)
-    return _told(codebook, returns, answers, seconds, watch, by_pandas, given)
+    return _told(json.loads(cost.output.splitlines()[-1]), cost, by_pandas, given)
 
 
-def _told(
-    codebook: Codebook,
-    returns: int,
-    answers: int,
-    seconds: float,
-    watch: Watch,
-    by_pandas: float,
-    given: argparse.Namespace,
-) -> int:
+def _told(told: dict, cost: Cost, by_pandas: float, given: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])
+    returns, answers, seconds = told["returns"], told["answers"], told["seconds"]
     own = seconds / returns
     times = by_pandas / own
     table = Table(
         "what", "measured", "bound", title=f"{returns:,} workbooks of {len(tabs(codebook))} tabs into DuckDB"
     )
-    held = (seconds <= SECONDS * returns / 10_000, times >= TIMES, watch.peak < MEBIBYTES)
+    held = (seconds <= SECONDS * returns / 10_000, times >= TIMES, cost.proportional < MEBIBYTES)
     table.add_row(
         f"wall time, {given.workers} processes", f"{seconds:.1f} s", f"≤ {SECONDS * returns / 10_000:.1f} s"
     )
-    table.add_row("processor time, all processes", f"{watch.processor:.1f} s", "")
+    table.add_row("processor time, all processes", f"{cost.processor:.1f} s", "")
     table.add_row("time a file", f"{own * 1000:.2f} ms", "")
     table.add_row(f"pandas + openpyxl a file ({given.sample} files)", f"{by_pandas * 1000:.1f} ms", "")
     table.add_row("pandas + openpyxl, all files (extrapolated)", f"{by_pandas * returns:.0f} s", "")
     table.add_row("times faster, file for file", f"{times:.0f}", f"≥ {TIMES:.0f}")
-    table.add_row("peak memory, all processes", f"{watch.peak:.0f} MiB", f"< {MEBIBYTES:.0f} MiB")
+    table.add_row("peak memory, all processes", f"{cost.proportional:.0f} MiB", f"< {MEBIBYTES:.0f} MiB")
     table.add_row("answers", f"{answers:,}", "")
     Console(width=100).print(table)
     for name, holds in zip(("time", "ratio", "memory"), held, strict=True):
