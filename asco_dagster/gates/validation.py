@@ -154,7 +154,8 @@ def engine() -> tuple[Any, Any]:
 
     from asco_dagster.gates.engine import OneTableEngine
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):  # its own level is INFO
+        logging.getLogger(name).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     PandasDatasource.execution_engine_override = OneTableEngine  # type: ignore[misc] # GX's own way in
