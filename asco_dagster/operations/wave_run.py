@@ -117,6 +117,12 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
+        if other is not None and settings.store is not None and _is_over(other.run_id, wave, settings.store):
+            instance.report_run_failed(
+                other, "The worker of this run no longer renews its lease in the store."
+            )
+            tell(f"run {other.run_id[:8]} had lost its worker and is marked failed")
+            other = running_run(instance, wave)
         if other is not None:
             raise AscoError(
                 f"wave {wave} is running already (run {other.run_id[:8]})",
@@ -124,6 +130,15 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
             )
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
         return _execute(wave, settings, instance, tags, tell)
+
+
+def _is_over(run_id: str, wave: str, address: str) -> bool:
+    """Whether the store tells that the worker of a run is gone, whichever machine it was."""
+    from asco_dagster.shared_store.claim import look
+    from asco_dagster.shared_store.objects import Store
+
+    found = look(Store(address), wave)
+    return found is not None and found[0].run == run_id and found[1]
 
 
 def _load_pipeline() -> None:

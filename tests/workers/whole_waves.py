@@ -1,0 +1,101 @@
+"""Both shipped waves at once on two workers with a shared store, against one machine without: the same bytes.
+
+``python tests/workers/whole_waves.py`` takes some minutes and prints what it compared; it ends with 1 when
+a byte differs. It is no pytest module for that reason. The waves are the smallest that release. What does
+not belong here: the cluster (``cluster``).
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cluster import ASCO, CHECKOUT, Cluster, cluster
+
+from asco_dagster.shared_store.contents import release_keys
+from asco_dagster.shared_store.objects import Store
+from asco_dagster.shared_store.state import read_state
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "faults")]
+from fault_trials import WAVES, Bench  # noqa: E402
+from small_waves import SCALE, write_small_waves  # noqa: E402
+
+PATIENCE = 1800.0
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="asco-workers-"))
+    folder.chmod(0o755)
+    waves = write_small_waves(folder / "waves", {wave: wave for wave in WAVES})
+    alone = Bench(folder / "alone", waves)
+    for wave in WAVES:
+        alone.demand_done("demo", "--wave", wave, "--scale", SCALE)
+    begun = time.monotonic()
+    alone.demand_done("run", *WAVES)
+    print(f"one machine, both waves at once: {time.monotonic() - begun:.0f} s", flush=True)
+    with cluster(folder, {"ASCO_WAVES": str(waves)}) as own:
+        for wave in WAVES:
+            deliver(own, wave, folder / "alone" / "inbox" / wave)
+        for name in ("one", "two"):
+            own.start_worker(name)
+        begun = time.monotonic()
+        for wave in WAVES:
+            own.launch(wave, "asco")
+        looks = own.follow(
+            lambda found: (
+                len(found) == len(WAVES) and {run["status"] for run in found} <= {"SUCCESS", "FAILURE"}
+            ),
+            PATIENCE,
+        )
+        print(f"two workers: {time.monotonic() - begun:.0f} s; {[run['status'] for run in looks[-1]]}")
+        busy = max(len({run["wave"] for run in look if run["status"] == "STARTED"}) for look in looks)
+        ran = {
+            wave: [name for name in ("one", "two") if (own.home(name) / "waves" / wave).is_dir()]
+            for wave in WAVES
+        }
+        print(f"waves at once: {busy}; homes that ran each: {ran}")
+        return int(busy < len(WAVES)) | compared(own, alone, ran)
+
+
+def over(found: list[dict]) -> bool:
+    return len(found) >= len(WAVES) and {run["status"] for run in found} <= {"SUCCESS", "FAILURE"}
+
+
+def deliver(own: Cluster, wave: str, inbox: Path) -> None:
+    command = [*ASCO, "deliver", wave, "--inbox", str(inbox)]
+    subprocess.run(command, env=own.settings_of("office"), cwd=CHECKOUT, check=True)
+
+
+def compared(own: Cluster, alone: Bench, ran: dict[str, list[str]]) -> int:
+    """Releases of the workers' homes, and of the store, with those of one machine; 1 when one differs."""
+    differ = 0
+    for wave in WAVES:
+        wanted = alone.release_of(wave)
+        for name in ran[wave]:
+            found = Bench(own.home(name), alone.waves).release_of(wave)
+            other = sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
+            print(f"wave {wave}, home {name}: {len(found)} released files, {len(other)} differ {other[:5]}")
+            differ |= bool(other) or not found
+        files = read_state(Store(own.store), wave).files
+        sums = {
+            path: own.sha256 for path, own in files.items() if path.startswith("releases/") and own.sha256
+        }
+        listed = {one.key for one in Store(own.store).listed(f"public/releases/{wave}/")}
+        other = [
+            path
+            for path, sha in sums.items()
+            if not path.endswith("manifest.json") and wanted[path.split("/", 2)[2]] != sha
+        ]
+        absent = set(release_keys(wave, sums).values()) - listed
+        print(f"wave {wave}, store: {len(sums)} released files, {len(other)} differ, {len(absent)} absent")
+        differ |= bool(other) or bool(absent) or not sums
+        rows = alone.rows_of(wave)
+        same = all(Bench(own.home(name), alone.waves).rows_of(wave) == rows for name in ran[wave])
+        print(f"wave {wave}: {len(rows)} tables, rows {'the same' if same else 'DIFFER'}", flush=True)
+        differ |= not same
+    return int(differ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
