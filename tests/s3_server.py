@@ -4,6 +4,7 @@ moto looks at a condition and writes in two steps; S3 does both in one, so a loc
 What does not belong here: what is stored.
 """
 
+import logging
 import secrets
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ def s3_server() -> Iterator[tuple[str, dict[str, str]]]:
     from botocore.session import get_session
     from moto.s3.responses import S3Response
 
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request says nothing here
     one_at_a_time, put = threading.Lock(), S3Response.put_object
 
     def put_at_once(self: S3Response) -> object:

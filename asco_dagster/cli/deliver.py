@@ -1,4 +1,4 @@
-"""``asco deliver``: put deliveries into the shared store's inbox. The work is in ``shared_store/inbox.py``."""
+"""``asco deliver``: deliveries into the shared store's inbox. The work is in ``shared_store/inbox.py``."""
 
 from pathlib import Path
 from typing import Annotated

@@ -13,6 +13,7 @@ from asco_dagster.cli.backup import backup, restore
 from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
+from asco_dagster.cli.kubernetes import kubernetes
 from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
 from asco_dagster.cli.questionnaire import questionnaire
@@ -40,6 +41,7 @@ app.command()(backup)
 app.command()(restore)
 app.command()(deliver)
 app.command()(worker)
+app.command()(kubernetes)
 app.add_typer(rotate_key, name="rotate-key")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(questionnaire, name="questionnaire")

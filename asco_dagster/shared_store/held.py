@@ -130,7 +130,10 @@ def keep_shelf(settings: Settings, wave: str) -> None:
         AscoError: this process does not own the wave any more, or the store does not take it.
     """
     if settings.store is not None:
-        _demanded(wave).keep_shelf()
+        held = _demanded(wave)
+        held.keep_shelf()
+        # what others released meanwhile, for the steps behind the release that compare with it
+        _bring_releases(held.store, held.places, wave)
 
 
 def demand_held(settings: Settings, wave: str) -> None:

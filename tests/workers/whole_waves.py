@@ -22,6 +22,8 @@ from fault_trials import WAVES, Bench  # noqa: E402
 from small_waves import SCALE, write_small_waves  # noqa: E402
 
 PATIENCE = 1800.0
+# It stands behind the release, and which of two waves at once is released first is a matter of chance.
+EVOLUTION = "publication.pub_asco__evolution"
 
 
 def main() -> int:
@@ -42,12 +44,7 @@ def main() -> int:
         begun = time.monotonic()
         for wave in WAVES:
             own.launch(wave, "asco")
-        looks = own.follow(
-            lambda found: (
-                len(found) == len(WAVES) and {run["status"] for run in found} <= {"SUCCESS", "FAILURE"}
-            ),
-            PATIENCE,
-        )
+        looks = own.follow(over, PATIENCE)
         print(f"two workers: {time.monotonic() - begun:.0f} s; {[run['status'] for run in looks[-1]]}")
         busy = max(len({run["wave"] for run in look if run["status"] == "STARTED"}) for look in looks)
         ran = {
@@ -91,9 +88,13 @@ def compared(own: Cluster, alone: Bench, ran: dict[str, list[str]]) -> int:
         print(f"wave {wave}, store: {len(sums)} released files, {len(other)} differ, {len(absent)} absent")
         differ |= bool(other) or bool(absent) or not sums
         rows = alone.rows_of(wave)
-        same = all(Bench(own.home(name), alone.waves).rows_of(wave) == rows for name in ran[wave])
-        print(f"wave {wave}: {len(rows)} tables, rows {'the same' if same else 'DIFFER'}", flush=True)
-        differ |= not same
+        for name in ran[wave]:
+            found = Bench(own.home(name), alone.waves).rows_of(wave)
+            other = sorted(
+                table for table in {*rows, *found} - {EVOLUTION} if rows.get(table) != found.get(table)
+            )
+            print(f"wave {wave}, home {name}: {len(found)} tables, {len(other)} have other rows {other}")
+            differ |= bool(other)
     return int(differ)
 
 
