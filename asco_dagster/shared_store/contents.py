@@ -39,7 +39,7 @@ def is_of(path: str, tops: Iterable[str]) -> bool:
 
 def is_shown(path: str) -> bool:
     """Whether pages and the calendar of another machine need it: all but the database and the downloads."""
-    return not is_of(path, ("downloads", "quarantine")) and not path.partition(".duckdb")[1]
+    return not is_of(path, ("downloads",)) and not path.partition(".duckdb")[1]
 
 
 def version_of(path: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""What a Kubernetes cluster is told: Dagster's configuration with its run launcher, and the manifests around it.
+"""What a Kubernetes cluster is told: Dagster's configuration with its run launcher, and its manifests.
 
 Pure: names in, dictionaries out. One pod holds the pages and the daemon; each run is a Job with an empty
 home of its own, filled from the store and stored again, so that nothing needs a volume that outlives a pod.

@@ -30,6 +30,25 @@ def demand_celery() -> None:
         )
 
 
+def demand_broker(address: str) -> None:
+    """Have a Redis that answers.
+
+    Raises:
+        ConfigurationError: it does not, or its package is not installed; never repeats the address.
+    """
+    demand_celery()
+    import redis
+
+    try:
+        redis.Redis.from_url(address, socket_connect_timeout=10, socket_timeout=10).ping()
+    except (redis.RedisError, ValueError) as error:
+        # Not chained: what the library says may quote the address, password and all.
+        raise ConfigurationError(
+            f"Redis (ASCO_BROKER_URL) does not answer: {type(error).__name__}",
+            remedy="Start it, or correct ASCO_BROKER_URL",
+        ) from None
+
+
 def work(settings: Settings, places: Places, *, name: str | None, runs: int) -> NoReturn:
     """Become a worker: this process is Celery's from here on; Ctrl-C lets runs end, a second one cuts them.
 
@@ -46,7 +65,7 @@ def work(settings: Settings, places: Places, *, name: str | None, runs: int) -> 
         raise ConfigurationError(
             "no Redis is given", remedy="Set ASCO_BROKER_URL, ASCO_STORE and ASCO_POSTGRES_URL"
         )
-    demand_celery()
+    demand_broker(settings.broker_url)
     store = Store(settings.store or "")
     next(iter(store.listed("confidential/claims/")), None)  # it answers, and its keys hold
     with storage(settings, places) as postgres_url:

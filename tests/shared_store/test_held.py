@@ -230,9 +230,13 @@ def test_a_name_that_leaves_the_inbox_is_refused(worker: Worker, store: Store, n
 def test_pages_elsewhere_show_releases_and_gates_and_never_the_database(worker: Worker) -> None:
     runs, shows = worker("runs"), worker("shows")
     made(runs, "one", "1.0.0")
-    put(runs.home / "quarantine" / "2014" / "refused.json", "{}")
+    with hold(runs, Places.of(runs), "2014", "run") as held:
+        put(runs.home / "quarantine" / "2014" / "refused.json", "{}")
+        put(runs.home / "downloads" / "2014" / "large.zip", "large")
+        held.keep()
     show(shows, Places.of(shows), "2014")
-    wanted = {name for name in told(runs.home) if ".duckdb" not in name and "quarantine" not in name}
+    wanted = {name for name in told(runs.home) if ".duckdb" not in name and "downloads" not in name}
+    assert "quarantine/2014/refused.json" in wanted
     assert set(told(shows.home)) == wanted
     with hold(runs, Places.of(runs), "2014", "run"):
         release(Places.of(runs), "2.0.0", "not stored yet")
