@@ -9,10 +9,9 @@ import json
 import os
 from pathlib import Path
 
+from asco_dagster.errors import SourceError
 from asco_dagster.operations.inbox import delivered_files
 from asco_dagster.shared_store.objects import Listed, Store
-
-_SEEN = ".seen.json"
 
 
 def inbox_key(wave: str) -> str:
@@ -41,9 +40,10 @@ def bring_inbox(store: Store, wave: str, folder: Path) -> list[str]:
         if path.relative_to(folder).as_posix() not in there:
             path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{_SEEN}.{os.getpid()}"
+    note = _note(folder)
+    draft = note.with_name(f"{note.name}.{os.getpid()}")
     draft.write_text(json.dumps({name: own.etag for name, own in there.items()}), encoding="utf-8")
-    draft.replace(folder / _SEEN)
+    draft.replace(note)
     return brought
 
 
@@ -67,8 +67,13 @@ def remove_purged(store: Store, wave: str, folder: Path) -> None:
 
 
 def _seen(folder: Path) -> dict[str, str]:
-    path = folder / _SEEN
+    path = _note(folder)
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _note(folder: Path) -> Path:
+    """Beside the copy: within it, whoever looks for the newest delivery would find the note."""
+    return folder.with_name(f".{folder.name}.seen.json")
 
 
 def _stands(path: Path, own: Listed, etag: str | None) -> bool:
@@ -80,8 +85,6 @@ def _inside(folder: Path, name: str) -> Path:
     if not target.resolve().is_relative_to(folder.resolve()) or any(
         part.startswith(".") for part in Path(name).parts
     ):
-        from asco_dagster.errors import SourceError
-
         raise SourceError(
             f"the store's inbox holds “{name}”, which is no name of a delivery",
             remedy="Remove it from the store, or give it a name without dots in front",

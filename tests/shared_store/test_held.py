@@ -13,7 +13,7 @@ from asco_dagster.settings import Settings
 from asco_dagster.shared_store import held as helds
 from asco_dagster.shared_store.contents import index_key
 from asco_dagster.shared_store.held import hold, keep_shelf, show
-from asco_dagster.shared_store.inbox import deliver
+from asco_dagster.shared_store.inbox import deliver, remove_purged
 from asco_dagster.shared_store.objects import Store
 from asco_dagster.shared_store.state import read_state, state_key
 
@@ -213,6 +213,10 @@ def test_deliveries_reach_every_worker_and_leave_it_again(worker: Worker, store:
     with hold(settings, places, "2014", "run") as held:
         assert held.brought == 0
         assert not (places.inbox("2014") / "aid.xlsx").exists()
+        assert [path.name for path in places.inbox("2014").rglob("*") if path.is_file()] == ["one.xlsx"]
+        (places.inbox("2014") / "returns" / "one.xlsx").unlink()  # as a purge does
+        remove_purged(store, "2014", places.inbox("2014"))
+    assert not list(store.listed("confidential/inbox/"))
     assert office.read_text() == "the office's own copy"
 
 

@@ -83,16 +83,8 @@ def test_two_workers_run_two_waves_at_once_and_store_both(small: Cluster) -> Non
         small.launch(wave, "small")
     both = lambda found: all("STARTED" in of(found, wave) for wave in ("2001", "2002"))  # noqa: E731
     small.follow(both)
-    homes = {}
-    end = time.monotonic() + 30
-    while len(homes) < 2 and time.monotonic() < end:
-        homes = {
-            wave: name
-            for name in ("one", "two")
-            for wave in ("2001", "2002")
-            if (small.home(name) / "waves" / wave / "asco.duckdb").exists()
-        }
-    assert sorted(homes.values()) == ["one", "two"], "each worker runs one of them, in its own home"
+    homes = [name for wave in ("2001", "2002") for name in homes_with(small, wave)]
+    assert sorted(homes) == ["one", "two"], "each worker runs one of them, in its own home"
     for hold in holds:
         hold.unlink()
     small.follow(lambda found: all(of(found, wave) == {"SUCCESS"} for wave in ("2001", "2002")))
@@ -104,13 +96,28 @@ def test_two_workers_run_two_waves_at_once_and_store_both(small: Cluster) -> Non
         assert store.get(f"{folder}/table.csv").body.decode() == f"wave {wave}: 1 row"
 
 
+def test_a_canceled_run_gives_its_wave_back(small: Cluster) -> None:
+    hold = Path(small.environment["HOLD"] + "2001")
+    hold.touch()
+    before = len(small.runs())
+    small.launch("2001", "small")
+    small.follow(lambda found: len(found) > before and found[0]["status"] == "STARTED")
+    run = small.runs()[0]["runId"]
+    small.follow(lambda _: look(Store(small.store), "2001")[0].run == run)
+    told = small.ask(f'mutation {{terminateRun(runId: "{run}") {{__typename}}}}')
+    assert told["terminateRun"]["__typename"] == "TerminateRunSuccess", told
+    small.follow(lambda found: found[0]["status"] == "CANCELED")
+    hold.unlink()
+    lease, over = look(Store(small.store), "2001")
+    assert (lease.released, over) == (True, True)
+
+
 def test_a_lost_machine_is_noticed_and_another_worker_finishes_its_wave(small: Cluster) -> None:
     hold = Path(small.environment["HOLD"] + "2003")
     hold.touch()
     small.launch("2003", "small")
     small.follow(lambda found: "STARTED" in of(found, "2003"))
-    begun = [n for n in ("one", "two") if _eventually(small.home(n) / "waves" / "2003" / "asco.duckdb")]
-    (lost,) = begun
+    (lost,) = homes_with(small, "2003")
     lease, over = look(Store(small.store), "2003")
     assert not over
     small.lose(lost)
@@ -131,8 +138,10 @@ def test_no_password_reaches_a_file_of_any_home(small: Cluster) -> None:
     assert "planted-redis-password" not in small.told()
 
 
-def _eventually(path: Path) -> bool:
-    end = time.monotonic() + 8
-    while not path.exists() and time.monotonic() < end:
+def homes_with(small: Cluster, wave: str) -> list[str]:
+    """Workers in whose home a wave has a database, once there is one."""
+    end, found = time.monotonic() + 30, []
+    while not found and time.monotonic() < end:
+        found = [n for n in ("one", "two") if (small.home(n) / "waves" / wave / "asco.duckdb").exists()]
         time.sleep(0.1)
-    return path.exists()
+    return found
