@@ -93,8 +93,8 @@ def stamp(store: Store, wave: str, fence: int) -> State:
         if former.fence >= fence:
             raise _taken(wave)
         try:
-            return write_state(store, wave, replace(former, fence=fence), former)
-        except AscoError:
+            return _put(store, wave, replace(former, fence=fence), former)
+        except ChangedError:
             continue  # a former owner stored its work at this very moment: take that
 
 
@@ -104,9 +104,8 @@ def write_state(store: Store, wave: str, state: State, former: State) -> State:
     Raises:
         AscoError: another owner has stored since.
     """
-    wanted = replace(state, serial=former.serial + 1)
     try:
-        return replace(wanted, etag=store.put(state_key(wave), wanted.body(), replacing=former.etag))
+        return _put(store, wave, state, former)
     except ChangedError:
         raise _taken(wave) from None
 
@@ -120,6 +119,11 @@ def pieces_key(wave: str, fence: int | None = None) -> str:
     """Where an owner's pieces stand; those of all owners without a fence."""
     below = f"{fence}/" if fence is not None else ""
     return f"confidential/waves/{wave}/{PIECES}/{below}"
+
+
+def _put(store: Store, wave: str, state: State, former: State) -> State:
+    wanted = replace(state, serial=former.serial + 1)
+    return replace(wanted, etag=store.put(state_key(wave), wanted.body(), replacing=former.etag))
 
 
 def _taken(wave: str) -> AscoError:

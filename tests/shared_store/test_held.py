@@ -272,6 +272,25 @@ def test_confidential_and_public_stand_apart(worker: Worker, store: Store) -> No
     assert all(store.get(key).body != b"sealed" for key in public)
 
 
+def test_a_store_that_may_not_be_written_is_told_at_once(worker: Worker, monkeypatch) -> None:
+    from botocore.exceptions import ClientError
+
+    put = Store._put
+
+    def refuse(self: Store, key: str, body: object, **condition: str) -> str:
+        if "/claims/" in key:
+            return put(self, key, body, **condition)
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+
+    settings = worker("worker")
+    monkeypatch.setattr(Store, "_put", refuse)
+    with (
+        pytest.raises(AscoError, match="cannot be written: AccessDenied"),
+        hold(settings, Places.of(settings), "2014", "run"),
+    ):
+        pass
+
+
 def test_without_a_store_nothing_is_done(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     with hold(settings, Places.of(settings), "2014", "run") as held:
