@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
 from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.places import Places
@@ -36,6 +37,9 @@ class WaveExecutor(InProcessExecutor):
         if settings.store is None or wave is None:
             yield from super().execute(plan_context, execution_plan)
             return
+        # By default Dagster's retry takes up where a run failed; but what a lost machine made is lost with
+        # it, and what is stored stands by its fingerprint anyway.
+        plan_context.instance.add_run_tags(run.run_id, {RETRY_STRATEGY_TAG: "ALL_STEPS"})
         with hold(settings, Places.of(settings), wave, run.run_id) as held:
             yield from self._held(held, plan_context, execution_plan)
 

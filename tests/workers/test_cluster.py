@@ -42,6 +42,9 @@ def raw_small__rows(context):
 def pub_small__release(context):
     wave, settings = context.partition_key, Settings.from_environment()
     places = Places.of(settings)
+    (places.home / f"late-{wave}").touch()
+    while os.path.exists(os.environ["HOLD"] + "late-" + wave):
+        time.sleep(0.1)
     with open_database(places.database(wave)) as database:
         (rows,) = database.execute("select count(*) from sources.raw_small__rows").fetchone()
     release = places.releases(wave) / "1.0.0"
@@ -113,11 +116,14 @@ def test_a_canceled_run_gives_its_wave_back(small: Cluster) -> None:
 
 
 def test_a_lost_machine_is_noticed_and_another_worker_finishes_its_wave(small: Cluster) -> None:
-    hold = Path(small.environment["HOLD"] + "2003")
+    hold = Path(small.environment["HOLD"] + "late-2003")  # the first step is done, on the lost machine alone
     hold.touch()
     small.launch("2003", "small")
     small.follow(lambda found: "STARTED" in of(found, "2003"))
     (lost,) = homes_with(small, "2003")
+    end = time.monotonic() + 30
+    while not (small.home(lost) / "late-2003").exists() and time.monotonic() < end:
+        time.sleep(0.1)
     lease, over = look(Store(small.store), "2003")
     assert not over
     small.lose(lost)
