@@ -10,6 +10,7 @@ from asco_dagster.orchestration.calendar import publish_due_job, release_calenda
 from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.orchestration.schedules import yearly_sources_schedule
 from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor, wave_state_sensor
+from asco_dagster.orchestration.wave_executor import wave_executor
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
@@ -29,7 +30,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
         schedules=[yearly_sources_schedule, release_calendar],
         sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],
         resources={"settings": settings, **overrides},
-        executor=dg.in_process_executor,
+        executor=wave_executor,
     )
 
 

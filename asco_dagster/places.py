@@ -24,18 +24,22 @@ class Places:
     Attributes:
         home: the root, ``ASCO_HOME``.
         other_inbox: deliveries of the wave that runs, when they are elsewhere (``asco run --inbox``).
+        shared: whether the inbox is the store's (``ASCO_STORE``), of which the home has a copy.
     """
 
     home: Path
     other_inbox: Path | None = None
+    shared: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Places":
         """The places of these settings."""
-        return cls(settings.home, settings.inbox)
+        return cls(settings.home, settings.inbox, settings.store is not None)
 
     def inbox(self, wave: str) -> Path:
         """Deliveries of a wave, read-only to the pipeline."""
+        if self.shared and self.other_inbox is None:
+            return self._confidential(self.home / "store" / "inbox" / wave)
         return self.other_inbox or self.home / "inbox" / wave
 
     def downloads(self, wave: str) -> Path:
@@ -78,6 +82,11 @@ class Places:
     def dagster_home(self) -> Path:
         """DAGSTER_HOME: instance configuration, logs of the steps."""
         return self._confidential(self.home / "dagster")
+
+    @property
+    def store(self) -> Path:
+        """What this home knows of the shared store: which waves are its copies, and the copied inbox."""
+        return self._confidential(self.home / "store")
 
     @property
     def records(self) -> Path:

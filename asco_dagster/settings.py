@@ -14,10 +14,16 @@ from asco_dagster.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHORTEST_KEY = 32
+SHORTEST_LEASE = 5.0
 LOG_FORMATS = ("text", "json")
 _LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
 _MAIL = ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO")
 _KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY")
+_NEEDED = {
+    # pseudonyms of one wave must not depend on the worker; embedded servers and homes are one machine's
+    "ASCO_STORE": ("ASCO_PSEUDONYM_KEY",),
+    "ASCO_BROKER_URL": ("ASCO_STORE", "ASCO_POSTGRES_URL"),
+}
 _TOGETHER = ((_LIMESURVEY, "all three or none"), (_MAIL, "all three or none"))
 
 
@@ -46,6 +52,12 @@ class Settings:
         log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
         waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
         portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
+        store: S3-compatible store that machines share (``ASCO_STORE``: ``s3://bucket/folder``; endpoint
+            and keys from fsspec's or AWS' own environment); None means this home alone.
+        lease: seconds after which a wave whose worker no longer renews its ownership may be taken
+            over (``ASCO_LEASE``).
+        broker_url: Redis between the machines that run waves (``ASCO_BROKER_URL``: ``redis://`` or
+            ``rediss://``); None means that runs start on the machine of ``asco up``.
         openlineage_url: collector of OpenLineage events (``OPENLINEAGE_URL``, its standard name); None sends
             none.
         inbox: deliveries of the one wave that runs, when they are not in the home (``asco run --inbox``).
@@ -67,6 +79,9 @@ class Settings:
     log_format: str = "text"
     waves: Path | None = None
     portal_key: str | None = field(default=None, repr=False)
+    store: str | None = None
+    lease: float = 90.0
+    broker_url: str | None = field(default=None, repr=False)  # it may hold a password
     openlineage_url: str | None = None
     inbox: Path | None = None
 
@@ -88,7 +103,8 @@ class Settings:
         _check(environ)
         given = {own: environ[name] for name, own in DECLARED.items() if environ.get(name)}
         paths = {own: _path(given.pop(own)) for own in ("home", "waves") if own in given}
-        return cls(**{"home": CHECKOUT / "var", **given, **paths})  # type: ignore[arg-type]
+        lease = {"lease": float(given.pop("lease"))} if "lease" in given else {}
+        return cls(**{"home": CHECKOUT / "var", **given, **paths, **lease})  # type: ignore[arg-type]
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
@@ -136,9 +152,36 @@ def _check(environ: Mapping[str, str]) -> None:
         raise ConfigurationError(
             f"ASCO_LOG_FORMAT is “{environ['ASCO_LOG_FORMAT']}”", expected=" or ".join(LOG_FORMATS)
         )
+    _check_shared(environ)
     waves = environ.get("ASCO_WAVES")
     if waves and not _path(waves).is_dir():
         raise ConfigurationError(
             f"ASCO_WAVES names {waves}, but there is no such folder",
             remedy="Correct it, or unset it to use the waves of the code",
+        )
+
+
+def _check_shared(environ: Mapping[str, str]) -> None:
+    """What several machines share must be reached by each of them, and mean the same on each."""
+    for name, needed in _NEEDED.items():
+        missing = [other for other in needed if not environ.get(other)]
+        if environ.get(name) and missing:
+            raise ConfigurationError(
+                f"{name} is given without {', '.join(missing)}",
+                expected="the same on every machine",
+                remedy=f"Give it, or unset {name}",
+            )
+    broker = environ.get("ASCO_BROKER_URL")
+    if broker and not broker.startswith(("redis://", "rediss://")):
+        raise ConfigurationError(
+            "ASCO_BROKER_URL is no address of a Redis server", expected="rediss://user:password@host:6379/0"
+        )
+    lease = environ.get("ASCO_LEASE")
+    try:
+        too_short = bool(lease) and not float(lease or 0) >= SHORTEST_LEASE
+    except ValueError:
+        too_short = True
+    if too_short:
+        raise ConfigurationError(
+            f"ASCO_LEASE is “{lease}”", expected=f"seconds, at least {SHORTEST_LEASE:.0f}"
         )

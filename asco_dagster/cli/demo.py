@@ -21,9 +21,12 @@ def demo(
     from asco_dagster.demonstration.deliveries import write_deliveries
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.shared_store.inbox import deliver
+    from asco_dagster.shared_store.objects import Store
     from asco_dagster.waves import load_wave
 
-    places = Places.of(Settings.from_environment())
+    settings = Settings.from_environment()
+    places = Places(settings.home)  # the inbox of this home, also where the runs take that of a store
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task(f"Deliveries of wave {wave}")
@@ -35,3 +38,6 @@ def demo(
             load_wave(wave), places=places, scale=scale, seed=seed, real=real, progress=tell
         )
     typer.echo(f"{len(files)} files for wave {wave} in {places.inbox(wave)}")
+    if settings.store is not None:
+        sent = deliver(Store(settings.store), wave, places.inbox(wave))
+        typer.echo(f"{len(sent)} files delivered into the inbox of {settings.store}")

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from asco_dagster.cli.backup import backup, restore
+from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
+from asco_dagster.cli.kubernetes import kubernetes
 from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
 from asco_dagster.cli.questionnaire import questionnaire
@@ -22,6 +24,7 @@ from asco_dagster.cli.run import run
 from asco_dagster.cli.status import status
 from asco_dagster.cli.up import up
 from asco_dagster.cli.verify import verify
+from asco_dagster.cli.worker import worker
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
 
 app = typer.Typer(
@@ -36,6 +39,9 @@ for command in (demo, run, up, status, releases, verify, doctor):
 app.command()(purge)
 app.command()(backup)
 app.command()(restore)
+app.command()(deliver)
+app.command()(worker)
+app.command()(kubernetes)
 app.add_typer(rotate_key, name="rotate-key")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(questionnaire, name="questionnaire")

@@ -15,15 +15,22 @@ def purge(
     from asco_dagster.operations.purge import purge as delete
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.shared_store.held import hold
+    from asco_dagster.shared_store.inbox import remove_purged
     from asco_dagster.waves import load_wave
 
-    places = Places.of(Settings.from_environment())
+    settings = Settings.from_environment()
+    places = Places.of(settings)
     asked = load_wave(wave)
     if not yes:
         raise ConfigurationError(
             f"the raw data of wave {wave} would be deleted for good", remedy="Say so with --yes"
         )
-    told = delete(asked, places, dt.datetime.now().astimezone().date())
+    with hold(settings, places, wave, "asco purge") as held:
+        told = delete(asked, places, dt.datetime.now().astimezone().date())
+        if held is not None:
+            held.keep()
+            remove_purged(held.store, wave, places.inbox(wave))
     typer.echo(
         f"wave {wave}: {len(told['deliveries'])} deliveries, {told['quarantined files']} quarantined files, "
         f"{told['downloads']} downloads and {len(told['tables'])} tables are gone; see {places.records}"

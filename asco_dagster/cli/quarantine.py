@@ -45,11 +45,16 @@ def retry(
     """
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.shared_store.held import hold
     from asco_dagster.sources.returns import try_again
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()
-    tried = try_again(load_wave(wave), Places.of(settings), settings, ids or None)
+    places = Places.of(settings)
+    with hold(settings, places, wave, "asco quarantine retry") as held:
+        tried = try_again(load_wave(wave), places, settings, ids or None)
+        if held is not None:
+            held.keep()
     if json_:
         typer.echo(json.dumps([asdict(entry) for entry in tried], ensure_ascii=False, indent=2))
         raise typer.Exit(0)

@@ -1,6 +1,8 @@
 """``asco release``: publish a sealed version, take one back, push one elsewhere; by ``publication``."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,14 +34,14 @@ def publish(
     from asco_dagster.publication import embargo
     from asco_dagster.publication.release import publish_sealed
 
-    shelf = _shelf(wave)
-    if when is not None:
-        instant = _instant(when)
-        embargo.plan(shelf, version, instant)
-        if instant > dt.datetime.now(dt.UTC):
-            typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
-            raise typer.Exit(0)
-    published = publish_sealed(shelf, version)
+    with _held(wave, "asco release publish") as shelf:
+        if when is not None:
+            instant = _instant(when)
+            embargo.plan(shelf, version, instant)
+            if instant > dt.datetime.now(dt.UTC):
+                typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
+                return
+        published = publish_sealed(shelf, version)
     typer.echo(
         f"{wave} {version} {'is public' if published.is_new else 'was public already'}: {published.folder}"
     )
@@ -53,8 +55,8 @@ def withdraw(
     from asco_dagster.publication.shelf import latest_release
     from asco_dagster.publication.withdrawal import withdraw as take_back
 
-    shelf = _shelf(wave)
-    take_back(shelf, version, reason)
+    with _held(wave, "asco release withdraw") as shelf:
+        take_back(shelf, version, reason)
     latest = latest_release(shelf.releases)
     typer.echo(f"{wave} {version} is withdrawn; latest is {latest.name if latest else 'no version'}")
 
@@ -85,6 +87,20 @@ def push(
             raise ConfigurationError("no key of the portal is given", remedy="Set ASCO_PORTAL_KEY")
         pushed = push_to_portal(folder, to, key)
     typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} were there")
+
+
+@contextmanager
+def _held(wave: str, command: str) -> Iterator["Shelf"]:
+    """The shelf of a wave; with a store it is owned and brought before, and stored behind."""
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+    from asco_dagster.shared_store.held import hold
+
+    shelf, settings = _shelf(wave), Settings.from_environment()
+    with hold(settings, Places.of(settings), wave, command) as held:
+        yield shelf
+        if held is not None:
+            held.keep_shelf()
 
 
 def _shelf(wave: str) -> "Shelf":

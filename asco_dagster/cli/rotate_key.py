@@ -1,5 +1,6 @@
 """``asco rotate-key``: new keys for old. The work is in ``operations/key_rotation.py``."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -23,12 +24,20 @@ def database(
     from asco_dagster.operations.key_rotation import rotate_database_key
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.shared_store.held import hold
+    from asco_dagster.waves import wave_names
 
     settings = Settings.from_environment()
     if not new_key.is_file():
         raise ConfigurationError(f"there is no file {new_key}", remedy="Name the file of the new key")
     lines = new_key.read_text(encoding="utf-8").splitlines()
-    waves = rotate_database_key(settings, Places.of(settings), lines[0].strip() if lines else "")
+    places = Places.of(settings)
+    with ExitStack() as owned:
+        command = "asco rotate-key"
+        held = [owned.enter_context(hold(settings, places, wave, command)) for wave in wave_names()]
+        waves = rotate_database_key(settings, places, lines[0].strip() if lines else "")
+        for own in filter(None, held):
+            own.keep()
     typer.echo(f"{len(waves)} databases are written anew. From now on ASCO_DATABASE_KEY is the new key.")
     raise typer.Exit(0)
 

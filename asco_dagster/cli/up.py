@@ -21,9 +21,12 @@ def up(
     from asco_dagster.operations.structured_log import teller
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.workers.worker import demand_broker
 
     settings = Settings.from_environment()
     places = Places.of(settings)
+    if settings.broker_url is not None:
+        demand_broker(settings.broker_url)
     raise typer.Exit(
         serve(settings, places, host=host, port=port, read_only=read_only, say=teller(settings, _say))
     )

@@ -84,6 +84,7 @@ def examine(lock: Path = CHECKOUT / "requirements.lock") -> Iterator[Finding]:
     yield from home
     if all(finding.verdict != "problem" for finding in home):
         yield _postgres(settings, places)
+    yield from _shared(settings)
     yield from waves(places)
 
 
@@ -218,6 +219,25 @@ def _postgres(settings: Settings, places: Places) -> Finding:
             return Finding("OK", "PostgreSQL", which)
     except AscoError as error:
         return _problem("PostgreSQL", error)
+
+
+def _shared(settings: Settings) -> Iterator[Finding]:
+    """Whether the shared store and the broker answer, where they are given; changes nothing there."""
+    from asco_dagster.shared_store.objects import Store
+    from asco_dagster.workers.worker import demand_broker
+
+    if settings.store is not None:
+        try:
+            next(Store(settings.store).listed("confidential/claims/"), None)
+            yield Finding("OK", "store", f"{settings.store} answers (ASCO_STORE)")
+        except AscoError as error:
+            yield _problem("store", error)
+    if settings.broker_url is not None:
+        try:
+            demand_broker(settings.broker_url)
+            yield Finding("OK", "Redis", "ASCO_BROKER_URL answers")
+        except AscoError as error:
+            yield _problem("Redis", error)
 
 
 def _problem(subject: str, error: AscoError) -> Finding:

@@ -82,12 +82,13 @@ def absent(wave: Wave, inbox: Path) -> list[str]:
 def content_hash(inbox: Path) -> str:
     """Hash of the names and contents of all deliveries (64 hexadecimal digits); dates do not count."""
     digest = hashlib.sha256()
-    for path in _files(inbox):
+    for path in delivered_files(inbox):
         digest.update(f"{path.relative_to(inbox).as_posix()}\0{sha256_of(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _files(inbox: Path) -> list[Path]:
+def delivered_files(inbox: Path) -> list[Path]:
+    """Files of an inbox, without those that are still being copied."""
     # Copying programs write under a hidden name or one with such an ending, and rename last.
     return [
         path
@@ -101,7 +102,7 @@ def _files(inbox: Path) -> list[Path]:
 def _shape(inbox: Path) -> str:
     """Fingerprint of names, sizes and dates; empty without a file."""
     lines = []
-    for path in _files(inbox):
+    for path in delivered_files(inbox):
         try:
             told = path.stat()
         except OSError:  # it went away meanwhile

@@ -28,6 +28,13 @@ PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
 _STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
+_MOST_SPREAD = 32  # runs launched at once; how many run at once, the other machines decide
+_REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which reaches no file
+_TO_WORKERS = {
+    "module": "asco_dagster.workers.launcher",
+    "class": "WorkerLauncher",
+    "config": {"broker": _REDIS, "backend": _REDIS},
+}
 _SILENT = {
     "GX_ANALYTICS_ENABLED": "false",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -50,7 +57,8 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     """
     demand_home(places)
     path = places.dagster_home / "dagster.yaml"
-    text = yaml.safe_dump(configuration(places), sort_keys=False)
+    launcher = _TO_WORKERS if settings.broker_url is not None else None
+    text = yaml.safe_dump(configuration(places.dagster_home, launcher), sort_keys=False)
     if not path.is_file() or path.read_text() != text:
         draft = path.with_name(f".dagster.yaml.{os.getpid()}")
         draft.write_text(text)
@@ -65,24 +73,31 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     return {**inherited, **_SILENT, **own}
 
 
-def configuration(places: Places) -> dict[str, Any]:
-    """What ``dagster.yaml`` says."""
-    home = places.dagster_home
+def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What ``dagster.yaml`` says.
+
+    Args:
+        home: DAGSTER_HOME.
+        launcher: what starts runs on other machines; None starts them on this one.
+    """
+    spread = launcher is not None
     one_run_a_wave = {"key": PARTITION_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     return {
         "storage": {"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}},
         "concurrency": {
             "runs": {
-                "max_concurrent_runs": max(2, os.cpu_count() or 1),
+                "max_concurrent_runs": _MOST_SPREAD if spread else max(2, os.cpu_count() or 1),
                 "tag_concurrency_limits": [one_run_a_wave],
             }
         },
         "run_monitoring": {
             "enabled": True,
             "poll_interval_seconds": 5,
-            "start_timeout_seconds": 180,
+            # a run for which no machine is free yet waits in Redis or Kubernetes, launched and not started
+            "start_timeout_seconds": 4 * 3600 if spread else 180,
             "max_runtime_seconds": 4 * 3600,  # the backstop for a run that nothing else can tell dead
         },
+        **({"run_launcher": dict(launcher)} if launcher is not None else {}),
         "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},  # no newsletter window over the first page

@@ -51,6 +51,8 @@ class _Narrator:
             self._judged(event.asset_check_evaluation_data)
         elif kind == "STEP_FAILURE":
             self._failed(event.step_failure_data.error)
+        elif kind == "PIPELINE_FAILURE" and event.job_failure_data.error is not None:
+            self._failed(event.job_failure_data.error)
 
     def _materialized(self, made: Any) -> None:
         self.made += 1
@@ -119,6 +121,12 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
+        if other is not None and settings.store is not None and _is_over(other.run_id, wave, settings.store):
+            instance.report_run_failed(
+                other, "The worker of this run no longer renews its lease in the store."
+            )
+            tell(f"run {other.run_id[:8]} had lost its worker and is marked failed")
+            other = running_run(instance, wave)
         if other is not None:
             raise AscoError(
                 f"wave {wave} is running already (run {other.run_id[:8]})",
@@ -126,6 +134,15 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
             )
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
         return _execute(wave, settings, instance, tags, tell)
+
+
+def _is_over(run_id: str, wave: str, address: str) -> bool:
+    """Whether the store tells that the worker of a run is gone, whichever machine it was."""
+    from asco_dagster.shared_store.claim import look
+    from asco_dagster.shared_store.objects import Store
+
+    found = look(Store(address), wave)
+    return found is not None and found[0].run == run_id and found[1]
 
 
 def _load_pipeline(places: "Places") -> None:
@@ -152,20 +169,12 @@ def _execute(
     narrator = _Narrator(tell, len(job.asset_layer.selected_asset_keys))
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, narrator.follow)
-    outcome = job.execute_in_process(
-        instance=instance,
-        partition_key=wave,
-        run_id=run_id,
-        tags=tags,
-        raise_on_error=False,
-        # the narrator tells what happens; Dagster's own log is kept in its storage
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
+    succeeded = _succeeds(job, wave, settings, instance, run_id, tags)
     warned, closed = len(narrator.warned), len(narrator.closed)
     tell(f"wave {wave}: {narrator.passed} checks passed, {warned} warned, {closed} closed")
     if narrator.unchanged:
         tell(f"{narrator.unchanged} of {narrator.made} tables stand as they were: nothing of theirs changed")
-    if outcome.success:
+    if succeeded:
         tell(f"release: {narrator.release}")
         return 0
     for failure in narrator.failures:
@@ -173,6 +182,36 @@ def _execute(
     _notify(instance, run_id, settings, tell)
     tell(f"wave {wave} is not released; the former release, if any, stands unchanged")
     return 1 if narrator.closed or narrator.refused else 3
+
+
+def _succeeds(
+    job: "dg.JobDefinition",
+    wave: str,
+    settings: Settings,
+    instance: "dg.DagsterInstance",
+    run_id: str,
+    tags: dict[str, str],
+) -> bool:
+    # the narrator tells what happens; Dagster's own log is kept in its storage
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if settings.store is None:
+        return job.execute_in_process(
+            instance=instance,
+            partition_key=wave,
+            run_id=run_id,
+            tags=tags,
+            raise_on_error=False,
+            run_config=config,
+        ).success
+    # execute_in_process puts an executor of its own in the place of the job's, which owns and stores the wave
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run
+
+    from asco_dagster.operations.instance import PARTITION_TAG
+
+    own = {**tags, PARTITION_TAG: wave}
+    run = instance.create_run_for_job(job, run_id=run_id, run_config=config, tags=own)
+    return execute_run(InMemoryJob(job), run, instance).success
 
 
 def _notify(instance: "dg.DagsterInstance", run_id: str, settings: Settings, tell: Tell) -> None:

@@ -19,6 +19,9 @@ from asco_dagster.orchestration.jobs import wave_job
 from asco_dagster.places import Places
 from asco_dagster.publication.embargo import PARIS
 from asco_dagster.settings import Settings
+from asco_dagster.shared_store.held import show
+from asco_dagster.shared_store.inbox import bring_inbox
+from asco_dagster.shared_store.objects import Store
 from asco_dagster.waves import load_wave, wave_names
 
 SECONDS_BETWEEN_LOOKS = 30
@@ -42,6 +45,8 @@ def inbox_sensor(
     before = {wave: Seen(**told) for wave, told in json.loads(context.cursor or "{}").items()}
     seen, requests, reasons = {}, [], []
     for wave in wave_names():
+        if settings.store is not None:
+            bring_inbox(Store(settings.store), wave, places.inbox(wave))
         found = look(load_wave(wave), places.inbox(wave), before.get(wave, Seen()))
         seen[wave] = asdict(found.seen)
         if found.content is None:
@@ -70,6 +75,8 @@ def wave_state_sensor(
     """Look at every wave; the cursor remembers what was told of each."""
     places, today = Places.of(settings), dt.datetime.now(PARIS).date()
     before = json.loads(context.cursor or "{}")
+    for wave in wave_names():
+        show(settings, places, wave)  # what the workers stored; nothing without a store
     states = [wave_state(context.instance, places, load_wave(wave), today) for wave in wave_names()]
     told = {state.wave: hashlib.sha256(repr(state).encode()).hexdigest() for state in states}
     changed = [state for state in states if told[state.wave] != before.get(state.wave)]

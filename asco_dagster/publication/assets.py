@@ -41,6 +41,7 @@ from asco_dagster.publication.tables import ReleasedFile, write_french_table, wr
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import CHECKOUT
+from asco_dagster.shared_store.held import demand_held, keep_shelf
 from asco_dagster.warehouse import read_table, table_of
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import FOLDER
@@ -100,6 +101,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, upstream = step.wave.wave, _upstream()
     gates = demand_open_gates(step.context.instance, wave, upstream)
+    demand_held(step.settings, wave)
     published = publish(
         wave,
         Shelf.of(step.places, wave),
@@ -108,6 +110,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
         public_from=public_from(step.wave),
     )
+    keep_shelf(step.settings, wave)
     left(step.database, READ_VERSIONS, Shelf.of(step.places, wave).state())
     left(step.database, COMPARE_RELEASES, compared_releases(step))
     word = "new release" if published.is_new else "unchanged, the release stands"

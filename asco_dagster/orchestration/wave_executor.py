@@ -1,0 +1,76 @@
+"""The executor of every run: Dagster's own in one process, and around it the ownership of the run's wave.
+
+Without ``ASCO_STORE`` it is Dagster's in-process executor and nothing else. With it the wave is owned and
+brought before the first step, each event demands that it still is, and the run ends as a success only once
+the store holds everything: an executor is the one place whose failure is the run's (Dagster only logs a
+resource that fails to close). What does not belong here: the store (``shared_store``).
+"""
+
+import contextlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
+from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.storage.tags import RETRY_STRATEGY_TAG
+
+from asco_dagster.operations.instance import PARTITION_TAG
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+from asco_dagster.shared_store.held import Held, hold
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import PlanOrchestrationContext
+    from dagster._core.execution.plan.plan import ExecutionPlan
+
+
+class WaveExecutor(InProcessExecutor):
+    """Runs the steps in this process, as the owner of the wave."""
+
+    def execute(
+        self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
+    ) -> Generator[dg.DagsterEvent]:
+        """Own the wave, run, store; an error of any of them is the run's failure."""
+        settings, run = Settings.from_environment(), plan_context.dagster_run
+        wave = run.tags.get(PARTITION_TAG)
+        if settings.store is None or wave is None:
+            yield from super().execute(plan_context, execution_plan)
+            return
+        # By default Dagster's retry takes up where a run failed; but what a lost machine made is lost with
+        # it, and what is stored stands by its fingerprint anyway.
+        plan_context.instance.add_run_tags(run.run_id, {RETRY_STRATEGY_TAG: "ALL_STEPS"})
+        with hold(settings, Places.of(settings), wave, run.run_id) as held:
+            yield from self._held(held, plan_context, execution_plan)
+
+    def _held(
+        self, held: Held | None, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
+    ) -> Generator[dg.DagsterEvent]:
+        if held is None:  # only without a store
+            return
+        yield _told(
+            plan_context,
+            f"Wave {held.wave} is owned by this run (fence {held.claim.fence}); {held.brought} files brought",
+        )
+        steps: Any = super().execute(plan_context, execution_plan)
+        with contextlib.closing(steps):  # a step that is cut short closes its database at once
+            for event in steps:
+                held.claim.demand()
+                yield event
+        held.keep()  # of a failed run too: its tables stand, and its gates explain the failure
+        yield _told(plan_context, f"Wave {held.wave} is stored ({len(held.state.files)} files)")
+
+
+@dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
+def wave_executor(context: dg.InitExecutorContext) -> WaveExecutor:
+    """All steps of a run in one process; with ``ASCO_STORE`` as the owner of its wave."""
+    from dagster._core.execution.retries import RetryMode
+
+    config: Any = context.executor_config
+    return WaveExecutor(retries=RetryMode.from_config(config["retries"]) or RetryMode.ENABLED)
+
+
+def _told(context: "PlanOrchestrationContext", message: str) -> dg.DagsterEvent:
+    from dagster._core.events import EngineEventData
+
+    return dg.DagsterEvent.engine_event(context, message, EngineEventData())

@@ -1,0 +1,114 @@
+"""Both shipped waves at once on two workers with a shared store, against one machine without: the same bytes.
+
+``python tests/workers/whole_waves.py [--lose SECONDS]`` takes some minutes and prints what it compared; it
+ends with 1 when a byte differs. With ``--lose`` one of the workers is killed so many seconds after both
+began. It is no pytest module for that reason. The waves are the smallest that release. What does not belong
+here: the cluster (``cluster``).
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cluster import ASCO, CHECKOUT, Cluster, cluster
+
+from asco_dagster.shared_store.contents import release_keys
+from asco_dagster.shared_store.objects import Store
+from asco_dagster.shared_store.state import read_state
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "faults")]
+from fault_trials import WAVES, Bench  # noqa: E402
+from small_waves import SCALE, write_small_waves  # noqa: E402
+
+PATIENCE = 1800.0
+# It stands behind the release, and which of two waves at once is released first is a matter of chance.
+EVOLUTION = "publication.pub_asco__evolution"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--lose", type=float, help="seconds after which a worker is killed")
+    lose = parser.parse_args().lose
+    folder = Path(tempfile.mkdtemp(prefix="asco-workers-"))
+    folder.chmod(0o755)
+    waves = write_small_waves(folder / "waves", {wave: wave for wave in WAVES})
+    alone = Bench(folder / "alone", waves)
+    for wave in WAVES:
+        alone.demand_done("demo", "--wave", wave, "--scale", SCALE)
+    begun = time.monotonic()
+    alone.demand_done("run", *WAVES)
+    print(f"one machine, both waves at once: {time.monotonic() - begun:.0f} s", flush=True)
+    with cluster(folder, {"ASCO_WAVES": str(waves)}) as own:
+        for wave in WAVES:
+            deliver(own, wave, folder / "alone" / "inbox" / wave)
+        for name in ("one", "two"):
+            own.start_worker(name)
+        begun = time.monotonic()
+        for wave in WAVES:
+            own.launch(wave, "asco")
+        if lose is not None:
+            own.follow(lambda found: sum(run["status"] == "STARTED" for run in found) == len(WAVES))
+            time.sleep(lose)
+            own.lose("one")
+            print(f"worker one is killed {lose:.0f} s after both began", flush=True)
+        looks = own.follow(over, PATIENCE)
+        print(f"two workers: {time.monotonic() - begun:.0f} s; {[run['status'] for run in looks[-1]]}")
+        busy = max(len({run["wave"] for run in look if run["status"] == "STARTED"}) for look in looks)
+        ran = {
+            wave: [n for n in own.workers if (own.home(n) / "waves" / wave / "asco.duckdb").is_file()]
+            for wave in WAVES
+        }
+        print(f"waves at once: {busy}; homes that ran each: {ran}")
+        return int(busy < len(WAVES)) | compared(own, alone, ran)
+
+
+def over(found: list[dict]) -> bool:
+    """Whether every wave has a run that succeeded, or has failed so often that no retry is left."""
+    states = {wave: [run["status"] for run in found if run["wave"] == wave] for wave in WAVES}
+    return all("SUCCESS" in own or own.count("FAILURE") == 2 for own in states.values())
+
+
+def deliver(own: Cluster, wave: str, inbox: Path) -> None:
+    command = [*ASCO, "deliver", wave, "--inbox", str(inbox)]
+    subprocess.run(command, env=own.settings_of("office"), cwd=CHECKOUT, check=True)
+
+
+def compared(own: Cluster, alone: Bench, ran: dict[str, list[str]]) -> int:
+    """Releases of the workers' homes, and of the store, with those of one machine; 1 when one differs."""
+    differ = 0
+    for wave in WAVES:
+        wanted = alone.release_of(wave)
+        for name in ran[wave]:
+            found = Bench(own.home(name), alone.waves).release_of(wave)
+            other = sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
+            print(f"wave {wave}, home {name}: {len(found)} released files, {len(other)} differ {other[:5]}")
+            differ |= bool(other) or not found
+        files = read_state(Store(own.store), wave).files
+        sums = {
+            path: own.sha256 for path, own in files.items() if path.startswith("releases/") and own.sha256
+        }
+        listed = {one.key for one in Store(own.store).listed(f"public/releases/{wave}/")}
+        other = [
+            path
+            for path, sha in sums.items()
+            if not path.endswith("manifest.json") and wanted[path.split("/", 2)[2]] != sha
+        ]
+        absent = set(release_keys(wave, sums).values()) - listed
+        print(f"wave {wave}, store: {len(sums)} released files, {len(other)} differ, {len(absent)} absent")
+        differ |= bool(other) or bool(absent) or not sums
+        rows = alone.rows_of(wave)
+        for name in ran[wave]:
+            found = Bench(own.home(name), alone.waves).rows_of(wave)
+            other = sorted(
+                table for table in {*rows, *found} - {EVOLUTION} if rows.get(table) != found.get(table)
+            )
+            print(f"wave {wave}, home {name}: {len(found)} tables, {len(other)} have other rows {other}")
+            differ |= bool(other)
+    return int(differ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
