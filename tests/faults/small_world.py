@@ -5,6 +5,7 @@ are protected are fewer, so that a run takes seconds and hundreds of deaths can 
 here: running or killing anything.
 """
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ BOUNDS = {
     "epci_min": 200,
     "population_min": 1000000,
     "frame_units_min": 600,
+    "frame_regions_min": 15,
+    "frame_departements_min": 95,
     "frame_census_min": -1.0,
     "sample_units_min": 100,
     "weight_max": 5000,
@@ -41,6 +44,9 @@ def write_waves(folder: Path) -> Path:
         wave = yaml.safe_load((SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"))
         wave["bounds"] = {**wave["bounds"], **BOUNDS}
         wave["published"] = []
+        # The communes that were merged lead to some that the small world does not have.
+        for source in ("former_communes", "commune_passage"):
+            wave["sources"].pop(source, None)
         wave["sampling"]["commune"]["strata"] = ["region_code", "size_class"]
         wave["calibration"]["minimum_respondents"] = 2
         for unit_type in ("commune", "epci"):
@@ -56,6 +62,7 @@ def shrink() -> None:
     """Make this process deliver and protect the small world; its forked children inherit that."""
     from asco_dagster.confidentiality import assets
     from asco_dagster.demonstration import deliveries
+    from asco_dagster.methods.disclosure import spread
 
     invented, read = deliveries.invented_territory, assets.read_table
 
@@ -72,6 +79,8 @@ def shrink() -> None:
         table = read(database, asset, columns)
         return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__estimates" else table
 
+    # Spawned workers would each import everything again; forked ones live and die the same way.
+    spread.get_context = lambda _method: multiprocessing.get_context("fork")
     deliveries.invented_territory = few_communes
     for name in NATIONAL:
         setattr(deliveries, name, _of_all_france(getattr(deliveries, name), invented))
