@@ -136,7 +136,7 @@ def _run_until(bench: Bench, wave: str, stop: str | None) -> tuple[float, float]
             first = last
         time.sleep(0.02)
     code, told = process.wait(PATIENCE), process.told()
-    if (code != 0 if stop is None else f"before {stop}" not in told):
+    if code != 0 if stop is None else f"before {stop}" not in told:
         raise NotRecoveredError(f"the undisturbed run of {wave} until {stop} gave {code}: {told[-1500:]}")
     return min(first, last), last
 

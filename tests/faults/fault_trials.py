@@ -25,7 +25,9 @@ from pathlib import Path
 
 import checkpoints
 import faults
+import forked_modules
 import journal
+import served
 from home_under_test import Bench, NotRecoveredError, SkippedError, demand_quiet
 from small_world import WAVES, shrink, write_waves
 
@@ -34,6 +36,8 @@ CLOCK = "clock that jumps"
 FAULTS: dict[str, faults.Fault] = {
     "SIGKILL of the run": faults.kill_run,
     "SIGKILL of PostgreSQL": faults.kill_postgres,
+    "SIGKILL of the daemon": served.kill_server("dagster._daemon"),
+    "SIGKILL of the webserver": served.kill_server("dagster_webserver"),
     "full disk": faults.full_disk,
     "read-only inbox": faults.read_only_inbox,
     CLOCK: faults.jumping_clock,
@@ -52,8 +56,14 @@ def code_of_checkout() -> str:
     return digest.hexdigest()[:12]
 
 
-def attempt(bench: Bench, kept: checkpoints.Checkpoints, fault: str, number: int, options: argparse.Namespace,
-            code: str) -> journal.Try:
+def attempt(
+    bench: Bench,
+    kept: checkpoints.Checkpoints,
+    fault: str,
+    number: int,
+    options: argparse.Namespace,
+    code: str,
+) -> journal.Try:
     """One try."""
     wave, chance = WAVES[number % 2], random.Random(f"{options.seed}:{fault}:{number}")
     at = kept.choose(wave, chance)
@@ -167,7 +177,10 @@ def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:
 
 def load() -> None:
     """Import all that a run needs, shrink its world, and become the reaper of orphans."""
-    import dagster_postgres  # noqa: F401
+    import dagster._cli
+    import dagster._daemon.cli
+    import dagster_postgres
+    import dagster_webserver.cli  # noqa: F401
     import great_expectations  # noqa: F401
     import highspy  # noqa: F401
     from dbt.cli.main import dbtRunner  # noqa: F401
@@ -177,6 +190,7 @@ def load() -> None:
     from asco_dagster.operations import children, wave_run  # noqa: F401
 
     shrink()
+    forked_modules.install()
     children.adopt_orphans()
 
 
@@ -186,7 +200,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=int, default=0, help="number of the first try")
     parser.add_argument("--seed", type=int, default=2014)
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), help="this fault; may be repeated")
-    parser.add_argument("--home", type=Path, help="a folder to keep: a later call goes on where this one ended")
+    parser.add_argument(
+        "--home", type=Path, help="a folder to keep: a later call goes on where this one ended"
+    )
     parser.add_argument("--journal", type=Path, help="file of the tries, when several folders share one")
     parser.add_argument("--until", help="begin no try from this time of day on (HH:MM)")
     parser.add_argument("--table", action="store_true", help="only print the table of the tries so far")

@@ -70,6 +70,11 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
 
+    def interrupt(self) -> None:
+        """End it as Ctrl-C does."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGINT)
+
     def spent(self) -> float:
         """CPU seconds of the process and of its children that ended."""
         with contextlib.suppress(psutil.Error):

@@ -152,7 +152,9 @@ class Bench:
         for name in WAVES:
             differ = wanted.released[name].items() ^ self.release_of(name).items()
             if differ:
-                raise NotRecoveredError(f"the release of {name} differs after the retry: {sorted(differ)[:4]}")
+                raise NotRecoveredError(
+                    f"the release of {name} differs after the retry: {sorted(differ)[:4]}"
+                )
         seen = self.inspect(wave)
         if seen["rows"] != wanted.rows:
             differ = sorted(set(seen["rows"].items()) ^ set(wanted.rows.items()))

@@ -72,7 +72,9 @@ def shrink() -> None:
         return replace(
             whole,
             members=whole.members[whole.members["commune_code"].isin(kept)].reset_index(drop=True),
-            populations=whole.populations[whole.populations["commune_code"].isin(kept)].reset_index(drop=True),
+            populations=whole.populations[whole.populations["commune_code"].isin(kept)].reset_index(
+                drop=True
+            ),
         )
 
     def few_indicators(database: Any, asset: str, columns: Any = None) -> Any:
