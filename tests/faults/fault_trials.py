@@ -8,7 +8,7 @@ Tries are noted in a journal: with ``--home`` a call goes on where another stopp
 * one more run of the wave releases, and every table has the rows of an undisturbed run;
 * the disturbed run is marked, no run is in progress, no draft and no process is left.
 
-It is no pytest module, since a try takes some ten seconds. What does not belong here: the faults of publishing
+It is no pytest module, since a try takes half a minute. What does not belong here: the faults of publishing
 alone (``tests/publication``), which are tried at each of its steps.
 """
 
@@ -167,25 +167,27 @@ def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
     }
-    subprocess.run(
-        [sys.executable, __file__, "--only", CLOCK, "--tries", str(options.tries), "--seed", str(options.seed),
-         "--start", str(options.start), "--home", str(work), "--journal", str(book),
-         *(("--until", options.until) if options.until else ())],
-        env={**os.environ, **faked}, check=False,
-    )  # fmt: skip
+    asked = {
+        "--only": CLOCK,
+        "--tries": options.tries,
+        "--seed": options.seed,
+        "--start": options.start,
+        "--home": work,
+        "--journal": book,
+        **({"--until": options.until} if options.until else {}),
+    }
+    words = [str(word) for pair in asked.items() for word in pair]
+    subprocess.run([sys.executable, __file__, *words], env={**os.environ, **faked}, check=False)
 
 
 def load() -> None:
     """Import all that a run needs, shrink its world, and become the reaper of orphans."""
-    import dagster._cli
-    import dagster._daemon.cli
-    import dagster_postgres
     import dagster_webserver.cli  # noqa: F401
     import great_expectations  # noqa: F401
     import highspy  # noqa: F401
     from dbt.cli.main import dbtRunner  # noqa: F401
 
-    import asco_dagster.cli.main  # noqa: F401
+    import asco_dagster.cli.main
     import asco_dagster.definitions  # noqa: F401
     from asco_dagster.operations import children, wave_run  # noqa: F401
 

@@ -1,4 +1,7 @@
-"""The faults: what is killed or starved at an instant of a run. What does not belong here: what must follow."""
+"""The faults: what is killed or starved at an instant of a run.
+
+What does not belong here: what is demanded afterwards.
+"""
 
 import contextlib
 import os

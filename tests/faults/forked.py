@@ -1,7 +1,7 @@
 """Processes forked from one that has imported everything, so that a try does not pay ten seconds of imports.
 
 The trials become the reaper of every orphan (``adopt_orphans``): whatever a killed run leaves is found among
-their descendants, whatever session or group it chose. What does not belong here: what is run, and asked of it.
+their descendants, in whatever session or group it is. What does not belong here: what is run.
 """
 
 import contextlib

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from multiprocessing import forkserver, resource_tracker, util
+from pathlib import Path
 from typing import Any
 
 _PR_SET_NAME = 15
@@ -137,7 +138,7 @@ def _reset_signals() -> None:
 
 
 def _close_all_but(kept: Iterable[int]) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in kept:
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if number not in kept:
             with contextlib.suppress(OSError):
-                os.close(int(name))
+                os.close(number)

@@ -1,4 +1,7 @@
-"""``asco up`` at work on a run, and the death of one of its servers. What must follow is demanded elsewhere."""
+"""``asco up`` at work on a run, and the death of one of its servers.
+
+What does not belong here: what is demanded afterwards.
+"""
 
 import json
 import random
