@@ -8,6 +8,7 @@ seconds of its part. What does not belong here: what is done at that instant.
 import json
 import random
 import re
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -17,12 +18,11 @@ from typing import Any
 
 from forked import Forked
 from home_under_test import PATIENCE, Bench, NotRecoveredError, Undisturbed
-from small_world import SCALE, WAVES
+from small_world import SCALE
 
 STOPS = (
     "raw_asco__returns",
     "est_asco__imputations",
-    "est_asco__estimates",
     "sec_asco__cells",
     "sec_asco__audit",
     "pub_asco__release",
@@ -69,36 +69,30 @@ class Checkpoints:
     def wanted_of(self, checkpoint: Checkpoint) -> Undisturbed:
         return self.wanted[f"{checkpoint.wave} {checkpoint.name.split('-')[0]}"]
 
-    def choose(self, wave: str, chance: random.Random) -> Checkpoint:
-        return chance.choice([one for one in self.all if one.wave == wave])
+    def choose(self, chance: random.Random) -> Checkpoint:
+        return chance.choice(self.all)
 
 
-def prepare(bench: Bench, folder: Path, code: str) -> Checkpoints:
-    """Make the checkpoints, unless the folder holds those of this code."""
-    noted = folder / "checkpoints.json"
+def prepare(bench: Bench, folder: Path, code: str, wave: str) -> Checkpoints:
+    """Make the checkpoints of a wave, unless the folder holds those of this code."""
+    noted = folder / f"{wave}.json"
     told = json.loads(noted.read_text()) if noted.exists() else {}
-    if told.get("code") != code:
-        made = Checkpoints(folder, [], {})
-        for wave in WAVES:
-            _two_chains(bench, made, wave)
-        noted.write_text(
-            json.dumps(
-                {
-                    "code": code,
-                    "all": [asdict(one) for one in made.all],
-                    "wanted": {name: asdict(one) for name, one in made.wanted.items()},
-                }
-            )
-        )
-        return made
-    return Checkpoints(
-        folder,
-        [Checkpoint(**one) for one in told["all"]],
-        {name: Undisturbed(**one) for name, one in told["wanted"].items()},
-    )
+    if told.get("code") == code:
+        wanted = {name: Undisturbed(**one) for name, one in told["wanted"].items()}
+        return Checkpoints(folder, [Checkpoint(**one) for one in told["all"]], wanted)
+    made = Checkpoints(folder, [], {})
+    _two_chains(bench, made, wave)
+    told = {
+        "code": code,
+        "all": [asdict(one) for one in made.all],
+        "wanted": {name: asdict(one) for name, one in made.wanted.items()},
+    }
+    noted.write_text(json.dumps(told))
+    return made
 
 
 def _two_chains(bench: Bench, made: Checkpoints, wave: str) -> None:
+    shutil.rmtree(bench.home, ignore_errors=True)
     bench.demand_done("demo", "--wave", wave, "--scale", SCALE)
     returns = next((bench.home / "inbox" / wave).glob("asco-returns-communes-*"))
     whole = returns.read_bytes()

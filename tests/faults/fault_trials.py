@@ -66,7 +66,7 @@ def attempt(
 ) -> journal.Try:
     """One try."""
     wave, chance = WAVES[number % 2], random.Random(f"{options.seed}:{fault}:{number}")
-    at = kept.choose(wave, chance)
+    at = kept.choose(chance)
     began, before = time.monotonic(), spent()
     told, why = "", ""
     try:
@@ -102,7 +102,7 @@ def spent() -> float:
 
 def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], code: str, book: Path) -> None:
     """Try each fault in turn, so that a call that is stopped has tried all of them about as often."""
-    kept = checkpoints.prepare(bench, bench.work / "checkpoints", code)
+    kept: dict[str, checkpoints.Checkpoints] = {}
     done = {(t.fault, t.number) for t in journal.read(book) if t.code == code and t.seed == options.seed}
     for number in range(options.start, options.tries):
         for fault in list(chosen):
@@ -110,8 +110,13 @@ def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], code: s
                 continue
             if options.until and time.strftime("%H:%M") >= options.until:
                 return
+            wave = WAVES[number % 2]
+            if options.wave not in (None, wave):
+                continue
+            if wave not in kept:
+                kept[wave] = checkpoints.prepare(bench, bench.work / "checkpoints", code, wave)
             try:
-                tried = attempt(bench, kept, fault, number, options, code)
+                tried = attempt(bench, kept[wave], fault, number, options, code)
             except SkippedError as reason:
                 print(f"{fault}: skipped: {reason}", flush=True)
                 chosen.remove(fault)
@@ -175,6 +180,7 @@ def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:
         "--home": work,
         "--journal": book,
         **({"--until": options.until} if options.until else {}),
+        **({"--wave": options.wave} if options.wave else {}),
     }
     words = [str(word) for pair in asked.items() for word in pair]
     subprocess.run([sys.executable, __file__, *words], env={**os.environ, **faked}, check=False)
