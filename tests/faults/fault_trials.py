@@ -207,6 +207,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tries", type=int, default=2, help="tries of each fault")
     parser.add_argument("--start", type=int, default=0, help="number of the first try")
     parser.add_argument("--seed", type=int, default=2014)
+    parser.add_argument("--wave", choices=WAVES, help="only the tries of this wave")
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), help="this fault; may be repeated")
     parser.add_argument(
         "--home", type=Path, help="a folder to keep: a later call goes on where this one ended"
