@@ -5,9 +5,11 @@ seen there. What does not belong here: the command line's arguments.
 """
 
 import dataclasses
+import fcntl
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from asco_dagster.places import Places
 
 Tell = Callable[[str], None]
 _SENTENCES = {error.__name__ for error in (AscoError, *AscoError.__subclasses__())}
@@ -111,17 +115,38 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
-    with open_instance(settings, places, meanwhile=_load_pipeline) as instance:
+    with only_run(places, wave), open_instance(settings, places, meanwhile=_load_pipeline) as instance:
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
         if other is not None:
-            raise AscoError(
-                f"wave {wave} is running already (run {other.run_id[:8]})",
-                remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
-            )
+            raise _running_already(wave, f" (run {other.run_id[:8]})")
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
         return _execute(wave, settings, instance, tags, tell)
+
+
+@contextmanager
+def only_run(places: "Places", wave: str) -> Iterator[None]:
+    """No other command line runs this wave: two that start at once would not see each other's run."""
+    from asco_dagster.operations.embedded import open_lock
+
+    # the kernel drops the lock of a killed process
+    lock = open_lock(places.dagster_home / f"run-{wave}.lock")
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _running_already(wave) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def _running_already(wave: str, which: str = "") -> AscoError:
+    return AscoError(
+        f"wave {wave} is running already{which}",
+        remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
+    )
 
 
 def _load_pipeline() -> None:
