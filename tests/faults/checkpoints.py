@@ -123,10 +123,12 @@ def _chain(bench: Bench, made: Checkpoints, wave: str, chain: str) -> None:
 def _run_until(bench: Bench, wave: str, stop: str | None) -> tuple[float, float]:
     process = bench.fork(lambda: _stopped_run(wave, stop))
     first = last = 0.0
+    told = ""
     while process.poll() is None:
         last = process.spent() or last
-        if not first and _MADE.search(process.told()):
-            first = last
+        if not _MADE.search(told) and (now := process.told()) != told:
+            # a table is told when it is made: its making began with the line before
+            first, told = (first if _MADE.search(now) else last), now
         time.sleep(0.02)
     code, told = process.wait(PATIENCE), process.told()
     if code != 0 if stop is None else f"before {stop}" not in told:
