@@ -167,7 +167,10 @@ def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:
     faked = {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_NO_CACHE": "1",
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).parent / "clock"), os.environ.get("PYTHONPATH", "")]
+        ),
         # a clock that is set moves neither the monotonic one nor the stamps of files that stand
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",

@@ -6,6 +6,7 @@ What does not belong here: what is demanded afterwards.
 import contextlib
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -112,8 +113,8 @@ def finish(process: Forked) -> int:
 
 def where(process: Forked, reached: bool) -> str:
     """The last table that was told before the fault or the end."""
-    made = [line for line in process.told().splitlines() if "/" in line[:8]]
-    last = made[-1].split()[1] if made else "nothing"
+    made = re.findall(r"^ *\d+/\d+  (\S+)", process.told(), re.MULTILINE)
+    last = made[-1] if made else "nothing"
     return f"after {last}{'' if reached else ', ended before'}, exit {process.poll()}"
 
 
