@@ -115,7 +115,11 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
-    with only_run(places, wave), open_instance(settings, places, meanwhile=_load_pipeline) as instance:
+    with (
+        only_run(places, wave),
+        storage_told(),
+        open_instance(settings, places, meanwhile=_load_pipeline) as instance,
+    ):
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
@@ -140,6 +144,27 @@ def only_run(places: "Places", wave: str) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def storage_told() -> Iterator[None]:
+    """Tell in one sentence that Dagster's storage was lost, for example because its server was killed.
+
+    Raises:
+        AscoError: it was; its cause says how.
+    """
+    from dagster_postgres.utils import DagsterPostgresException
+    from psycopg2 import OperationalError
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (DBAPIError, DagsterPostgresException, OperationalError) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise AscoError(
+            f"Dagster's storage was lost while the wave ran: {told[0]}",
+            remedy="Run the wave again; the former release, if any, stands unchanged",
+        ) from error
 
 
 def _running_already(wave: str, which: str = "") -> AscoError:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checkpoints import Checkpoint, reach
-from forked import Forked
+from forked import UNCAUGHT, Forked
 from home_under_test import PATIENCE, Bench, NotRecoveredError, SkippedError
 
 Fault = Callable[[Bench, Checkpoint, random.Random], str]
@@ -105,10 +105,14 @@ def started_twice(bench: Bench, at: Checkpoint, chance: random.Random) -> str:
 
 
 def finish(process: Forked) -> int:
+    """Its exit code; a run that was not killed itself says in a sentence why it does not release."""
     try:
-        return process.wait(PATIENCE)
+        code = process.wait(PATIENCE)
     except TimeoutError as error:
         raise NotRecoveredError(str(error)) from None
+    if code == UNCAUGHT:
+        raise NotRecoveredError(f"the run ended with a traceback: {process.told()[-600:]}")
+    return code
 
 
 def where(process: Forked, reached: bool) -> str:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 
+UNCAUGHT = 70
+"""Exit code after an exception that nobody told."""
+
 _ended: dict[int, int] = {}
 
 
@@ -95,7 +98,7 @@ def fork(
     """Do some work in a child of its own session.
 
     Args:
-        work: what it does; its exit code is that of ``SystemExit``, 0, or 70 after an exception.
+        work: what it does; its exit code is that of ``SystemExit``, 0, or ``UNCAUGHT``.
         output: file that takes stdout and stderr.
         environment: variables set beside those of this process.
         before: done first, such as a limit.
@@ -105,7 +108,7 @@ def fork(
     pid = os.fork()
     if pid:
         return Forked(pid, output)
-    code = 70
+    code = UNCAUGHT
     try:
         os.setsid()
         _redirect(output)
