@@ -8,7 +8,7 @@ Tries are noted in a journal: with ``--home`` a call goes on where another stopp
 * one more run of the wave releases, and every table has the rows of an undisturbed run;
 * the disturbed run is marked, no run is in progress, no draft and no process is left.
 
-It is no pytest module, since a try takes half a minute. What does not belong here: the faults of publishing
+It is no pytest module, since a try takes a minute. What does not belong here: the faults of publishing
 alone (``tests/publication``), which are tried at each of its steps.
 """
 
