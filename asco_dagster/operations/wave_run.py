@@ -154,7 +154,7 @@ def storage_told() -> Iterator[None]:
         AscoError: it was; its cause says how.
     """
     from dagster_postgres.utils import DagsterPostgresException
-    from psycopg2 import OperationalError
+    from psycopg2 import OperationalError  # type: ignore[import-untyped]
     from sqlalchemy.exc import DBAPIError
 
     try:
