@@ -112,6 +112,8 @@ def _runs_are_forked() -> None:
             return pid
         try:
             _close_all_but({0, 1, 2, *passed})
+            # its lock is held while this server is started, and a run has a fork server of its own
+            forkserver._forkserver.__init__()  # type: ignore[misc, attr-defined]
             exec(command, {})  # noqa: S102 (Python's own command of its fork server)
         finally:
             os._exit(0)
