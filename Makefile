@@ -57,9 +57,9 @@ bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, 
 fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
 
-test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about 4 minutes a try)
+test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about a minute of one core a try; FAULTS_HOME=: a folder that keeps checkpoints and the journal of tries)
 	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py
-	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014)
+	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014) $(if $(FAULTS_HOME),--home $(FAULTS_HOME))
 
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey and r-cran-mass)
 	Rscript tests/reference/make_reference.R

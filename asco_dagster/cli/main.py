@@ -4,6 +4,7 @@ A traceback is shown only with ``--debug``. Exit codes: 0 done, 1 a gate refused
 2 usage or configuration, 3 failed.
 """
 
+import errno
 import sys
 from typing import Annotated
 
@@ -26,6 +27,14 @@ from asco_dagster.cli.up import up
 from asco_dagster.cli.verify import verify
 from asco_dagster.cli.worker import worker
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
+
+# A disk that takes nothing is no fault of the code: one line says it, wherever it is found.
+_DISK = {
+    errno.ENOSPC: "Free some disk space, then do it again",
+    errno.EDQUOT: "Free some disk space or have the quota raised, then do it again",
+    errno.EFBIG: "Raise the limit on the size of files, then do it again",
+    errno.EROFS: "Have the disk mounted for writing, or set another ASCO_HOME",
+}
 
 app = typer.Typer(
     name="asco",
@@ -62,6 +71,11 @@ def main() -> None:
             raise
         typer.echo(f"asco: {error}", err=True)
         sys.exit(exit_code(error))
+    except OSError as error:
+        if "--debug" in sys.argv or error.errno not in _DISK:
+            raise
+        typer.echo(f"asco: {error.strerror}: {error.filename or 'the home'}. {_DISK[error.errno]}.", err=True)
+        sys.exit(3)
 
 
 def exit_code(error: AscoError) -> int:

@@ -5,10 +5,12 @@ seen there. What does not belong here: the command line's arguments.
 """
 
 import dataclasses
+import fcntl
 import functools
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +119,11 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
     load = functools.partial(_load_pipeline, places)
-    with open_instance(settings, places, meanwhile=load) as instance:
+    with (
+        only_run(places, wave),
+        storage_told(),
+        open_instance(settings, places, meanwhile=load) as instance,
+    ):
         for dead in mark_dead_runs(instance, unserved=is_unserved(settings, places)):
             tell(f"run {dead[:8]} had lost its process and is marked failed")
         other = running_run(instance, wave)
@@ -128,12 +134,57 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
             tell(f"run {other.run_id[:8]} had lost its worker and is marked failed")
             other = running_run(instance, wave)
         if other is not None:
-            raise AscoError(
-                f"wave {wave} is running already (run {other.run_id[:8]})",
-                remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
-            )
+            raise _running_already(wave, f" (run {other.run_id[:8]})")
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
         return _execute(wave, settings, instance, tags, tell)
+
+
+@contextmanager
+def only_run(places: "Places", wave: str) -> Iterator[None]:
+    """No other command line runs this wave: two that start at once would not see each other's run."""
+    from asco_dagster.operations.embedded import open_lock
+
+    # the kernel drops the lock of a killed process
+    lock = open_lock(places.dagster_home / f"run-{wave}.lock")
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _running_already(wave) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def storage_told() -> Iterator[None]:
+    """Tell in one sentence that Dagster's storage was lost, for example because its server was killed.
+
+    Raises:
+        AscoError: it was; its cause says how.
+    """
+    try:
+        yield
+    except Exception as error:
+        # imported here: before the run it would keep the server from starting meanwhile
+        from dagster_postgres.utils import DagsterPostgresException
+        from psycopg2 import OperationalError  # type: ignore[import-untyped]
+        from sqlalchemy.exc import DBAPIError
+
+        if not isinstance(error, DBAPIError | DagsterPostgresException | OperationalError):
+            raise
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise AscoError(
+            f"Dagster's storage was lost while the wave ran: {told[0]}",
+            remedy="Run the wave again; the former release, if any, stands unchanged",
+        ) from error
+
+
+def _running_already(wave: str, which: str = "") -> AscoError:
+    return AscoError(
+        f"wave {wave} is running already{which}",
+        remedy="Wait for it, or cancel it in the UI; two runs of one wave never overlap",
+    )
 
 
 def _is_over(run_id: str, wave: str, address: str) -> bool:

@@ -16,7 +16,7 @@ from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
 from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
 from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
-from asco_dagster.orchestration.dbt_run import NodeResult, build
+from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
@@ -58,6 +58,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             if name in asked:
                 own.setdefault(_judged(test), []).append(name)
         with open_database(places.database(wave.wave)) as database:
+            sweep(places.wave(wave.wave))
             rests_on = ground(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
             stood, made = _stood(context, database, reads, own, rests_on)

@@ -21,6 +21,8 @@ from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave
 
+_TARGET = "dbt-"
+
 
 @dataclass(frozen=True)
 class NodeResult:
@@ -64,7 +66,7 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
         pass  # created confidential and with its schemas, when dbt is the first to come
     os.environ["WAVE_DATABASE"] = str(database)
     encrypted = Settings.from_environment().database_key is not None
-    target = Path(tempfile.mkdtemp(prefix="dbt-", dir=places.wave(wave.wave)))
+    target = Path(tempfile.mkdtemp(prefix=_TARGET, dir=places.wave(wave.wave)))
     try:
         outcome = dbtRunner(manifest=_manifest(manifest_folder(places))).invoke(
             [
@@ -86,6 +88,18 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
         ) from outcome.exception
     executed: Any = outcome.result  # of “build”: dbt's type is a union over all its commands
     return [_node_result(result) for result in executed.results]
+
+
+def sweep(folder: Path) -> None:
+    """Remove what dbt's killed runs left in a wave's folder.
+
+    To be called with the wave's database open: dbt holds it as well, so that none is at work then.
+
+    Args:
+        folder: the wave's.
+    """
+    for path in folder.glob(f"{_TARGET}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _let_go() -> None:

@@ -1,0 +1,97 @@
+"""``asco up`` at work on a run, and the death of one of its servers.
+
+What does not belong here: what is demanded afterwards.
+"""
+
+import json
+import random
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+
+import psutil
+from checkpoints import Checkpoint
+from forked import Forked
+from home_under_test import PATIENCE, Bench, NotRecoveredError
+
+SELECTOR = '{repositoryLocationName: "asco", repositoryName: "__repository__", jobName: "wave_job"}'
+
+
+def kill_server(name: str) -> Callable[[Bench, Checkpoint, random.Random], str]:
+    """Kill one of the servers of ``asco up`` while it runs the wave."""
+
+    def fault(bench: Bench, at: Checkpoint, chance: random.Random) -> str:
+        port = free_port()
+        served = bench.start("up", "--port", str(port))
+        try:
+            wait_for(served)
+            before = spent_below(served)
+            launch(f"http://127.0.0.1:{port}", at.wave)
+            instant = at.instant(chance)
+            until(served, before + instant)
+            killed = 0
+            for process in psutil.Process(served.pid).children(recursive=True):
+                # the code servers and runs that it started have other names
+                if process.name()[:15] == name[:15]:
+                    process.kill()
+                    killed += 1
+            code = served.wait(120)
+            if code != 3 or killed != 1:
+                raise NotRecoveredError(f"asco up gave {code} after {killed} kills: {served.told()[-300:]}")
+        finally:
+            if served.poll() is None:
+                served.interrupt()
+                served.wait(120)
+        return f"{instant:.1f} CPU s after its launch"
+
+    return fault
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(served: Forked) -> None:
+    end = time.monotonic() + PATIENCE
+    while "Ctrl-C" not in served.told():
+        if served.poll() is not None or time.monotonic() > end:
+            raise NotRecoveredError(f"asco up does not answer: {served.told()[-600:]}")
+        time.sleep(0.1)
+
+
+def until(served: Forked, instant: float) -> None:
+    """Wait until everything below ``asco up`` has spent so many processor seconds, or is idle."""
+    last, still = 0.0, time.monotonic()
+    while served.poll() is None and (now := spent_below(served)) < instant:
+        if now > last + 0.3:
+            last, still = now, time.monotonic()
+        if time.monotonic() > still + 20:
+            return
+        time.sleep(0.05)
+
+
+def spent_below(served: Forked) -> float:
+    total = 0.0
+    for process in psutil.Process(served.pid).children(recursive=True):
+        try:
+            total += sum(process.cpu_times()[:4])
+        except psutil.Error:
+            continue
+    return total
+
+
+def launch(base: str, wave: str) -> None:
+    query = (
+        f"mutation {{launchRun(executionParams: {{selector: {SELECTOR}, "
+        f'executionMetadata: {{tags: [{{key: "dagster/partition", value: "{wave}"}}]}}}}) {{__typename}}}}'
+    )
+    request = urllib.request.Request(
+        f"{base}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        told = json.load(answer)["data"]["launchRun"]["__typename"]
+    if told != "LaunchRunSuccess":
+        raise NotRecoveredError(f"the run was not launched: {told}")

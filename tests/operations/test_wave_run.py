@@ -1,0 +1,72 @@
+"""One command line at a time runs a wave, whatever became of the one before; a lost storage is told."""
+
+import errno
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from asco_dagster.cli import main
+from asco_dagster.errors import AscoError
+from asco_dagster.operations.instance import open_instance
+from asco_dagster.operations.wave_run import only_run, storage_told
+from asco_dagster.places import Places
+from asco_dagster.settings import Settings
+
+Script = Callable[..., "subprocess.Popen[str]"]
+HOLDING = """
+    from asco_dagster.operations.wave_run import only_run
+    with only_run(places, "2014"):
+        print("held", flush=True)
+        input()
+"""
+
+
+def test_a_second_run_that_starts_at_the_same_moment_is_refused(script: Script, places: Places) -> None:
+    first = script(HOLDING)
+    assert first.stdout and first.stdout.readline().strip() == "held"
+    with pytest.raises(AscoError, match="wave 2014 is running already"), only_run(places, "2014"):
+        pass
+    with only_run(places, "2025"):
+        pass
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    with only_run(places, "2014"):
+        pass
+
+
+def test_the_death_of_the_server_in_the_middle_of_a_run_is_one_sentence(
+    settings: Settings, places: Places
+) -> None:
+    with (
+        pytest.raises(AscoError, match="storage was lost while the wave ran"),
+        storage_told(),
+        open_instance(settings, places) as instance,
+    ):
+        assert instance.get_runs() == []
+        os.kill(int((places.postgres / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        for _ in range(50):  # its processes take a moment to end
+            instance.get_runs()
+
+
+def test_a_full_disk_is_one_line_and_another_error_stays_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(number: int) -> Callable[[], None]:
+        def command() -> None:
+            raise OSError(number, os.strerror(number), "/home/asco/waves")
+
+        return command
+
+    monkeypatch.setattr(main, "app", failing(errno.ENOSPC))
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 3
+    assert capsys.readouterr().err.startswith(
+        "asco: No space left on device: /home/asco/waves. Free some disk"
+    )
+    monkeypatch.setattr(main, "app", failing(errno.EBADF))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        main.main()
