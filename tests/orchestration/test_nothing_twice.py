@@ -71,7 +71,7 @@ def test_only_what_changed_is_made_again(job, instance, home):
     assert set(_unchanged(job, instance, **{FRESH: "true"}).values()) == {False}
 
 
-def test_a_closed_gate_stays_closed_when_told_again(job, instance, home):
+def test_a_closed_gate_stays_closed_while_its_cause_stands(job, instance, home):
     path = home / "inbox" / "2014" / POPULATIONS
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -81,11 +81,21 @@ def test_a_closed_gate_stays_closed_when_told_again(job, instance, home):
         assert not done.success
         closed = {check.check_name for check in done.get_asset_check_evaluations() if not check.passed}
         assert "gx__raw_insee__legal_populations" in closed
+        made = {
+            event.step_materialization_data.materialization.asset_key.path[-1]: UNCHANGED
+            not in event.step_materialization_data.materialization.metadata
+            for event in done.get_asset_materialization_events()
+        }
+        assert made["raw_insee__legal_populations"], (
+            "what a gate refused was told again instead of tried again"
+        )
     path.write_bytes(whole)
     assert set(_unchanged(job, instance).values()) >= {True}
 
 
-def test_what_is_made_in_every_run_is_judged_again_only_when_its_rows_changed(tmp_path, monkeypatch):
+def test_what_is_made_in_every_run_is_judged_again_when_its_rows_changed_or_its_gate_is_closed(
+    tmp_path, monkeypatch
+):
     rows, judged = list(SOUND["raw_insee__commune_passage"]), []
 
     @wave_asset(always=True)
@@ -98,7 +108,7 @@ def test_what_is_made_in_every_run_is_judged_again_only_when_its_rows_changed(tm
 
     monkeypatch.setattr("asco_dagster.orchestration.wave_step.run_gate", gate)
     with dg.DagsterInstance.ephemeral() as instance:
-        for expected, broken in ((1, False), (1, False), (2, True), (2, True)):
+        for expected, broken in ((1, False), (1, False), (2, True), (3, True)):
             if broken and len(rows) == len(SOUND["raw_insee__commune_passage"]):
                 rows.append(rows[0])  # a row that stands twice
             done = dg.materialize(
