@@ -3,7 +3,6 @@
 What does not belong here: how it is disturbed (``faults``), and where a try begins (``checkpoints``).
 """
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from forked import Forked, descendants, fork
+from homes import release_of, rows_of
 from small_world import WAVES
 
 PATIENCE = 600.0
@@ -96,21 +96,8 @@ class Bench:
 
     def undisturbed(self, wave: str) -> Undisturbed:
         return Undisturbed(
-            {name: self.release_of(name) for name in WAVES}, self.inspect(wave)["rows"], self.files()
+            {name: release_of(self.home, name) for name in WAVES}, self.inspect(wave)["rows"], self.files()
         )
-
-    def release_of(self, wave: str) -> dict[str, str]:
-        """Hash of each released file; of the manifest all but its times."""
-        root, found = self.home / "releases" / wave, {}
-        for path in sorted(root.rglob("*")):
-            name = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                found[name] = str(path.readlink())
-            elif path.is_file() and path.name != "manifest.json":
-                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-            elif path.is_file():
-                found[name] = str(json.loads(path.read_text())["content_sha256"])
-        return found
 
     def files(self) -> list[str]:
         """Every path but those of Dagster's and PostgreSQL's own state, which grow with each run."""
@@ -131,7 +118,7 @@ class Bench:
     def demand_whole_releases(self, wanted: Undisturbed) -> None:
         """What is released is what an undisturbed run releases, or is not there at all."""
         for wave in WAVES:
-            found = {k: v for k, v in self.release_of(wave).items() if not k.startswith(".draft-")}
+            found = {k: v for k, v in release_of(self.home, wave).items() if not k.startswith(".draft-")}
             versions = {name.split("/")[0] for name in found} - {"latest"}
             whole = {k: v for k, v in wanted.released[wave].items() if k.split("/")[0] in versions}
             if {k: v for k, v in found.items() if k != "latest"} != whole:
@@ -150,7 +137,7 @@ class Bench:
         self.demand_whole_releases(wanted)
         self.demand_done("run", wave)
         for name in WAVES:
-            differ = wanted.released[name].items() ^ self.release_of(name).items()
+            differ = wanted.released[name].items() ^ release_of(self.home, name).items()
             if differ:
                 raise NotRecoveredError(
                     f"the release of {name} differs after the retry: {sorted(differ)[:4]}"
@@ -183,7 +170,6 @@ def demand_quiet(patience: float = 40.0) -> None:
 
 def _inspect(wave: str, home: Path, found: Path) -> None:
     """To be done in a process of its own, since it starts threads."""
-    import duckdb
     from dagster import RunsFilter
 
     from asco_dagster.operations.instance import PARTITION_TAG, open_instance
@@ -195,12 +181,6 @@ def _inspect(wave: str, home: Path, found: Path) -> None:
     with open_instance(settings, Places.of(settings)) as instance:
         runs = [r.status.value for r in instance.get_runs(RunsFilter(tags={PARTITION_TAG: wave}))]
         told = [one.told() for one in overview(settings, Places.of(settings))]
-    # for writing: a lock that was left would refuse it
-    with duckdb.connect(str(home / "waves" / wave / "asco.duckdb")) as database:
-        names = database.execute(
-            "select table_schema || '.' || table_name from information_schema.tables"
-            " where table_schema not in ('main') order by 1"
-        ).fetchall()
-        rows = {name: len(database.table(name)) for (name,) in names}
+    rows = rows_of(home, wave, read_only=False)
     status = {one["wave"]: one["run"]["status"] for one in told if one["run"]}
     found.write_text(json.dumps({"rows": rows, "runs": runs, "status": status}))

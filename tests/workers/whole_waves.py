@@ -7,6 +7,7 @@ here: the cluster (``cluster``).
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,10 +20,11 @@ from asco_dagster.shared_store.contents import release_keys
 from asco_dagster.shared_store.objects import Store
 from asco_dagster.shared_store.state import read_state
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "faults")]
-from fault_trials import WAVES, Bench  # noqa: E402
-from small_waves import SCALE, write_small_waves  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from homes import release_of, rows_of
+from small_waves import SCALE, write_small_waves
 
+WAVES = ("2014", "2025")
 PATIENCE = 1800.0
 # It stands behind the release, and which of two waves at once is released first is a matter of chance.
 EVOLUTION = "publication.pub_asco__evolution"
@@ -35,15 +37,15 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="asco-workers-"))
     folder.chmod(0o755)
     waves = write_small_waves(folder / "waves", {wave: wave for wave in WAVES})
-    alone = Bench(folder / "alone", waves)
+    alone, settings = folder / "alone", {"ASCO_WAVES": str(waves)}
     for wave in WAVES:
-        alone.demand_done("demo", "--wave", wave, "--scale", SCALE)
+        run_asco(alone, settings, "demo", "--wave", wave, "--scale", SCALE)
     begun = time.monotonic()
-    alone.demand_done("run", *WAVES)
+    run_asco(alone, settings, "run", *WAVES)
     print(f"one machine, both waves at once: {time.monotonic() - begun:.0f} s", flush=True)
-    with cluster(folder, {"ASCO_WAVES": str(waves)}) as own:
+    with cluster(folder, settings) as own:
         for wave in WAVES:
-            deliver(own, wave, folder / "alone" / "inbox" / wave)
+            deliver(own, wave, alone / "inbox" / wave)
         for name in ("one", "two"):
             own.start_worker(name)
         begun = time.monotonic()
@@ -65,6 +67,12 @@ def main() -> int:
         return int(busy < len(WAVES)) | compared(own, alone, ran)
 
 
+def run_asco(home: Path, settings: dict[str, str], *arguments: str) -> None:
+    """Run a command line in a home of this machine alone."""
+    environment = {**os.environ, **settings, "ASCO_HOME": str(home)}
+    subprocess.run([*ASCO, *arguments], env=environment, cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+
+
 def over(found: list[dict]) -> bool:
     """Whether every wave has a run that succeeded, or has failed so often that no retry is left."""
     states = {wave: [run["status"] for run in found if run["wave"] == wave] for wave in WAVES}
@@ -76,13 +84,13 @@ def deliver(own: Cluster, wave: str, inbox: Path) -> None:
     subprocess.run(command, env=own.settings_of("office"), cwd=CHECKOUT, check=True)
 
 
-def compared(own: Cluster, alone: Bench, ran: dict[str, list[str]]) -> int:
+def compared(own: Cluster, alone: Path, ran: dict[str, list[str]]) -> int:
     """Releases of the workers' homes, and of the store, with those of one machine; 1 when one differs."""
     differ = 0
     for wave in WAVES:
-        wanted = alone.release_of(wave)
+        wanted = release_of(alone, wave)
         for name in ran[wave]:
-            found = Bench(own.home(name), alone.waves).release_of(wave)
+            found = release_of(own.home(name), wave)
             other = sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
             print(f"wave {wave}, home {name}: {len(found)} released files, {len(other)} differ {other[:5]}")
             differ |= bool(other) or not found
@@ -99,9 +107,9 @@ def compared(own: Cluster, alone: Bench, ran: dict[str, list[str]]) -> int:
         absent = set(release_keys(wave, sums).values()) - listed
         print(f"wave {wave}, store: {len(sums)} released files, {len(other)} differ, {len(absent)} absent")
         differ |= bool(other) or bool(absent) or not sums
-        rows = alone.rows_of(wave)
+        rows = rows_of(alone, wave)
         for name in ran[wave]:
-            found = Bench(own.home(name), alone.waves).rows_of(wave)
+            found = rows_of(own.home(name), wave)
             other = sorted(
                 table for table in {*rows, *found} - {EVOLUTION} if rows.get(table) != found.get(table)
             )
