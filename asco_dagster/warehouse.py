@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.durable import sync
 from asco_dagster.encryption import attach
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
@@ -148,7 +149,7 @@ def rewrite_database(path: Path, *, former: str | None = None, new: str | None =
             attach(connection, draft, wanted, name="rewritten")
             connection.execute("copy from database former to rewritten")
             connection.execute("use memory; detach rewritten; detach former")
-        _sync(draft)
+        sync(draft)
         draft.replace(path)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     except duckdb.IOException as error:
@@ -160,14 +161,6 @@ def rewrite_database(path: Path, *, former: str | None = None, new: str | None =
     finally:
         os.umask(umask)
         draft.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":

@@ -14,6 +14,7 @@ from typing import Any
 
 from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
 from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
+from asco_dagster.durable import sync
 from asco_dagster.errors import SourceError
 
 FIRST_WAIT = 0.5
@@ -79,11 +80,11 @@ def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, at
             return target
         _check_sum(part, sha256, name)
         edition = edition_of(address, sha256_of(part), headers)
-        _sync(part)
+        sync(part)
         part.replace(target)
         if edition.conditions():
             keep_edition(target, edition)
-        _sync(into)
+        sync(into)
     finally:
         part.unlink(missing_ok=True)
     return into / name
@@ -116,14 +117,6 @@ def _check_sum(path: Path, expected: str | None, name: str) -> None:
             expected=expected.strip().lower(),
             remedy="compare it with what the publisher announces; the wave's file names the accepted sum",
         )
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sweep(into: Path, name: str) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.durable import sync
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.shelf import DRAFT, MANIFEST, Shelf, point_latest, read_manifest, sync_folder
+from asco_dagster.publication.shelf import DRAFT, MANIFEST, Shelf, point_latest, read_manifest
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.publication.withdrawal import finish_withdrawals
 
@@ -78,7 +79,7 @@ def seal(draft: Path) -> None:
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     for folder in [*(p for p in draft.rglob("*") if p.is_dir()), draft]:
-        sync_folder(folder)
+        sync(folder)
 
 
 def put(shelf: Shelf, draft: Path, version: str) -> Path:
@@ -91,7 +92,7 @@ def put(shelf: Shelf, draft: Path, version: str) -> Path:
     if target.exists():
         raise ReleaseError(f"release {version} stands already", file=target, remedy="Nothing is overwritten")
     draft.rename(target)
-    sync_folder(shelf.releases)
+    sync(shelf.releases)
     point_latest(shelf.releases, version)
     return target
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from asco_dagster.durable import sync
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication.shelf import DRAFT, Shelf, point, read_manifest, sync_folder
+from asco_dagster.publication.shelf import DRAFT, Shelf, point, read_manifest
 from asco_dagster.waves import Wave
 
 NEXT = "next"
@@ -44,7 +45,7 @@ def keep(shelf: Shelf, draft: Path) -> Path:
     if target.exists():
         shutil.rmtree(target)  # left by a process killed before the link pointed to it
     draft.rename(target)
-    sync_folder(shelf.sealed)
+    sync(shelf.sealed)
     point(shelf.sealed, NEXT, target.name)
     _remove_others(shelf, target.name)
     return target

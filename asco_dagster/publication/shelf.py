@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.durable import sync
 from asco_dagster.errors import ReleaseError
 from asco_dagster.places import Places
 
@@ -144,18 +145,9 @@ def point(folder: Path, link: str, target: str) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(target, target_is_directory=True)
     draft.replace(folder / link)
-    sync_folder(folder)
+    sync(folder)
 
 
 def point_latest(releases: Path, version: str) -> None:
     """Make ``latest`` point to a version, by rename."""
     point(releases, LATEST, version)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the disk hold a folder's entries."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ import os
 import shutil
 from typing import Any
 
+from asco_dagster.durable import sync
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.shelf import (
     DRAFT,
@@ -22,7 +23,6 @@ from asco_dagster.publication.shelf import (
     latest_release,
     point_latest,
     read_manifest,
-    sync_folder,
     versions,
 )
 
@@ -88,7 +88,7 @@ def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
             (shelf.releases / LATEST).unlink()
     if version in versions(shelf.releases):
         (shelf.releases / version).rename(shelf.withdrawn / version)
-        sync_folder(shelf.withdrawn)
+        sync(shelf.withdrawn)
     tombstone = shelf.releases / f"{DRAFT}{version}-{os.getpid()}"
     shutil.rmtree(tombstone, ignore_errors=True)
     tombstone.mkdir()
@@ -96,7 +96,7 @@ def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
     (tombstone / TOMBSTONE).write_text(text, encoding="utf-8")
     (tombstone / TOMBSTONE).chmod(0o444)
     tombstone.rename(shelf.releases / version)
-    sync_folder(shelf.releases)
+    sync(shelf.releases)
 
 
 def _whole(shelf: Shelf, version: str) -> bool:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.durable import sync
 from asco_dagster.errors import AscoError
-from asco_dagster.publication.shelf import DRAFT, point, sync_folder
+from asco_dagster.publication.shelf import DRAFT, point
 from asco_dagster.shared_store.contents import files_of, is_of, release_keys, version_of
 from asco_dagster.shared_store.objects import Store
 from asco_dagster.shared_store.state import Entry, State, pieces_key
@@ -140,7 +141,7 @@ def _lay_version(store: Store, home: Path, wave: str, version: str, files: Mappi
             shutil.rmtree(releases / f"{draft.name}-former")
         if own:
             draft.rename(target)
-        sync_folder(releases)
+        sync(releases)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -166,7 +167,7 @@ def _bring(store: Store, entry: Entry, target: Path, mode: int, *, public: bool 
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    sync_folder(target.parent)
+    sync(target.parent)
 
 
 def _open_way(target: Path, mode: int) -> None:

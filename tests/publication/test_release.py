@@ -80,9 +80,7 @@ def test_a_failure_while_writing_leaves_the_former_state(tmp_path: Path) -> None
     assert latest_release(tmp_path) == tmp_path / "1.0.0"
 
 
-@pytest.mark.parametrize(
-    ("step", "instant"), [(module, "seal"), (draft, "sync_folder"), (draft, "point_latest")]
-)
+@pytest.mark.parametrize(("step", "instant"), [(module, "seal"), (draft, "sync"), (draft, "point_latest")])
 def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, step, instant: str) -> None:
     publish("2014", _shelf(tmp_path), _writer("a\n1\n"), PROVENANCE)
     child = os.fork()

@@ -241,7 +241,7 @@ def test_a_withdrawal_cut_short_is_finished_by_the_next_process(shelf: Shelf, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(withdrawal, "sync_folder", killed)
+        patch.setattr(withdrawal, "sync", killed)
         withdraw(shelf, "1.0.0", "wrong")
     assert versions(shelf.releases) == []
     finish_withdrawals(shelf)
