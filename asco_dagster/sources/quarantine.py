@@ -8,8 +8,9 @@ are nowhere but in the inbox, and the inbox is the office's and stays as it was 
 * ``retry``: ``asco quarantine retry`` could read it: the next run decides again;
 * ``absent``: its delivery no longer holds it, and its unit has not answered otherwise: to be asked again.
 
-An entry is gone once its return counts, once another one lies in its place and counts, or once its unit has
-answered otherwise. What does not belong here: why a return is refused (``readers/refusals``).
+An entry is gone once its return counts, once another one lies in its place (which counts, or is told anew),
+or once its unit has answered otherwise. What does not belong here: why a return is refused
+(``readers/refusals``).
 """
 
 import datetime as dt
@@ -150,7 +151,7 @@ class Quarantine:
         former = self.entries()
         refused = {self.put(record).id for record in records if record.status == "refused"}
         counting = [record for record in records if record.status != "refused"]
-        files = {record.file for record in counting} | {record.sha256 for record in counting} - {None}
+        files = {record.file for record in records} | {record.sha256 for record in counting} - {None}
         units = {
             (record.outcome.unit_type, record.outcome.unit_code)
             for record in counting
@@ -178,7 +179,7 @@ class Quarantine:
 
 
 def _is_settled(entry: Entry, files: Collection[str | None], units: Collection[tuple[str, str]]) -> bool:
-    """Whether a return that is refused no longer counts by now, or its unit has answered otherwise."""
+    """Whether another lies in the place of a refused return, it counts by now, or its unit has answered."""
     answered = entry.unit_code is not None and (entry.unit_type, entry.unit_code) in units
     return answered or entry.file in files or (entry.sha256 is not None and entry.sha256 in files)
 

@@ -112,6 +112,15 @@ def test_what_is_no_longer_delivered_is_not_forgotten(places: Places) -> None:
     assert _states(_entries(places)) == {"bad.xlsx": "refused", "stranger.xlsx": "absent"}
 
 
+def test_another_refused_one_in_its_place_is_told_instead(places: Places) -> None:
+    _run(places)
+    other = with_cell(workbook("01002", "2015-11-02T08:00:00"), *place_of("integer"), text("trop"))
+    _deliver(places, {"good.xlsx": workbook(UNIT), "bad.xlsx": other})
+    assert _run(places)["refused"] == 1
+    told = [(entry.file.rpartition("/")[2], entry.state) for entry in _entries(places)]
+    assert sorted(told) == [("bad.xlsx", "refused"), ("stranger.xlsx", "absent")]
+
+
 def test_a_unit_that_answers_otherwise_settles_what_is_no_longer_delivered(places: Places) -> None:
     _run(places)
     _deliver(places, {"good.xlsx": workbook(UNIT), "again.xlsx": workbook("01002")})
