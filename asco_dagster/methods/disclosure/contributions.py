@@ -6,19 +6,10 @@ not computed here.
 
 import pandas as pd
 
-from asco_dagster.methods.disclosure.rules import CELL, KEYS, TOTAL
+from asco_dagster.methods.disclosure.rules import AUXILIARY, CELL, KEYS, TOTAL
 
 _AREA = {"france": None, "region": "region_code", "departement": "departement_code"}
-_COMPOSED = [
-    "respondents",
-    "weighted_units",
-    "positive_respondents",
-    "numerator",
-    "denominator",
-    "largest",
-    "largest_weighted",
-    "second_largest",
-]
+_COMPOSED = ["respondents", "weighted_units", *AUXILIARY]
 _GROUPED = ("unit_type", "indicator", "region_code", "departement_code", "size_class")
 
 
