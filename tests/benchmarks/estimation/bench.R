@@ -38,14 +38,20 @@ rows <- list()
 for (partition in partitions) {
   by <- function(names_in, fun, ...) svyby(sums(names_in), as.formula(paste("~", partition)), design, fun, ...)
   whole <- setdiff(shares, holed)
-  rows <- c(rows, list(
-    long(by(whole, svymean), whole, "share", partition),
-    long(by(amounts, svymean), amounts, "mean", partition),
-    long(by(amounts, svytotal), amounts, "total", partition),
-    long(
-      by(paste0("covered_", whole), svyratio, denominator = ~population), whole, "population_share", partition
-    )
-  ))
+  if (length(whole)) {
+    rows <- c(rows, list(
+      long(by(whole, svymean), whole, "share", partition),
+      long(
+        by(paste0("covered_", whole), svyratio, denominator = ~population), whole, "population_share", partition
+      )
+    ))
+  }
+  if (length(amounts)) {
+    rows <- c(rows, list(
+      long(by(amounts, svymean), amounts, "mean", partition),
+      long(by(amounts, svytotal), amounts, "total", partition)
+    ))
+  }
   # Each with its own missing answers: together, na.rm would drop a unit that lacks any of them.
   for (name in holed) {
     rows <- c(rows, list(
