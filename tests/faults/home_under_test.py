@@ -100,10 +100,18 @@ class Bench:
         )
 
     def files(self) -> list[str]:
-        """Every path but those of Dagster's and PostgreSQL's own state, which grow with each run."""
-        paths = (path.relative_to(self.home).as_posix() for path in self.home.rglob("*"))
+        """Every path but those of Dagster's and PostgreSQL's own state, which grow with each run.
+
+        Whoever looks for a sealed or withdrawn version makes its folder: an empty one of these says nothing.
+        """
         own = ("postgres/", "dagster/")
-        return sorted(path for path in paths if not path.startswith(own))
+        found = []
+        for path in self.home.rglob("*"):
+            name = path.relative_to(self.home).as_posix()
+            empty = name.startswith(("sealed/", "withdrawn/")) and path.is_dir() and not any(path.iterdir())
+            if not empty and not name.startswith(own):
+                found.append(name)
+        return sorted(found)
 
     def inspect(self, wave: str) -> dict[str, Any]:
         """Rows of each table of a wave, the state of its runs, and what ``asco status`` tells."""

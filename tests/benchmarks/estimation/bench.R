@@ -52,13 +52,18 @@ for (partition in partitions) {
       long(by(amounts, svytotal), amounts, "total", partition)
     ))
   }
-  # Each with its own missing answers: together, na.rm would drop a unit that lacks any of them.
+  # Each with its own missing answers: together, na.rm would drop a unit that lacks any of them. A domain of
+  # which nobody answered is left out: its ratio is 0 / 0, which ends svyratio.
   for (name in holed) {
+    answered <- as.logical(ave(!is.na(units[[name]]), units[[partition]], FUN = any))
+    own <- if (all(answered)) design else subset(design, answered)
+    known <- function(names_in, fun, ...) {
+      svyby(sums(names_in), as.formula(paste("~", partition)), own, fun, ..., na.rm = TRUE)
+    }
     rows <- c(rows, list(
-      long(by(name, svymean, na.rm = TRUE), name, "share", partition),
+      long(known(name, svymean), name, "share", partition),
       long(
-        by(paste0("covered_", name), svyratio, denominator = ~population, na.rm = TRUE),
-        name, "population_share", partition
+        known(paste0("covered_", name), svyratio, denominator = ~population), name, "population_share", partition
       )
     ))
   }

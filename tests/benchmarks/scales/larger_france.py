@@ -24,7 +24,9 @@ WAVE = "2014"
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 NUMBER = "[0-9A-Za-z]{3}"
 # bounds that count units or inhabitants
-COUNTED = re.compile(r"(communes|epci|population|sample_units|frame_units|outside_epci|absent_.*)_(min|max)")
+COUNTED = re.compile(
+    r"(?:communes|epci|sample_units|frame_units|outside_epci|absent_.*)_(?:min|max)|population_max"
+)
 
 
 def write_wave(folder: Path, times: int) -> Path:
@@ -38,7 +40,9 @@ def write_wave(folder: Path, times: int) -> Path:
     for name, bound in wave["bounds"].items():
         if COUNTED.fullmatch(name):
             wave["bounds"][name] = bound * times
-    wave["published"], wave["bounds"]["published_figures"] = [], 0
+    # the census and the départements' aid stay those of one France: the suites know how large it is
+    wave["bounds"] |= {"frame_census_max": float(times), "published_figures": 0}
+    wave["published"] = []
     text = yaml.safe_dump(wave, allow_unicode=True, sort_keys=False)
     (folder / f"{WAVE}.yaml").write_text(text, encoding="utf-8")
     return folder
@@ -94,8 +98,11 @@ def deliver(times: int, base: Path, inbox: Path) -> None:
         populations=pd.concat([populations for _, populations, _ in copies], ignore_index=True),
     )
     inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, write in deliveries._official_steps(wave, larger, seed):
-        write(inbox / name)
+    lists = {file.address for file in (*wave.sources.epci_members, *wave.sources.legal_populations)}
+    for whose, listed in ((larger, True), (territory, False)):
+        for name, write in deliveries._official_steps(wave, whose, seed):
+            if (name in lists) == listed:
+                write(inbox / name)
     codes = [own for _, _, own in copies]
     for delivery, column in (
         (wave.sources.sample, 1),
