@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE / "census"), str(HERE / "peers")]
+sys.path[:0] = [str(HERE), *(str(HERE / part) for part in ("census", "peers", "scales"))]
 
 from census_part import census  # noqa: E402
 from figures import Figure, keep  # noqa: E402
 from floors_part import floors  # noqa: E402
 from peers_part import peers  # noqa: E402
-from scales_part import scales  # noqa: E402
+from scales_part import hundred, scales  # noqa: E402
 from wave_runs import cold, repeated, waves  # noqa: E402
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "waves": waves,
     "census": census,
     "scales": scales,
+    "hundred": hundred,
     "floors": floors,
     "peers": peers,
 }

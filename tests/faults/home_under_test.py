@@ -118,8 +118,8 @@ class Bench:
         found = self.work / "inspected.json"
         found.unlink(missing_ok=True)
         process = self.fork(lambda: _inspect(wave, self.home, found))
-        if process.wait(PATIENCE):
-            raise NotRecoveredError(f"the home cannot be looked at: {process.told()[-600:]}")
+        if code := process.wait(PATIENCE):
+            raise NotRecoveredError(f"the home cannot be looked at ({code}): {process.told()[-600:]}")
         told: dict[str, Any] = json.loads(found.read_text())
         return told
 
@@ -154,7 +154,8 @@ class Bench:
         if seen["rows"] != wanted.rows:
             differ = sorted(set(seen["rows"].items()) ^ set(wanted.rows.items()))
             raise NotRecoveredError(f"the tables of {wave} have other rows after the retry: {differ[:6]}")
-        if seen["runs"][0] != "SUCCESS" or set(seen["runs"]) - {"SUCCESS", "FAILURE", "CANCELED"}:
+        # a run that a dead daemon had not begun yet waits for the next one
+        if seen["runs"][0] != "SUCCESS" or set(seen["runs"]) - {"SUCCESS", "FAILURE", "CANCELED", "QUEUED"}:
             raise NotRecoveredError(f"runs of {wave}, newest first: {seen['runs'][:4]}")
         if seen["status"].get(wave) != "SUCCESS":
             raise NotRecoveredError(f"asco status tells {seen['status']}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def work(times: int) -> dict[str, float]:
     """Seconds of the work itself, making the wave left out."""
-    path = Path(__file__).parent / "estimation" / "bench.py"
+    path = Path(__file__).parents[1] / "estimation" / "bench.py"
     spec = importlib.util.spec_from_file_location("estimation_bench", path)
     assert spec is not None and spec.loader is not None
     bench = importlib.util.module_from_spec(spec)

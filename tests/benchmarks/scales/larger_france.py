@@ -43,6 +43,11 @@ def write_wave(folder: Path, times: int) -> Path:
     # the census and the départements' aid stay those of one France: the suites know how large it is
     wave["bounds"] |= {"frame_census_max": float(times), "published_figures": 0}
     wave["published"] = []
+    # a stratum of which nobody answers is so many times as large, and so is the smallest open cell
+    wave["bounds"]["response_rate_stratum_min"] = 0.0
+    wave["bounds"]["minimum_respondents"] *= times
+    for name in ("minimum_respondents", "group_threshold"):
+        wave["disclosure"][name] *= times
     text = yaml.safe_dump(wave, allow_unicode=True, sort_keys=False)
     (folder / f"{WAVE}.yaml").write_text(text, encoding="utf-8")
     return folder

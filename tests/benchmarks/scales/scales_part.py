@@ -1,18 +1,18 @@
-"""Part ``scales``: a tenth, once, ten times and a hundred times the sample.
+"""Parts ``scales`` and ``hundred``: a tenth, once, ten times and a hundred times the sample.
 
-A tenth and once are whole runs. France has 36,632 communes and some 2,000 EPCI, and a commune's code five
-characters, so that no delivery of ten times the sample can exist: beyond once, weights and estimates are made
-of the sample with every unit ten and a hundred times in its stratum, in a process of their own that may take
-4 GiB. What does not belong here: the readers at that size, which take workbooks file by file.
+A tenth is the demonstration's own; from once on the deliveries are those of a larger France, made straight as
+exports (``larger_france``), so that what grows is the number of units and nothing else. Weights and estimates
+alone are told beside it at each size. What does not belong here: reading workbooks, which come file by file.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 from figures import Figure, figure
-from measuring import measured
-from wave_runs import WAVE, delivered, own_work, ran, record_of, run_cold
+from measuring import Cost, measured
+from wave_runs import WAVE, delivered, own_work, record_of, run_cold
 
 HERE = Path(__file__).parent
 TENTH = 0.1
@@ -22,19 +22,69 @@ MEBIBYTES = 4096
 
 
 def scales(folder: Path) -> list[Figure]:
-    """Whole runs at the smaller sizes, the estimation alone at the larger ones."""
+    """Whole runs at a tenth, once and ten times; weights and estimates alone up to a hundred times."""
     delivered(folder, WAVE, TENTH)
-    small, home = run_cold(folder, WAVE, scale=TENTH)
-    once, tenth = (sum(own_work(record_of(one)).values()) for one in (ran(folder), home))
-    found = [
-        figure("asco run 2014 at a tenth of the sample", small),
-        Figure("layers' own work at a tenth", tenth, against="at once", ratio=tenth / once),
+    found = [figure("asco run 2014 at a tenth of the sample", run_cold(folder, WAVE, scale=TENTH)[0])]
+    once, home = _run(folder, 1)
+    least = sum(own_work(record_of(home)).values())
+    found += [figure("asco run, exports, once the sample", once), Figure("layers' own work", least)]
+    ten, home = _run(folder, 10)
+    work = sum(own_work(record_of(home)).values())
+    found += [
+        figure("asco run, exports, 10 times the sample", ten, against=("once", once.wall)),
+        Figure(
+            "layers' own work, 10 times the sample",
+            work,
+            against="once",
+            ratio=work / least,
+            bound=f"≤ {GROWTH[10]} times",
+            holds=work / least <= GROWTH[10],
+        ),
     ]
+    return [*found, *_estimation()]
+
+
+def hundred(folder: Path) -> list[Figure]:
+    """A million sampled units in processes that may have 4 GiB of data each."""
+    cost, _ = _run(folder, 100, limit=MEBIBYTES * 2**20)
+    said = [line for line in cost.output.splitlines() if line.startswith("asco:")] or [
+        f"exit code {cost.code}"
+    ]
+    return [
+        Figure(
+            "asco run, exports, 100 times the sample",
+            cost.wall,
+            cost.processor,
+            cost.resident,
+            cost.proportional,
+            bound=f"≤ {MEBIBYTES} MiB",
+            holds=cost.code == 0 and cost.proportional <= MEBIBYTES,
+            note="" if cost.code == 0 else f"it does not fit: {said[0][:200]}",
+        )
+    ]
+
+
+def _run(folder: Path, times: int, limit: int | None = None) -> tuple[Cost, Path]:
+    """Run the wave of a larger France in a home that has its deliveries and nothing else."""
+    home = folder / f"home-times-{times}"
+    program = [sys.executable, str(HERE / "larger_france.py"), str(times)]
+    if not (home / "inbox" / WAVE).is_dir():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        measured([*program, "deliver"], home=home)
+    for path in home.iterdir():
+        if path.name != "inbox":
+            shutil.rmtree(path)
+    return measured([*program, "run"], home=home, limit=limit, may_fail=limit is not None), home
+
+
+def _estimation() -> list[Figure]:
+    """Weights and estimates, each unit so many times in its stratum, in a process that may take 4 GiB."""
+    found = []
     seconds: dict[int, float] = {}
     for times in TIMES:
         command = [sys.executable, str(HERE / "estimation_work.py"), str(times)]
         cost = measured(command, limit=MEBIBYTES * 2**20, may_fail=True)
-        what = f"weights and estimates, {times} times the sample"
+        what = f"weights and estimates alone, {times} times the sample"
         if cost.code:
             last = (cost.output.strip().splitlines() or [f"exit code {cost.code}"])[-1]
             found.append(
