@@ -100,7 +100,7 @@ def _donated(
     open_ = np.isnan(values) & (asked != 0)
     ranks = np.array([_uniform(f"{seed}:{block}", row.tobytes()) for row in _told(deck, values)])
     donors = np.flatnonzero(~np.isnan(values).any(axis=1) & ~np.isnan(asked).any(axis=1))
-    pools: dict[bytes, tuple[np.ndarray, _Spread]] = {}
+    pools: dict[bytes, tuple[_Donors, _Spread]] = {}
     rows: list[tuple[object, ...]] = []
     for unit in np.flatnonzero(open_.any(axis=1)):
         wanted = np.flatnonzero(open_[unit])
@@ -108,9 +108,10 @@ def _donated(
         known = wanted[asked[unit, wanted] == 1]
         if known.tobytes() not in pools:
             pool = donors[(asked[donors][:, known] == 1).all(axis=1)]
-            pools[known.tobytes()] = pool, _Spread(deck.population[pool], values[pool], ranks[pool])
-        pool, spread = pools[known.tobytes()]
-        name, able = _own_class(deck, int(unit), pool, minimum, block)
+            spread = _Spread(deck.population[pool], values[pool], ranks[pool])
+            pools[known.tobytes()] = _Donors(deck.classes, pool), spread
+        able_units, spread = pools[known.tobytes()]
+        name, able = able_units.nearest_class(int(unit), minimum, block)
         donor = _drawn(deck, int(unit), able, ranks, neighbours, f"{seed}:{block}")
         scale = max(deck.population[unit], 1.0) / max(deck.population[donor], 1.0)
         errors = 2 * spread.around(float(deck.population[unit]))
@@ -120,6 +121,41 @@ def _donated(
             error = float(errors[column])
             rows.append((int(unit), question, value, "donor", donor, name, len(able), error))
     return rows
+
+
+class _Donors:
+    """Units that can give, by class: looked up, since searching all of them for each recipient is quadratic.
+
+    Args:
+        classes: as those of the deck.
+        able: the units, shape (m,).
+    """
+
+    def __init__(self, classes: Mapping[str, np.ndarray], able: np.ndarray) -> None:
+        self._classes = classes
+        self._inside = {name: _by_label(labels, able) for name, labels in classes.items()}
+
+    def nearest_class(self, unit: int, minimum: int, block: str) -> tuple[str, np.ndarray]:
+        """The narrowest class of a unit with enough donors, and these donors."""
+        name, inside = "", np.empty(0, dtype=int)
+        for name, labels in self._classes.items():
+            inside = self._inside[name].get(labels[unit], inside[:0])
+            if len(inside) >= minimum:
+                return name, inside
+        if not len(inside):
+            raise EstimationError(
+                f"no unit can give a value of {block} to impute",
+                expected="at least one complete answer",
+                remedy="Look at why nobody answered it",
+            )
+        return name, inside
+
+
+def _by_label(labels: np.ndarray, able: np.ndarray) -> dict[object, np.ndarray]:
+    """Able units of each label, in their order."""
+    return {
+        label: able[rows] for label, rows in pd.Series(labels[able]).groupby(labels[able]).indices.items()
+    }
 
 
 class _Spread:
@@ -146,22 +182,6 @@ class _Spread:
         if len(nearest) < 2:
             return np.zeros(self._rates.shape[1])
         return self._rates[nearest].var(axis=0, ddof=1) * max(population, 1.0) ** 2
-
-
-def _own_class(deck: Deck, unit: int, able: np.ndarray, minimum: int, block: str) -> tuple[str, np.ndarray]:
-    """The narrowest class of a unit with enough donors, and these donors."""
-    name, inside = "", able
-    for name, labels in deck.classes.items():
-        inside = able[labels[able] == labels[unit]]
-        if len(inside) >= minimum:
-            return name, inside
-    if not len(inside):
-        raise EstimationError(
-            f"no unit can give a value of {block} to impute",
-            expected="at least one complete answer",
-            remedy="Look at why nobody answered it",
-        )
-    return name, inside
 
 
 def _drawn(deck: Deck, unit: int, able: np.ndarray, ranks: np.ndarray, neighbours: int, stream: str) -> int:
