@@ -5,7 +5,7 @@ SQL is ever built from a name that someone typed. What does not belong here: wha
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,18 +86,28 @@ def columns_of(connection: "duckdb.DuckDBPyConnection", asset: str) -> dict[str,
 
 
 def read_table(
-    connection: "duckdb.DuckDBPyConnection", asset: str, columns: Sequence[str] | None = None
+    connection: "duckdb.DuckDBPyConnection",
+    asset: str,
+    columns: Sequence[str] | None = None,
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> "pd.DataFrame":
-    """Read an asset's table, or only some of its columns, in the order in which it was written.
+    """Read an asset's table, or some of its columns and rows, in the order in which it was written.
 
     Text comes through Arrow: DuckDB makes a Python object of each text, which pandas then puts into an Arrow
     array; on a million answers that took longer than what was done with them.
+
+    Args:
+        connection: the wave's database.
+        asset: name of the asset.
+        columns: those to read; None takes all.
+        only: of each column named, the values that a row must have one of; None takes every row.
 
     Raises:
         AscoError: the table or a column is not there.
     """
     present = columns_of(connection, asset)
-    absent = [column for column in columns or () if column not in present]
+    absent = [column for column in (*(columns or ()), *(only or ())) if column not in present]
     if not present or absent:
         what = f"column {', '.join(absent)} of table {asset}" if present else f"table {asset}"
         raise AscoError(
@@ -108,6 +118,9 @@ def read_table(
 
     wanted = list(columns or present)
     table = connection.table(table_of(asset))
+    for name, values in (only or {}).items():
+        among = [duckdb.ConstantExpression(value) for value in sorted(values)]
+        table = table.filter(duckdb.ColumnExpression(name).isin(*among)) if among else table.limit(0)
     text = [name for name in wanted if present[name] == "VARCHAR"]
     others = [name for name in wanted if present[name] != "VARCHAR"]
     parts = []

@@ -49,13 +49,19 @@ def est_asco__imputations(step: WaveStep) -> Table:
     import dagster as dg
 
     frame = read_table(step.database, "stg_asco__units")
-    answers = read_table(step.database, "stg_asco__answers")
     questions = read_table(step.database, "stg_asco__questions")
     indicators = read_table(step.database, "stg_asco__indicators", ["unit_type", "question", "kind"])
     sampled = read_table(step.database, "stg_asco__sample", ["unit_id"])["unit_id"]
-    respondents = answers.loc[answers["edit_status"] == "answered", "unit_id"].unique()
-    units = frame[frame["unit_id"].isin(sampled) & frame["unit_id"].isin(respondents)]
+    answered = read_table(step.database, "stg_asco__answers", ["unit_id"], only={"edit_status": ["answered"]})
+    units = frame[frame["unit_id"].isin(sampled) & frame["unit_id"].isin(answered["unit_id"].unique())]
     fed = indicators[indicators["kind"] != "binary"]
+    behind = questions.loc[questions["question"].isin(fed["question"]), "filters"]
+    answers = read_table(
+        step.database,
+        "stg_asco__answers",
+        ["unit_id", "unit_type", "question", "value", "edit_status"],
+        only={"question": {*fed["question"], *(name for told in behind for name in _listed(told))}},
+    )
     made = pd.concat(
         [
             impute_answers(
