@@ -110,8 +110,8 @@ def _donated(
             pool = donors[(asked[donors][:, known] == 1).all(axis=1)]
             spread = _Spread(deck.population[pool], values[pool], ranks[pool])
             pools[known.tobytes()] = _Donors(deck.classes, pool), spread
-        able_units, spread = pools[known.tobytes()]
-        name, able = able_units.nearest_class(int(unit), minimum, block)
+        givers, spread = pools[known.tobytes()]
+        name, able = givers.narrowest_class(int(unit), minimum, block)
         donor = _drawn(deck, int(unit), able, ranks, neighbours, f"{seed}:{block}")
         scale = max(deck.population[unit], 1.0) / max(deck.population[donor], 1.0)
         errors = 2 * spread.around(float(deck.population[unit]))
@@ -135,7 +135,7 @@ class _Donors:
         self._classes = classes
         self._inside = {name: _by_label(labels, able) for name, labels in classes.items()}
 
-    def nearest_class(self, unit: int, minimum: int, block: str) -> tuple[str, np.ndarray]:
+    def narrowest_class(self, unit: int, minimum: int, block: str) -> tuple[str, np.ndarray]:
         """The narrowest class of a unit with enough donors, and these donors."""
         name, inside = "", np.empty(0, dtype=int)
         for name, labels in self._classes.items():
@@ -153,9 +153,8 @@ class _Donors:
 
 def _by_label(labels: np.ndarray, able: np.ndarray) -> dict[object, np.ndarray]:
     """Able units of each label, in their order."""
-    return {
-        label: able[rows] for label, rows in pd.Series(labels[able]).groupby(labels[able]).indices.items()
-    }
+    places = pd.Series(able).groupby(labels[able]).indices
+    return {label: able[rows] for label, rows in places.items()}
 
 
 class _Spread:

@@ -181,7 +181,10 @@ def main(times: int, work: str) -> None:
         places = Places.of(Settings.from_environment())
         base = replace(places, home=Path(folder) / "base")
         write_deliveries(load_wave(WAVE), places=base, scale=1 / times)
-        deliver(times, base.inbox(WAVE), places.inbox(WAVE))
+        draft = Path(folder) / "larger"
+        deliver(times, base.inbox(WAVE), draft)
+        places.inbox(WAVE).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(draft, places.inbox(WAVE))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ def _run(folder: Path, times: int, limit: int | None = None) -> tuple[Cost, Path
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         measured([*program, "deliver"], home=home)
     for path in home.iterdir():
-        if path.name != "inbox":
+        if path.is_file():
+            path.unlink()
+        elif path.name != "inbox":
             shutil.rmtree(path)
     return measured([*program, "run"], home=home, limit=limit, may_fail=limit is not None), home
 
