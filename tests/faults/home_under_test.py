@@ -123,6 +123,15 @@ class Bench:
         told: dict[str, Any] = json.loads(found.read_text())
         return told
 
+    def waits(self) -> bool:
+        """Whether a run stands in the queue."""
+        found = self.work / "waiting"
+        found.unlink(missing_ok=True)
+        process = self.fork(lambda: _waiting(found))
+        if code := process.wait(PATIENCE):
+            raise NotRecoveredError(f"the queue cannot be looked at ({code}): {process.told()[-600:]}")
+        return found.read_text() != "0"
+
     def demand_whole_releases(self, wanted: Undisturbed) -> None:
         """What is released is what an undisturbed run releases, or is not there at all."""
         for wave in WAVES:
@@ -174,6 +183,19 @@ def demand_quiet(patience: float = 40.0) -> None:
                 process.kill()
             raise NotRecoveredError(f"left running: {told}")
         time.sleep(0.05)
+
+
+def _waiting(found: Path) -> None:
+    """To be done in a process of its own, since it starts threads."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    from asco_dagster.operations.instance import open_instance
+    from asco_dagster.places import Places
+    from asco_dagster.settings import Settings
+
+    settings = Settings.from_environment()
+    with open_instance(settings, Places.of(settings)) as instance:
+        found.write_text(str(instance.get_runs_count(RunsFilter(statuses=[DagsterRunStatus.QUEUED]))))
 
 
 def _inspect(wave: str, home: Path, found: Path) -> None:
