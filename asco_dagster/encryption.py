@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _IDENTIFIER = re.compile(r"^[a-z]+$")
+SPILL = "spill"
+"""Folder beside a database that takes what does not fit into memory; DuckDB empties it when it closes."""
+
 CATALOG = "asco"
 """Name of the attached database: the stem of its file, so that dbt's manifest serves both forms."""
 
@@ -53,7 +56,7 @@ def attach(
         connection.execute(f"load {literal(str(_extension()))}")
         options.append(f"encryption_key {literal(hashlib.sha256(key.encode()).hexdigest())}")
     # what does not fit into memory is spilled beside the database, encrypted as it is
-    connection.execute(f"set temp_directory = {literal(str(path.parent / 'spill'))}")
+    connection.execute(f"set temp_directory = {literal(str(path.parent / SPILL))}")
     connection.execute("set temp_file_encryption = true" if key is not None else "reset temp_file_encryption")
     try:
         chosen = f" ({', '.join(options)})" if options else ""

@@ -6,6 +6,7 @@ has sent more than one pipeline to the wrong place. What does not belong here: w
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SHORTEST_KEY = 32
 SHORTEST_LEASE = 5.0
 LOG_FORMATS = ("text", "json")
+_MEMORY = re.compile(r"[1-9]\d*(?:\.\d+)? ?(?:MB|GB|MiB|GiB)")
 _LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
 _MAIL = ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO")
 _KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY")
@@ -50,6 +52,8 @@ class Settings:
         mail_from: the sender (``ASCO_MAIL_FROM``) and
         mail_to: the receivers, with commas between (``ASCO_MAIL_TO``); all three or none.
         log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
+        memory: what DuckDB may hold in memory before it spills into the wave's folder (``ASCO_MEMORY``,
+            default ``1GiB``); a wave at true size needs less.
         waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
         portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
         store: S3-compatible store that machines share (``ASCO_STORE``: ``s3://bucket/folder``; endpoint
@@ -77,6 +81,7 @@ class Settings:
     mail_from: str | None = None
     mail_to: str | None = None
     log_format: str = "text"
+    memory: str = "1GiB"
     waves: Path | None = None
     portal_key: str | None = field(default=None, repr=False)
     store: str | None = None
@@ -152,6 +157,9 @@ def _check(environ: Mapping[str, str]) -> None:
         raise ConfigurationError(
             f"ASCO_LOG_FORMAT is “{environ['ASCO_LOG_FORMAT']}”", expected=" or ".join(LOG_FORMATS)
         )
+    memory = environ.get("ASCO_MEMORY")
+    if memory and not _MEMORY.fullmatch(memory):
+        raise ConfigurationError(f"ASCO_MEMORY is “{memory}”", expected="an amount such as 1GiB or 800MiB")
     _check_shared(environ)
     waves = environ.get("ASCO_WAVES")
     if waves and not _path(waves).is_dir():

@@ -5,13 +5,14 @@ SQL is ever built from a name that someone typed. What does not belong here: wha
 """
 
 import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.durable import sync
-from asco_dagster.encryption import attach
+from asco_dagster.encryption import SPILL, attach, literal
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
 from asco_dagster.settings import Settings
@@ -19,6 +20,10 @@ from asco_dagster.settings import Settings
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+
+
+PART = 2_000_000
+"""Rows of a table that are read at once: more than any table of a wave at true size has."""
 
 
 @contextmanager
@@ -52,6 +57,8 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
         os.umask(former)
     try:
         if not read_only:
+            # whoever holds the database alone knows that what was spilled here belongs to the dead
+            shutil.rmtree(path.parent / SPILL, ignore_errors=True)
             for layer in LAYERS:
                 connection.execute(f"create schema if not exists {layer}")
         yield connection
@@ -91,6 +98,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     *,
     only: Mapping[str, Collection[str]] | None = None,
+    categories: Collection[str] = (),
 ) -> "pd.DataFrame":
     """Read an asset's table, or some of its columns and rows, in the order in which it was written.
 
@@ -102,34 +110,132 @@ def read_table(
         asset: name of the asset.
         columns: those to read; None takes all.
         only: of each column named, the values that a row must have one of; None takes every row.
+        categories: columns of few different texts to have as pandas' categories, in alphabetical order: a
+            tenth of the memory.
 
     Raises:
         AscoError: the table or a column is not there.
     """
+    present = _demand_columns(connection, asset, [*(columns or ()), *(only or ())])
+    import duckdb
+    import pandas as pd
+
+    wanted = list(columns or present)
+    table = _rows_of(connection, asset, only or {})
+    text = [name for name in wanted if present[name] == "VARCHAR"]
+    others = [name for name in wanted if present[name] != "VARCHAR"]
+    parts = []
+    if text:
+        chosen = table.select(*map(duckdb.ColumnExpression, text)).to_arrow_table()
+        parts.append(_with_categories(chosen, categories))
+    if others:
+        parts.append(table.select(*map(duckdb.ColumnExpression, others)).df())
+    return pd.concat(parts, axis="columns")[wanted]
+
+
+def read_parts(
+    connection: "duckdb.DuckDBPyConnection",
+    asset: str,
+    columns: Sequence[str],
+    by: str,
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> Iterator["pd.DataFrame"]:
+    """Read an asset's table some values of a column at a time, so that few rows are in memory at once.
+
+    Args:
+        connection: the wave's database.
+        asset: name of the asset.
+        columns: those to read.
+        by: a text column; all rows with one value of it come together, in the order in which they stand.
+        only: as for :func:`read_table`.
+
+    Yields:
+        Rows of so many values as have ``PART`` rows together; of one value where it has more. Every row of
+        a wave at true size comes at once.
+
+    Raises:
+        AscoError: the table or a column is not there.
+    """
+    _demand_columns(connection, asset, [*columns, by, *(only or ())])
+    import duckdb
+
+    own = duckdb.ColumnExpression(by)
+    counted = _rows_of(connection, asset, only or {}).aggregate(
+        [own, duckdb.FunctionExpression("count_star")], by
+    )
+    together: list[str] = []
+    rows = 0
+    for value, count in sorted(row for row in counted.fetchall() if row[0] is not None):
+        if together and rows + count > PART:
+            yield read_table(connection, asset, columns, only={**(only or {}), by: together})
+            together, rows = [], 0
+        together, rows = [*together, value], rows + count
+    if together:
+        yield read_table(connection, asset, columns, only={**(only or {}), by: together})
+
+
+def distinct_values(
+    connection: "duckdb.DuckDBPyConnection",
+    asset: str,
+    column: str,
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> "pd.Series":
+    """The different texts of a column, in no order; arguments and errors as those of :func:`read_table`."""
+    _demand_columns(connection, asset, [column, *(only or ())])
+    import duckdb
+
+    values = _rows_of(connection, asset, only or {}).select(duckdb.ColumnExpression(column)).distinct()
+    return values.to_arrow_table().to_pandas()[column]
+
+
+def _demand_columns(
+    connection: "duckdb.DuckDBPyConnection", asset: str, wanted: Sequence[str]
+) -> dict[str, str]:
+    """The columns of a table and their types, which must hold those wanted."""
     present = columns_of(connection, asset)
-    absent = [column for column in (*(columns or ()), *(only or ())) if column not in present]
+    absent = [column for column in wanted if column not in present]
     if not present or absent:
         what = f"column {', '.join(absent)} of table {asset}" if present else f"table {asset}"
         raise AscoError(
             f"{what} is not in the wave's database", remedy=f"Materialise {asset} for this wave first"
         )
-    import duckdb
-    import pandas as pd
+    return present
 
-    wanted = list(columns or present)
+
+def _rows_of(
+    connection: "duckdb.DuckDBPyConnection", asset: str, only: Mapping[str, Collection[str]]
+) -> "duckdb.DuckDBPyRelation":
+    """The rows asked for, in the order of the table.
+
+    Not by IN: DuckDB makes a join of a long one, and a join loses the order of the rows, in which the
+    columns of text and those of numbers are put side by side again.
+    """
+    from duckdb import ColumnExpression, ConstantExpression, FunctionExpression
+
     table = connection.table(table_of(asset))
-    for name, values in (only or {}).items():
-        among = [duckdb.ConstantExpression(value) for value in sorted(values)]
-        table = table.filter(duckdb.ColumnExpression(name).isin(*among)) if among else table.limit(0)
-    text = [name for name in wanted if present[name] == "VARCHAR"]
-    others = [name for name in wanted if present[name] != "VARCHAR"]
-    parts = []
-    if text:
-        chosen = table.select(*map(duckdb.ColumnExpression, text))
-        parts.append(chosen.to_arrow_table().to_pandas())
-    if others:
-        parts.append(table.select(*map(duckdb.ColumnExpression, others)).df())
-    return pd.concat(parts, axis="columns")[wanted]
+    for name, values in only.items():
+        among = sorted(values)
+        if not among:
+            return table.limit(0)
+        own = ColumnExpression(name)
+        # the range lets DuckDB pass over whole blocks of rows
+        within = own.between(ConstantExpression(among[0]), ConstantExpression(among[-1]))
+        table = table.filter(within & FunctionExpression("list_contains", ConstantExpression(among), own))
+    return table
+
+
+def _with_categories(table: Any, categories: Collection[str]) -> "pd.DataFrame":
+    """An Arrow table of texts as a data frame, some of its columns as categories."""
+    for place, name in enumerate(table.column_names):
+        if name in categories:
+            table = table.set_column(place, name, table.column(place).dictionary_encode())
+    frame = table.to_pandas()
+    for name in categories:
+        if name in frame:
+            frame[name] = frame[name].cat.reorder_categories(sorted(frame[name].cat.categories))
+    return frame
 
 
 def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
@@ -179,12 +285,15 @@ def rewrite_database(path: Path, *, former: str | None = None, new: str | None =
 def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
-    key = Settings.from_environment().database_key
-    if key is None:
-        return duckdb.connect(str(path), read_only=read_only)
-    connection = duckdb.connect(":memory:")
+    settings = Settings.from_environment()
+    key = settings.database_key
+    connection = duckdb.connect(":memory:" if key else str(path), read_only=read_only and not key)
     try:
-        attach(connection, path, key, read_only=read_only)
+        connection.execute(f"set memory_limit = {literal(settings.memory)}")
+        if key:
+            attach(connection, path, key, read_only=read_only)
+        else:
+            connection.execute(f"set temp_directory = {literal(str(path.parent / SPILL))}")
     except BaseException:
         connection.close()
         raise

@@ -21,7 +21,7 @@ from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.shelf import Shelf
 from asco_dagster.questionnaires.codebook import families, load_indicators
-from asco_dagster.warehouse import read_table
+from asco_dagster.warehouse import read_parts, read_table
 from asco_dagster.waves.statistics import Precision
 
 confidentiality = dbt_layer("confidentiality")
@@ -87,12 +87,20 @@ def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:
         on="unit_id",
         validate="one_to_one",
     )
-    values = read_table(step.database, "est_asco__indicators", ["unit_id", "indicator", "value"])
     own = []
     for unit_type, wanted in cells.groupby("unit_type"):
         units = respondents[respondents["unit_type"] == unit_type]
         domains = wanted[["geography", "area_code", "size_class"]].drop_duplicates()
-        own.append(contributions(units, values[values["unit_id"].isin(units["unit_id"])], domains))
+        own += [
+            contributions(units, values, domains)
+            for values in read_parts(
+                step.database,
+                "est_asco__indicators",
+                ["unit_id", "indicator", "value"],
+                "indicator",
+                only={"unit_type": [str(unit_type)]},
+            )
+        ]
     return pd.concat(own, ignore_index=True)
 
 

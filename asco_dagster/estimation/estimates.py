@@ -9,24 +9,27 @@ released total and the number of respondents a mean gives the weighted units awa
 table linked to both, for a number that a reader makes of the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from asco_dagster.estimation.weighting import calibration_variables
-from asco_dagster.estimation.weights import FRAME
+from asco_dagster.estimation.weights import read_frame
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import IndicatorKind, estimate
 from asco_dagster.methods.model_errors import Units, model_errors
 from asco_dagster.methods.precision import SurveyDesign, unsampled_shares
 from asco_dagster.methods.total_error import Thin, with_total_errors
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.warehouse import read_table
+from asco_dagster.warehouse import read_parts, read_table
 from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")
+SAMPLE = ["unit_id", "departement_code", "region_code", "size_class", "population", "epci_nature"]
+WEIGHTS = ["unit_id", "unit_type", "nonresponse_weight", "variance_stratum", "variance_population", "weight"]
+VALUES = ["unit_id", "indicator", "value"]
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,23 @@ class Answered:
 )
 def est_asco__estimates(step: WaveStep) -> Table:
     """One row an indicator, statistic and domain of estimation, with its precision."""
-    sample = read_table(step.database, "est_asco__sample")
-    weights = read_table(step.database, "est_asco__weights")
-    frame = read_table(step.database, "stg_asco__units", FRAME)
-    values = read_table(step.database, "est_asco__indicators")
+    sample = read_table(step.database, "est_asco__sample", SAMPLE, categories=SAMPLE[1:])
+    weights = read_table(step.database, "est_asco__weights", WEIGHTS, categories=["unit_type"])
+    frame = read_frame(step.database)
     imputed = read_table(step.database, "est_asco__imputations", ["unit_id", "question", "error_variance"])
     catalogue = read_table(step.database, "stg_asco__indicators")
     tables = []
     for unit_type in UNIT_TYPES:
         units = weights[weights["unit_type"] == unit_type].merge(
-            sample.drop(columns=["unit_type", "stratum"]), on="unit_id", how="left", validate="one_to_one"
+            sample, on="unit_id", how="left", validate="one_to_one"
         )
         answered = answers_of(
-            units["unit_id"], values, imputed, catalogue[catalogue["unit_type"] == unit_type]
+            units["unit_id"],
+            read_parts(
+                step.database, "est_asco__indicators", VALUES, "indicator", only={"unit_type": [unit_type]}
+            ),
+            imputed,
+            catalogue[catalogue["unit_type"] == unit_type],
         )
         own_frame = frame[frame["unit_type"] == unit_type]
         table = estimates_of(units, own_frame, answered, step.wave, unit_type)
@@ -81,13 +88,13 @@ def est_asco__estimates(step: WaveStep) -> Table:
 
 
 def answers_of(
-    unit_ids: pd.Series, values: pd.DataFrame, imputed: pd.DataFrame, catalogue: pd.DataFrame
+    unit_ids: pd.Series, values: Iterable[pd.DataFrame], imputed: pd.DataFrame, catalogue: pd.DataFrame
 ) -> Answered:
     """The indicators of respondents as columns.
 
     Args:
         unit_ids: the respondents of one type.
-        values: ``unit_id``, ``indicator``, ``value``; rows of other units are left out.
+        values: ``unit_id``, ``indicator``, ``value``, in parts; rows of other units are left out.
         imputed: ``unit_id``, ``question``, ``error_variance``.
         catalogue: ``stg_asco__indicators`` of that type: ``indicator``, ``kind``, ``question``,
             ``when_filtered``.
@@ -98,12 +105,12 @@ def answers_of(
     own = catalogue.drop_duplicates("indicator").set_index("indicator")
     of_amounts = catalogue[catalogue["kind"] != "binary"].set_index("question")["indicator"]
     errors = imputed.assign(indicator=imputed["question"].map(of_amounts)).dropna(subset=["indicator"])
-    variance = _wide(errors, "error_variance", unit_ids, own.index).fillna(0.0)
+    variance = _wide([errors], "error_variance", unit_ids, own.index)
     return Answered(
-        values=_wide(values, "value", unit_ids, own.index),
+        values=pd.DataFrame(_wide(values, "value", unit_ids, own.index), columns=own.index),
         kinds={str(name): "share" if kind == "binary" else "amount" for name, kind in own["kind"].items()},
         conditional=frozenset(map(str, own.index[own["when_filtered"] == "missing"])),
-        imputation_variance=variance.to_numpy(dtype=float),
+        imputation_variance=np.nan_to_num(variance, copy=False),
     )
 
 
@@ -142,11 +149,20 @@ def estimates_of(
     return with_total_errors(table, components, Thin(thin.respondents, thin.contributors))
 
 
-def _wide(values: pd.DataFrame, column: str, unit_ids: pd.Series, indicators: pd.Index) -> pd.DataFrame:
-    """One column of the indicators of each respondent as a table; NaN where there is no row."""
-    own = values[values["unit_id"].isin(unit_ids)]
-    wide = own.pivot(index="unit_id", columns="indicator", values=column)
-    return wide.reindex(index=unit_ids, columns=indicators).reset_index(drop=True)
+def _wide(
+    parts: Iterable[pd.DataFrame], column: str, unit_ids: pd.Series, indicators: pd.Index
+) -> np.ndarray:
+    """One column of the indicators of each respondent as a matrix; NaN where there is no row."""
+    wide = np.full((len(indicators), len(unit_ids)), np.nan)
+    units = pd.Index(unit_ids)
+    for rows in parts:
+        places = (
+            units.get_indexer(pd.Index(rows["unit_id"])),
+            indicators.get_indexer(pd.Index(rows["indicator"])),
+        )
+        known = (places[0] >= 0) & (places[1] >= 0)
+        wide[places[1][known], places[0][known]] = rows[column].to_numpy(dtype=float)[known]
+    return wide.T
 
 
 def _described(units: pd.DataFrame, frame: pd.DataFrame) -> Units:

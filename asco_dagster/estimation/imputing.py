@@ -5,13 +5,15 @@ a yes or no left open leaves its indicator out, and the weights carry it.
 """
 
 import functools
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.imputation import Deck, impute
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.warehouse import read_table
+from asco_dagster.warehouse import distinct_values, read_parts, read_table
 
 # From the narrowest to the widest; the last holds every unit of its type.
 CLASSES = {
@@ -21,6 +23,10 @@ CLASSES = {
     "unit_type": ["unit_type"],
 }
 DIGITS = {"integer": 0, "decimal": 1, "amount": 2}
+STATUSES = ("answered", "not_asked", "item_nonresponse", "set_missing")  # of staging, -1 without an answer
+ANSWERED, NOT_ASKED = 0, 1
+UNITS = ["unit_id", "unit_type", "stratum", "region_code", "size_class", "population"]
+ANSWERS = ["unit_id", "question", "value", "edit_status"]
 COLUMNS = [
     "unit_id",
     "unit_type",
@@ -48,45 +54,53 @@ def est_asco__imputations(step: WaveStep) -> Table:
     """One row an imputed answer: a quantity that feeds totals, left open or set to missing, from a donor."""
     import dagster as dg
 
-    frame = read_table(step.database, "stg_asco__units")
+    frame = read_table(step.database, "stg_asco__units", UNITS, categories=UNITS[1:])
     questions = read_table(step.database, "stg_asco__questions")
     indicators = read_table(step.database, "stg_asco__indicators", ["unit_type", "question", "kind"])
     sampled = read_table(step.database, "stg_asco__sample", ["unit_id"])["unit_id"]
-    answered = read_table(step.database, "stg_asco__answers", ["unit_id"], only={"edit_status": ["answered"]})
-    units = frame[frame["unit_id"].isin(sampled) & frame["unit_id"].isin(answered["unit_id"].unique())]
+    answered = {"edit_status": ["answered"]}
+    answering = distinct_values(step.database, "stg_asco__answers", "unit_id", only=answered)
+    units = frame[frame["unit_id"].isin(sampled) & frame["unit_id"].isin(answering)]
     fed = indicators[indicators["kind"] != "binary"]
     behind = questions.loc[questions["question"].isin(fed["question"]), "filters"]
-    answers = read_table(
-        step.database,
-        "stg_asco__answers",
-        ["unit_id", "unit_type", "question", "value", "edit_status"],
-        only={"question": {*fed["question"], *(name for told in behind for name in _listed(told))}},
-    )
-    made = pd.concat(
-        [
+    asked = {*fed["question"], *(name for told in behind for name in _listed(told))}
+    made = []
+    for unit_type in ("commune", "epci"):
+        only = {"unit_type": [unit_type], "question": asked}
+        made.append(
             impute_answers(
                 units[units["unit_type"] == unit_type],
-                answers[answers["unit_type"] == unit_type],
+                read_parts(step.database, "stg_asco__answers", ANSWERS, "question", only=only),
                 questions[questions["unit_type"] == unit_type],
                 sorted(fed.loc[fed["unit_type"] == unit_type, "question"].unique()),
                 step.wave.sampling.seed,
             )
-            for unit_type in ("commune", "epci")
-        ],
-        ignore_index=True,
-    )
-    return Table(made, {"imputed answers": dg.MetadataValue.md(counted(made, units))})
+        )
+    rows = pd.concat(made, ignore_index=True)
+    return Table(rows, {"imputed answers": dg.MetadataValue.md(counted(rows, units))})
+
+
+class _Answered(NamedTuple):
+    """What respondents answered to one question, each of shape (n,)."""
+
+    status: np.ndarray  # number of the edit status in ``STATUSES``
+    no: np.ndarray  # whether the answer is 0
+    number: np.ndarray  # NaN where there is none
 
 
 def impute_answers(
-    units: pd.DataFrame, answers: pd.DataFrame, questions: pd.DataFrame, wanted: list[str], seed: int
+    units: pd.DataFrame,
+    answers: Iterable[pd.DataFrame],
+    questions: pd.DataFrame,
+    wanted: list[str],
+    seed: int,
 ) -> pd.DataFrame:
     """Impute the open answers of respondents of one type.
 
     Args:
         units: respondents: unit_id, unit_type, stratum, region_code, size_class, population.
-        answers: their edited answers: unit_id, question, value, edit_status; at least those of ``wanted`` and
-            of the questions that filter them.
+        answers: their edited answers, all of a question in one part: unit_id, question, value, edit_status;
+            at least those of ``wanted`` and of the questions that filter them.
         questions: question, question_type, filters.
         wanted: the quantities to impute.
         seed: seed of the draws.
@@ -98,17 +112,14 @@ def impute_answers(
     units = units.reset_index(drop=True)
     about = questions.set_index("question")
     filters = {code: _listed(about.at[code, "filters"]) for code in wanted}
-    read = answers[
-        answers["question"].isin({*wanted, *(name for above in filters.values() for name in above)})
-    ]
-    status = read.pivot(index="unit_id", columns="question", values="edit_status").reindex(units["unit_id"])
-    value = read.pivot(index="unit_id", columns="question", values="value").reindex(units["unit_id"])
-    asked = np.column_stack([_asked(status, value, code, filters[code]) for code in wanted])
-    numbers = value[wanted].apply(pd.to_numeric).to_numpy(dtype=float)
+    grid = _by_question(units["unit_id"], answers, wanted)
+    asked = np.column_stack([_asked(grid, code, filters[code]) for code in wanted])
+    not_asked = np.column_stack([grid[code].status == NOT_ASKED for code in wanted])
+    numbers = np.column_stack([grid[code].number for code in wanted])
     deck = Deck(
         population=units["population"].to_numpy(dtype=float),
         classes={name: _label(units, columns) for name, columns in CLASSES.items()},
-        values=np.where(status[wanted].to_numpy() == "not_asked", 0.0, numbers),
+        values=np.where(not_asked, 0.0, numbers),
         asked=asked,
         questions=wanted,
         blocks={code: (filters[code] or [code])[-1] for code in wanted},
@@ -120,8 +131,10 @@ def impute_answers(
     made["unit_id"] = unit_ids[made["unit"].to_numpy(dtype=int)]
     made["unit_type"] = units["unit_type"].iloc[0] if len(units) else None
     made["donor_id"] = pd.Series(unit_ids[donor], dtype=object).where(donor >= 0, None)
-    reasons = answers.set_index(["unit_id", "question"])["edit_status"]
-    made["reason"] = reasons.reindex(pd.MultiIndex.from_frame(made[["unit_id", "question"]])).to_numpy()
+    column = {code: number for number, code in enumerate(wanted)}
+    status = np.column_stack([grid[code].status for code in wanted])
+    reasons = status[made["unit"].to_numpy(dtype=int), made["question"].map(column).to_numpy(dtype=int)]
+    made["reason"] = np.array([*STATUSES, None], dtype=object)[reasons]
     return made[COLUMNS]
 
 
@@ -146,14 +159,36 @@ def _listed(filters: object) -> list[str]:
     return str(filters).split("|") if isinstance(filters, str) and filters else []
 
 
-def _asked(status: pd.DataFrame, value: pd.DataFrame, code: str, filters: list[str]) -> np.ndarray:
+def _by_question(
+    unit_ids: pd.Series, parts: Iterable[pd.DataFrame], wanted: list[str]
+) -> dict[str, _Answered]:
+    """The answers to each question in the order of the units; of the wanted ones also as numbers."""
+    units = pd.Index(unit_ids)
+    grid: dict[str, _Answered] = {}
+    for part in parts:
+        for question, rows in part.groupby("question", sort=False):
+            places = units.get_indexer(pd.Index(rows["unit_id"]))
+            own = _Answered(
+                np.full(len(units), -1, dtype="int8"),
+                np.zeros(len(units), dtype=bool),
+                np.full(len(units), np.nan),
+            )
+            known = places >= 0
+            places, value = places[known], rows["value"][known]
+            own.status[places] = pd.Categorical(rows["edit_status"][known], categories=STATUSES).codes
+            own.no[places] = (value == "0").to_numpy(dtype=bool, na_value=False)
+            if question in wanted:
+                own.number[places] = pd.to_numeric(value).to_numpy(dtype=float, na_value=np.nan)
+            grid[str(question)] = own
+    return grid
+
+
+def _asked(grid: Mapping[str, _Answered], code: str, filters: list[str]) -> np.ndarray:
     """Whether the question arises: 1, 0, or NaN where a filter is open."""
-    asked = np.ones(len(status))
+    own = grid[code].status
+    asked = np.ones(len(own))
     for name in filters:
-        known = status[name].to_numpy() == "answered"
-        asked = np.where(known, asked, np.nan)
+        asked = np.where(grid[name].status == ANSWERED, asked, np.nan)
     for name in filters:
-        no = (value[name].to_numpy() == "0") | (status[name].to_numpy() == "not_asked")
-        asked = np.where(no, 0.0, asked)
-    own = status[code].to_numpy()
-    return np.where(own == "not_asked", 0.0, np.where(own == "answered", 1.0, asked))
+        asked = np.where(grid[name].no | (grid[name].status == NOT_ASKED), 0.0, asked)
+    return np.where(own == NOT_ASKED, 0.0, np.where(own == ANSWERED, 1.0, asked))

@@ -5,6 +5,8 @@ the diagnostics. Does not belong here: the order of the methods (``weighting``),
 (``diagnostics``).
 """
 
+from typing import Any
+
 import pandas as pd
 
 from asco_dagster.estimation.diagnostics import diagnostics_metadata
@@ -13,7 +15,12 @@ from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
 from asco_dagster.warehouse import read_table
 
 UNIT_TYPES = ("commune", "epci")
-FRAME = ["unit_id", "unit_type", "departement_code", "region_code", "size_class", "population", "epci_nature"]
+FRAME = ["unit_type", "departement_code", "region_code", "size_class", "population", "epci_nature"]
+
+
+def read_frame(database: Any) -> pd.DataFrame:
+    """Every unit of the population, with what margins and domains are made of."""
+    return read_table(database, "stg_asco__units", FRAME, categories=FRAME)
 
 
 @wave_assets(
@@ -30,7 +37,7 @@ FRAME = ["unit_id", "unit_type", "departement_code", "region_code", "size_class"
 def weighting(step: WaveStep) -> dict[str, Table]:
     """Weights of both types of unit."""
     sample = read_table(step.database, "est_asco__sample")
-    frame = read_table(step.database, "stg_asco__units", FRAME)
+    frame = read_frame(step.database)
     made = [
         weigh(
             sample[sample["unit_type"] == unit_type],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import EstimationError
 from asco_dagster.methods.calibration_distances import (
@@ -22,13 +23,11 @@ from asco_dagster.methods.calibration_distances import (
     Distance,
     distance_function,
 )
+from asco_dagster.methods.collinear_margins import demand_consistent, independent_margins
 from asco_dagster.methods.feasibility import describe_unmet, unmet_margins
 
 RATIO_LIMITS: Bounds = (0.05, 20.0)
 """Weight ratios beyond these are refused even from unbounded methods: they mean an absurd margin."""
-
-COLLINEARITY = 1e-9
-"""A margin whose part outside the preceding ones is smaller than this share of it is collinear."""
 
 
 class BoundsError(EstimationError):
@@ -60,7 +59,7 @@ class CalibrationResult:
 
 def calibrate(
     initial_weights: np.ndarray,
-    x: np.ndarray,
+    x: np.ndarray | sparse.csr_array,
     totals: np.ndarray,
     *,
     method: CalibrationMethod = "linear",
@@ -77,7 +76,8 @@ def calibrate(
 
     Args:
         initial_weights: positive weights, shape (n,).
-        x: calibration variables of each respondent, shape (n, p).
+        x: calibration variables of each respondent, shape (n, p); sparse ones stay so, since a respondent
+            counts in as many margins as there are families of them.
         totals: known totals of the variables, shape (p,).
         method: ``linear``, ``raking`` or ``logit``.
         bounds: lowest and highest weight ratio; none means unbounded (not for ``logit``).
@@ -101,11 +101,11 @@ def calibrate(
     function = distance_function(method, used)
     kept = independent_margins(weights, x)
     dropped = tuple(names[j] for j in range(len(names)) if j not in set(kept.tolist()))
-    _check_consistency(weights, x, totals, kept, names)
+    demand_consistent(weights, x, totals, kept, names)
     ratios, iterations = _newton(weights, x[:, kept], totals[kept], function, tolerance, maximum_iterations)
     if ratios is None:
         within = (max(used[0], ratio_limits[0]), min(used[1], ratio_limits[1]))
-        unmet = unmet_margins(weights, x[:, kept], totals[kept], within, [names[j] for j in kept])
+        unmet = unmet_margins(weights, x[:, kept].toarray(), totals[kept], within, [names[j] for j in kept])
         raise BoundsError(
             f"{method} calibration found no weights: {describe_unmet(unmet, within)}",
             remedy="Widen the bounds, or merge or correct the margins named",
@@ -115,44 +115,14 @@ def calibrate(
     return CalibrationResult(weights * ratios, ratios, iterations, method, used, dropped, cost)
 
 
-def independent_margins(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Indices of margins that the ones before them do not imply, in their order.
-
-    Each column is made orthogonal (in the metric of the weights) to those kept before it; what is left tells.
-    The earlier margin is kept, so the caller's order says which of two collinear ones matters more.
-
-    Args:
-        weights: positive weights, shape (n,).
-        x: calibration variables, shape (n, p).
-
-    Returns:
-        Column indices, increasing.
-    """
-    scaled = np.sqrt(weights)[:, None] * x
-    norms = np.linalg.norm(scaled, axis=0)
-    # The triangular factor has the geometry of the n rows in p of them.
-    triangle = np.asarray(np.linalg.qr(scaled / np.where(norms > 0, norms, 1.0), mode="r"))
-    basis = np.zeros((triangle.shape[0], 0))
-    kept = []
-    for j in range(x.shape[1]):
-        rest = triangle[:, j]
-        for _ in range(2):  # the second pass removes what rounding left in
-            rest = rest - basis @ (basis.T @ rest)
-        length = np.linalg.norm(rest)
-        if norms[j] > 0 and length > COLLINEARITY:
-            kept.append(j)
-            basis = np.column_stack([basis, rest / length])
-    return np.array(kept, dtype=np.intp)
-
-
 def _checked_inputs(
-    weights: np.ndarray, x: np.ndarray, totals: np.ndarray, names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    weights: np.ndarray, x: np.ndarray | sparse.csr_array, totals: np.ndarray, names: Sequence[str]
+) -> tuple[np.ndarray, sparse.csr_array, np.ndarray]:
     """The inputs as float arrays, after the checks on shapes and values."""
     weights = np.asarray(weights, dtype=float)
-    x = np.asarray(x, dtype=float)
+    x = sparse.csr_array(x, dtype=float)
     totals = np.asarray(totals, dtype=float)
-    if x.ndim != 2 or weights.shape != x.shape[:1] or totals.shape != x.shape[1:] or len(names) != x.shape[1]:
+    if weights.shape != x.shape[:1] or totals.shape != x.shape[1:] or len(names) != x.shape[1]:
         raise EstimationError(
             f"{weights.shape} weights, {x.shape} variables, {totals.shape} totals and {len(names)} names "
             "do not fit together",
@@ -160,47 +130,24 @@ def _checked_inputs(
         )
     if not len(weights) or not np.isfinite(weights).all() or (weights <= 0).any():
         raise EstimationError("an initial weight is missing or not positive, or there is none at all")
-    bad = ~(np.isfinite(x).all(axis=0) & np.isfinite(totals))
+    bad = ~np.isfinite(totals)
+    bad[x.indices[~np.isfinite(x.data)]] = True
     if bad.any():
         raise EstimationError(f"margin {names[int(np.argmax(bad))]} has a missing or infinite value")
     return weights, x, totals
 
 
-def _check_consistency(
-    weights: np.ndarray, x: np.ndarray, totals: np.ndarray, kept: np.ndarray, names: Sequence[str]
-) -> None:
-    """Refuse margins left out whose totals contradict what the kept ones imply."""
-    left_out = np.setdiff1d(np.arange(x.shape[1]), kept)
-    if not len(left_out):
-        return
-    root = np.sqrt(weights)[:, None]
-    scale = np.linalg.norm(root * x[:, kept], axis=0)
-    coefficients = np.linalg.lstsq(root * x[:, kept] / scale, root * x[:, left_out], rcond=None)[0]
-    coefficients = coefficients / scale[:, None]
-    implied = totals[kept] @ coefficients
-    size = np.abs(totals[kept]) @ np.abs(coefficients) + np.abs(totals[left_out])
-    wrong = left_out[np.abs(implied - totals[left_out]) > 1e-8 * (1 + size)]
-    if len(wrong):
-        values = dict(zip(left_out.tolist(), implied.tolist(), strict=True))
-        told = ", ".join(f"{names[j]} ({totals[j]:g}, implied {values[j]:g})" for j in wrong[:10])
-        raise EstimationError(
-            f"{len(wrong)} margins contradict the others: {told}",
-            expected="totals that agree, and a respondent behind each margin that is not 0",
-            remedy="Correct the totals, or merge categories without respondents",
-        )
-
-
 def _newton(
     weights: np.ndarray,
-    x: np.ndarray,
+    x: sparse.csr_array,
     totals: np.ndarray,
     function: Distance,
     tolerance: float,
     maximum: int,
 ) -> tuple[np.ndarray | None, int]:
     """Weight ratios that meet the margins and the number of steps; no ratios when none were found."""
-    scale = np.sqrt(weights @ (x * x)) + 1e-300
-    scaled, wanted = x / scale, totals / scale
+    scale = np.sqrt(weights @ x.power(2)) + 1e-300
+    scaled, wanted = x * (1 / scale), totals / scale
     allowed = tolerance * (1 + np.abs(totals)) / scale
     multiplier = np.zeros(x.shape[1])
     predictor = scaled @ multiplier
@@ -208,7 +155,7 @@ def _newton(
         misfit = wanted - (weights * function.ratio(predictor)) @ scaled
         if (np.abs(misfit) <= allowed).all():
             return function.ratio(predictor), step
-        curvature = (scaled * (weights * function.slope(predictor))[:, None]).T @ scaled
+        curvature = (scaled.T @ (scaled * (weights * function.slope(predictor))[:, None])).toarray()
         direction = np.linalg.lstsq(curvature, misfit, rcond=1e-13)[0]
         size = _step_size(weights, scaled, wanted, function, predictor, misfit, direction)
         if size == 0.0:
@@ -220,7 +167,7 @@ def _newton(
 
 def _step_size(
     weights: np.ndarray,
-    x: np.ndarray,
+    x: sparse.csr_array,
     totals: np.ndarray,
     function: Distance,
     predictor: np.ndarray,
@@ -245,7 +192,7 @@ def _step_size(
 
 def _check_ratios(
     weights: np.ndarray,
-    x: np.ndarray,
+    x: sparse.csr_array,
     totals: np.ndarray,
     ratios: np.ndarray,
     limits: Bounds,
@@ -254,7 +201,7 @@ def _check_ratios(
     """Refuse weights that meet their margins at an absurd price."""
     if limits[0] <= ratios.min() and ratios.max() <= limits[1]:
         return
-    unmet = unmet_margins(weights, x, totals, limits, names)
+    unmet = unmet_margins(weights, x.toarray(), totals, limits, names)
     raise EstimationError(
         f"calibration multiplies weights by {ratios.min():.3g} to {ratios.max():.3g}: "
         f"{describe_unmet(unmet, limits)}",

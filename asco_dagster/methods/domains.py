@@ -55,17 +55,17 @@ def estimation_domains(units: pd.DataFrame, frame: pd.DataFrame | None = None) -
     Raises:
         EstimationError: a respondent has no area or size class, or one that the frame lacks.
     """
-    reference = units if frame is None else frame
+    kinds, kind_of_unit = _kinds(units)
+    reference = kinds if frame is None else _kinds(frame)[0]
     tables, columns, offset = [], [], 0
     for geography, column in GEOGRAPHIES.items():
         for by_size in (False, True):
             keys = _domain_keys(reference, column, by_size).drop_duplicates()
             keys = keys.sort_values(["area_code", "size_class"], ignore_index=True)
-            numbers = pd.MultiIndex.from_frame(keys).get_indexer(
-                pd.MultiIndex.from_frame(_domain_keys(units, column, by_size))
-            )
+            own = _domain_keys(kinds, column, by_size)
+            numbers = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(own))
             if (numbers < 0).any():
-                lost = _domain_keys(units, column, by_size).iloc[int(np.argmin(numbers))]
+                lost = own.iloc[int(np.argmin(numbers))]
                 raise EstimationError(
                     f"a respondent lies in {geography} {lost['area_code']}, size class {lost['size_class']}, "
                     "which the frame lacks"
@@ -74,14 +74,22 @@ def estimation_domains(units: pd.DataFrame, frame: pd.DataFrame | None = None) -
             tables.append(keys.assign(geography=geography))
             offset += len(keys)
     table = pd.concat(tables, ignore_index=True)[["geography", "area_code", "size_class"]]
-    return _in_order(table, np.column_stack(columns))
+    return _in_order(table, np.column_stack(columns)[kind_of_unit])
+
+
+def _kinds(units: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The different places and size classes of units, of which there are few, and which of them each has."""
+    names = [*(column for column in GEOGRAPHIES.values() if column), "size_class"]
+    for name in names:
+        if units[name].isna().any():
+            raise EstimationError(f"{int(units[name].isna().sum())} units have no {name}", column=name)
+    number = units.groupby(names, observed=True, sort=False).ngroup().to_numpy()
+    _, first, kind_of_unit = np.unique(number, return_index=True, return_inverse=True)
+    return units.iloc[first][names], kind_of_unit
 
 
 def _domain_keys(units: pd.DataFrame, column: str | None, by_size: bool) -> pd.DataFrame:
     """Area and size class of each unit in one partition."""
-    for name in [column, "size_class"] if column else ["size_class"]:
-        if units[name].isna().any():
-            raise EstimationError(f"{int(units[name].isna().sum())} units have no {name}", column=name)
     return pd.DataFrame(
         {
             "area_code": units[column].astype(str).to_numpy() if column else "FR",

@@ -7,7 +7,7 @@ Missing answers (NaN): shares and means are over the units that answered. A tota
 answer as 0, so amounts are to be imputed before; ``respondents`` tells how many did answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -35,6 +35,9 @@ STATISTICS: dict[IndicatorKind, tuple[str, str]] = {
     "share": ("share", "population_share"),
     "amount": ("total", "mean"),
 }
+CELLS = 4_000_000
+"""Numbers of a domain that are worked on at once, a row a respondent: at true size a domain has fewer."""
+
 _Measures = dict[str, np.ndarray]
 _Part = tuple[str, np.ndarray, np.ndarray]  # statistic, size of each unit, values
 
@@ -82,20 +85,14 @@ def estimate(
     if population is not None:
         statistics.append(("population_share", "share", np.asarray(population, dtype=float)))
     statistics += [("total", "amount", one), ("mean", "amount", one)]
-    wanted = [
-        (statistic, size, [str(name) for name in values.columns if kinds[str(name)] == kind])
-        for statistic, kind, size in statistics
-    ]
-    parts = [
-        (statistic, size, values[chosen].to_numpy(dtype=float))
-        for statistic, size, chosen in wanted
-        if chosen
-    ]
+    names = {kind: [str(name) for name in values if kinds[str(name)] == kind] for kind in STATISTICS}
+    of_kind = {kind: values[own].to_numpy(dtype=float) for kind, own in names.items()}
+    statistics = [one for one in statistics if names[one[1]]]
+    parts = [(statistic, size, of_kind[kind]) for statistic, kind, size in statistics]
     measures = _all_domains(variance, parts, domains)
-    named = [(statistic, chosen) for statistic, _, chosen in wanted if chosen]
     tables = [
-        _table(own, chosen, statistic, domains.table)
-        for own, (statistic, chosen) in zip(measures, named, strict=True)
+        _table(own, names[kind], statistic, domains.table)
+        for own, (statistic, kind, _) in zip(measures, statistics, strict=True)
     ]
     order = {name: position for position, name in enumerate(values.columns)}
     result = pd.concat(tables, ignore_index=True)
@@ -113,7 +110,7 @@ def _check_inputs(
 ) -> None:
     """Refuse inputs that do not describe the same respondents."""
     n = len(design.weights)
-    lengths = {len(values), len(domains.membership), len(design.x), len(design.stratum), n}
+    lengths = {len(values), len(domains.membership), design.x.shape[0], len(design.stratum), n}
     lengths |= {len(population)} if population is not None else set()
     if len(lengths) > 1 or not n or not len(values.columns):
         raise EstimationError(
@@ -148,14 +145,38 @@ def _all_domains(
         {name: np.full((y.shape[1], len(domains.table)), np.nan) for name in names} for _, _, y in parts
     ]
     for number, rows in domains.members():
-        made = [_one_domain(variance, y[rows], size[rows], rows, statistic) for statistic, size, y in parts]
-        together = variance.of(rows, np.hstack([z for z, _ in made]))
-        ends = np.cumsum([z.shape[1] for z, _ in made])[:-1]
-        for table, (_, own), found in zip(measures, made, np.split(together, ends), strict=True):
-            own["variance"] = np.where(own["respondents"] > 0, found, np.nan)
-            for name, value in own.items():
-                table[name][:, number] = value
+        for pieces in _pieces([y.shape[1] for _, _, y in parts], len(rows)):
+            made = [
+                _one_domain(
+                    variance, parts[part][2][rows, chosen], parts[part][1][rows], rows, parts[part][0]
+                )
+                for part, chosen in pieces
+            ]
+            together = variance.of(rows, np.hstack([z for z, _ in made]))
+            ends = np.cumsum([z.shape[1] for z, _ in made])[:-1]
+            for (part, chosen), (_, own), found in zip(pieces, made, np.split(together, ends), strict=True):
+                own["variance"] = np.where(own["respondents"] > 0, found, np.nan)
+                for name, value in own.items():
+                    measures[part][name][chosen, number] = value
     return measures
+
+
+def _pieces(widths: Sequence[int], rows: int) -> Iterator[list[tuple[int, slice]]]:
+    """Columns of tables of these widths, as many together as there is room for; all in a small domain."""
+    room = max(1, CELLS // max(1, rows))
+    pieces: list[tuple[int, slice]] = []
+    left = room
+    for part, width in enumerate(widths):
+        first = 0
+        while first < width:
+            if not left:
+                yield pieces
+                pieces, left = [], room
+            last = min(width, first + left)
+            pieces.append((part, slice(first, last)))
+            left, first = left - (last - first), last
+    if pieces:
+        yield pieces
 
 
 def _one_domain(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import EstimationError
 
@@ -30,7 +31,7 @@ class MarginSpec:
     value: str | None = None
 
 
-def margin_matrix(units: pd.DataFrame, specs: Sequence[MarginSpec]) -> tuple[np.ndarray, list[str]]:
+def margin_matrix(units: pd.DataFrame, specs: Sequence[MarginSpec]) -> tuple[sparse.csr_array, list[str]]:
     """The calibration variables of units.
 
     Args:
@@ -38,7 +39,8 @@ def margin_matrix(units: pd.DataFrame, specs: Sequence[MarginSpec]) -> tuple[np.
         specs: families of margins, the most important first (of collinear margins the first are kept).
 
     Returns:
-        ``x`` of shape (n, p) and the p names ``family:category|category``, by family, then by category.
+        ``x`` of shape (n, p), sparse, and the p names ``family:category|category``, by family, then by
+            category.
 
     Raises:
         EstimationError: a column lacks or has missing values; two families share a name.
@@ -46,15 +48,16 @@ def margin_matrix(units: pd.DataFrame, specs: Sequence[MarginSpec]) -> tuple[np.
     _check_names(specs)
     blocks, names = [], []
     for spec in specs:
-        categories, value = _categories(units, spec), _values(units, spec)
-        codes, levels = pd.factorize(categories, sort=True)
-        block = np.zeros((len(units), len(levels)))
-        block[np.arange(len(units)), codes] = value
-        blocks.append(block)
-        names += [_label(spec, str(level)) for level in levels]
+        codes, levels = _categories(units, spec)
+        order = np.argsort(np.array(levels, dtype=object), kind="stable")
+        place = np.empty(len(levels), dtype=np.intp)
+        place[order] = np.arange(len(levels))
+        value, rows = _values(units, spec), np.arange(len(units))
+        blocks.append(sparse.coo_array((value, (rows, place[codes])), shape=(len(units), len(levels))))
+        names += [_label(spec, levels[number]) for number in order]
     if not blocks:
-        return np.zeros((len(units), 0)), []
-    return np.hstack(blocks), names
+        return sparse.csr_array((len(units), 0)), []
+    return sparse.hstack(blocks, format="csr"), names
 
 
 def margin_totals(frame: pd.DataFrame, specs: Sequence[MarginSpec], names: Sequence[str]) -> np.ndarray:
@@ -75,8 +78,9 @@ def margin_totals(frame: pd.DataFrame, specs: Sequence[MarginSpec], names: Seque
     _check_names(specs)
     totals: dict[str, float] = {}
     for spec in specs:
-        sums = pd.Series(_values(frame, spec)).groupby(_categories(frame, spec).to_numpy()).sum()
-        totals |= {_label(spec, str(level)): float(total) for level, total in sums.items()}
+        codes, levels = _categories(frame, spec)
+        sums = np.bincount(codes, weights=_values(frame, spec), minlength=len(levels))
+        totals |= {_label(spec, level): float(total) for level, total in zip(levels, sums, strict=True)}
     silent = [name for name, total in totals.items() if name not in set(names) and total != 0]
     unknown = [name for name in names if name not in totals]
     if silent or unknown:
@@ -102,13 +106,16 @@ def _label(spec: MarginSpec, category: str) -> str:
     return f"{spec.name}:{category}" if spec.by else spec.name
 
 
-def _categories(units: pd.DataFrame, spec: MarginSpec) -> pd.Series:
-    """The category of each unit as one string."""
+def _categories(units: pd.DataFrame, spec: MarginSpec) -> tuple[np.ndarray, list[str]]:
+    """The number of each unit's category, and the categories as text; looked up once a category."""
     _check_columns(units, spec, [*spec.by])
-    category = pd.Series("", index=units.index, dtype=object)
-    for position, column in enumerate(spec.by):
-        category = category + (SEPARATOR if position else "") + units[column].astype(str)
-    return category
+    if not spec.by:
+        return np.zeros(len(units), dtype=np.intp), [""]
+    grouped = units.groupby(list(spec.by), observed=True, sort=False)
+    keys = grouped.size().index
+    codes = grouped.ngroup().to_numpy()
+    levels = keys.to_flat_index() if len(spec.by) > 1 else [(key,) for key in keys]
+    return codes, [SEPARATOR.join(map(str, level)) for level in levels]
 
 
 def _values(units: pd.DataFrame, spec: MarginSpec) -> np.ndarray:

@@ -22,9 +22,8 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.domains import EstimationDomains
-from asco_dagster.methods.estimation import STATISTICS, IndicatorKind
+from asco_dagster.methods.estimation import CELLS, STATISTICS, IndicatorKind
 
-_Pair = tuple[np.ndarray, np.ndarray]  # of the respondents, and of the frame; each of shape (n, 1)
 COMPONENTS = ("model_variance", "item_variance", "imputation_variance", "model_size")
 
 
@@ -51,6 +50,13 @@ class _Model(NamedTuple):
     asked: np.ndarray  # share of the class that the indicator is about
 
 
+class _Size(NamedTuple):
+    """What units count for: one each, or their inhabitants."""
+
+    respondents: np.ndarray  # (m, 1)
+    power: int  # of the inhabitants: 0 or 1
+
+
 class _Cell(NamedTuple):
     """Respondents and frame of one domain."""
 
@@ -59,8 +65,7 @@ class _Cell(NamedTuple):
     y: np.ndarray  # (m, k)
     classes: np.ndarray  # (m, classes), 0 or 1
     population: np.ndarray  # (m, 1)
-    frame_classes: np.ndarray
-    frame_population: np.ndarray
+    frame: np.ndarray  # (classes, 3), units of the frame, their inhabitants, these squared
 
 
 def model_errors(
@@ -106,40 +111,80 @@ def model_errors(
         One row per indicator, statistic and domain, as ``estimate`` orders them: ``indicator``,
         ``statistic``, the columns of the domains, and the four components; NaN where nobody answered.
     """
-    names = [str(name) for name in values.columns]
-    y = values.to_numpy(dtype=float)
+    imputed = np.zeros((0, 0)) if imputation_variance is None else imputation_variance
+    frame_classes, sums = _frame_sums(frame)
+    place = np.searchsorted(frame_classes, respondents.size_class.astype(str))
+    own = _Respondents(
+        weights,
+        1 - unsampled,
+        np.maximum(respondents.population.astype(float), 1.0),
+        np.eye(len(frame_classes))[place],
+        list(respondents.domains.members()),
+    )
+    found = np.full((len(values.columns), 2, len(respondents.domains.table), len(COMPONENTS)), np.nan)
+    room = max(1, CELLS // max(1, len(values)))
+    for first in range(0, len(values.columns), room):
+        chosen = slice(first, first + room)
+        names = [str(name) for name in values.columns[chosen]]
+        amount = np.array([kinds[name] == "amount" for name in names])
+        partial = np.isin(names, list(conditional))
+        y = values.iloc[:, chosen].to_numpy(dtype=float)
+        found[chosen] = _some_indicators(own, sums, y, amount, partial, imputed[:, chosen])
+    return _table(found, [str(name) for name in values.columns], kinds, respondents.domains.table)
+
+
+class _Respondents(NamedTuple):
+    """What is known of the respondents whatever they are asked."""
+
+    weights: np.ndarray  # (n,)
+    sampled: np.ndarray  # (n,)
+    population: np.ndarray  # (n,)
+    classes: np.ndarray  # (n, classes), 0 or 1
+    members: list[tuple[int, np.ndarray]]
+
+
+def _frame_sums(frame: Units) -> tuple[np.ndarray, np.ndarray]:
+    """The size classes of the frame, and per domain and class its units, inhabitants and these squared."""
+    known, place = np.unique(frame.size_class.astype(str), return_inverse=True)
+    population = np.maximum(frame.population.astype(float), 1.0)
+    shape = len(frame.domains.table), len(known)
+    sums = np.zeros((*shape, 3))
+    for partition in frame.domains.membership.T:
+        cell = partition * len(known) + place
+        for number in range(3):
+            added = np.bincount(cell, weights=population**number, minlength=shape[0] * shape[1])
+            sums[..., number] += added.reshape(shape)
+    return known, sums
+
+
+def _some_indicators(
+    own: _Respondents,
+    frame: np.ndarray,
+    y: np.ndarray,
+    amount: np.ndarray,
+    partial: np.ndarray,
+    imputed: np.ndarray,
+) -> np.ndarray:
+    """The components of some indicators, shape (indicators, 2 statistics, domains, 4)."""
     answered = ~np.isnan(y)
     y = np.where(answered, y, 0.0)
-    w = weights[:, None] * answered
-    classes, frame_classes = _one_hot(respondents.size_class, frame.size_class)
-    population = np.maximum(respondents.population.astype(float), 1.0)[:, None]
-    frame_population = np.maximum(frame.population.astype(float), 1.0)[:, None]
-    amount = np.array([kinds[name] == "amount" for name in names])
-    partial = np.isin(names, list(conditional))
-    model = _fitted(weights, w, y, classes, population, amount, partial)
+    w = own.weights[:, None] * answered
+    population = own.population[:, None]
+    model = _fitted(own.weights, w, y, own.classes, population, amount, partial)
     open_share = np.where(partial, 0.0, 1 - answered.mean(axis=0))
-    imputed = np.zeros_like(y) if imputation_variance is None else imputation_variance
-    found = np.full((len(names), 2, len(respondents.domains.table), len(COMPONENTS)), np.nan)
-    frame_rows = dict(frame.domains.members())
-    for number, rows in respondents.domains.members():
-        inside = frame_rows[number]
+    imputed = imputed if imputed.size else np.zeros_like(y)
+    found = np.full((y.shape[1], 2, len(frame), len(COMPONENTS)), np.nan)
+    for number, rows in own.members:
         cell = _Cell(
             w[rows],
-            (1 - unsampled[rows])[:, None],
+            own.sampled[rows, None],
             y[rows],
-            classes[rows],
+            own.classes[rows],
             population[rows],
-            frame_classes[inside],
-            frame_population[inside],
+            frame[number],
         )
         found[:, :, number] = _one_domain(cell, model, amount, open_share, imputed[rows])
-    return _table(found, names, kinds, respondents.domains.table)
-
-
-def _one_hot(codes: np.ndarray, frame_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known, place = np.unique(frame_codes.astype(str), return_inverse=True)
-    eye = np.eye(len(known))
-    return eye[np.searchsorted(known, codes.astype(str))], eye[place]
+    return found
 
 
 def _fitted(
@@ -171,8 +216,8 @@ def _one_domain(
     cell: _Cell, model: _Model, amount: np.ndarray, open_share: np.ndarray, imputed: np.ndarray
 ) -> np.ndarray:
     """The components in one domain, shape (indicators, 2 statistics, 4); NaN where nobody answered."""
-    one = (np.ones_like(cell.population), np.ones_like(cell.frame_population))
-    inhabitants = (cell.population, cell.frame_population)
+    one = _Size(np.ones_like(cell.population), 0)
+    inhabitants = _Size(cell.population, 1)
     found = np.full((len(amount), 2, len(COMPONENTS)), np.nan)
     yes, some = np.flatnonzero(~amount), np.flatnonzero(amount)
     for position, x in ((0, one), (1, inhabitants)):
@@ -190,17 +235,17 @@ def _one_domain(
 
 
 def _ratio(
-    cell: _Cell, model: _Model, chosen: np.ndarray, x: _Pair, scale: _Pair, open_share: np.ndarray
+    cell: _Cell, model: _Model, chosen: np.ndarray, x: _Size, scale: _Size, open_share: np.ndarray
 ) -> np.ndarray:
     """Components of ``Σ w x y / Σ w x``; ``scale`` is what the model's expectation is multiplied by."""
-    w, y, asked = cell.weights[:, chosen] * x[0], cell.y[:, chosen], model.asked[:, chosen]
-    base, target = w.sum(axis=0), (asked * (cell.frame_classes.T @ x[1])).sum(axis=0)
+    w, y, asked = cell.weights[:, chosen] * x.respondents, cell.y[:, chosen], model.asked[:, chosen]
+    base, target = w.sum(axis=0), (asked * cell.frame[:, [x.power]]).sum(axis=0)
     base, target = np.where(base > 0, base, np.nan), np.where(target > 0, target, np.nan)
     c = w / base
     variance = _model_variance(cell, model, chosen, c, x, scale, target)
     item = open_share[chosen] * (cell.sampled * (c * (y - (c * y).sum(axis=0))) ** 2).sum(axis=0)
-    left = (c**2 - 2 * c * x[0] / target).sum(axis=0)
-    left = left + (asked * (cell.frame_classes.T @ x[1] ** 2)).sum(axis=0) / target**2
+    left = (c**2 - 2 * c * x.respondents / target).sum(axis=0)
+    left = left + (asked * cell.frame[:, [2 * x.power]]).sum(axis=0) / target**2
     # What is left to chance of a target that was answered whole is rounding.
     size = np.where(left > 1e-9, 1 / np.maximum(left, 1e-9), np.inf)
     return np.column_stack([variance, item, np.zeros(len(chosen)), size])
@@ -211,16 +256,17 @@ def _model_variance(
     model: _Model,
     chosen: np.ndarray,
     c: np.ndarray,
-    x: _Pair,
-    scale: _Pair,
+    x: _Size,
+    scale: _Size,
     target: np.ndarray,
 ) -> np.ndarray:
     """``Σ_s (c² − 2ct)σ² + Σ_U t²σ² + (Σ_s cμ − Σ_U tμ)²`` with ``t = x/target``, never negative."""
     asked = model.asked[:, chosen]
-    inside = cell.classes.T @ ((c**2 - 2 * c * x[0] / target) * scale[0] ** 2)
-    whole = asked * (cell.frame_classes.T @ (x[1] * scale[1]) ** 2) / target**2
+    inside = cell.classes.T @ ((c**2 - 2 * c * x.respondents / target) * scale.respondents**2)
+    both = x.power + scale.power
+    whole = asked * cell.frame[:, [2 * both]] / target**2
     spread = (model.variance[:, chosen] * (inside + whole)).sum(axis=0)
-    told, due = cell.classes.T @ (c * scale[0]), cell.frame_classes.T @ (x[1] * scale[1])
+    told, due = cell.classes.T @ (c * scale.respondents), cell.frame[:, [both]]
     off = (model.mean[:, chosen] * (told - asked * due / target)).sum(axis=0)
     return np.maximum(spread, 0.0) + off**2
 

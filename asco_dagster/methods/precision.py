@@ -5,12 +5,14 @@ earns. Does not belong here: the statistics and their linearised variables (``es
 intervals (``intervals``), the making of variance strata (``strata``).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg, sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import EstimationError
-from asco_dagster.methods.calibration import independent_margins
+from asco_dagster.methods.collinear_margins import ROWS, independent_margins, scaled_triangle
 
 CANCELLATION = 1e-6
 """Below this share of its terms a variance is computed again from the residuals themselves."""
@@ -23,14 +25,14 @@ class SurveyDesign:
     Attributes:
         weights: final weights, shape (n,).
         initial_weights: weights before calibration, shape (n,).
-        x: calibration variables, shape (n, p); p = 0 without calibration.
+        x: calibration variables, shape (n, p), dense or sparse; p = 0 without calibration.
         stratum: variance stratum of each respondent, shape (n,), any hashable codes.
         stratum_population: units of the population in that stratum, shape (n,).
     """
 
     weights: np.ndarray
     initial_weights: np.ndarray
-    x: np.ndarray
+    x: np.ndarray | sparse.csr_array
     stratum: np.ndarray
     stratum_population: np.ndarray
 
@@ -57,12 +59,13 @@ class ResidualVariance:
         population[self._stratum] = design.stratum_population
         self._factor = _stratum_factors(codes, self._count, population)
         self.unsampled = unsampled_shares(design)
-        initial = np.asarray(design.initial_weights, dtype=float)
-        self._basis = _orthonormal_basis(initial, np.asarray(design.x, dtype=float))
-        self._projector = initial[:, None] * self._basis
-        weighted = self.weights[:, None] * self._basis
-        self._spread_of_basis = self._spread(weighted)
-        self._basis_variance = weighted.T @ self._spread_of_basis
+        self._initial = np.asarray(design.initial_weights, dtype=float)
+        self._x, self._basis = _orthonormal_basis(self._initial, sparse.csr_array(design.x, dtype=float))
+        self._means = self._stratum_means()
+        self._basis_variance = np.zeros((self._basis.shape[1], self._basis.shape[1]))
+        for rows in _some_at_a_time(np.arange(len(self.weights))):
+            weighted = self.weights[rows, None] * (self._x[rows] @ self._basis)
+            self._basis_variance += weighted.T @ self._spread(rows, weighted)
 
     def of(self, rows: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Variances of the totals of linearised variables that are 0 outside some rows.
@@ -75,9 +78,14 @@ class ResidualVariance:
             k variances, never negative.
         """
         weighted = self.weights[rows, None] * z
-        coefficients = self._projector[rows].T @ z
+        coefficients = self._basis.T @ (self._x[rows].T @ (self._initial[rows, None] * z))
         own = self._quadratic(rows, weighted)
-        cross = np.sum(coefficients * (self._spread_of_basis[rows].T @ weighted), axis=0)
+        both = np.zeros_like(coefficients)
+        for places in _some_at_a_time(np.arange(len(rows))):
+            some = rows[places]
+            basis = self.weights[some, None] * (self._x[some] @ self._basis)
+            both += self._spread(some, basis).T @ weighted[places]
+        cross = np.sum(coefficients * both, axis=0)
         fitted = np.sum(coefficients * (self._basis_variance @ coefficients), axis=0)
         variance = own - 2 * cross + fitted
         doubtful = np.flatnonzero(variance < CANCELLATION * (own + fitted))
@@ -87,7 +95,7 @@ class ResidualVariance:
 
     def _from_residuals(self, rows: np.ndarray, z: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """The same variance from the residuals of all respondents."""
-        residuals = -(self._basis @ coefficients)
+        residuals = -(self._x @ (self._basis @ coefficients))
         residuals[rows] += z
         residuals *= self.weights[:, None]
         sums = np.zeros((len(self._count), z.shape[1]))
@@ -104,12 +112,22 @@ class ResidualVariance:
         factor = self._factor[strata]
         return self._factor[self._stratum[rows]] @ u**2 - (factor / self._count[strata]) @ sums**2
 
-    def _spread(self, u: np.ndarray) -> np.ndarray:
-        """The matrix of the quadratic form times u: ``c_h (u_i − mean_h)``."""
-        sums = np.zeros((len(self._count), u.shape[1]))
-        np.add.at(sums, self._stratum, u)
-        means = sums / self._count[:, None]
-        return self._factor[self._stratum][:, None] * (u - means[self._stratum])
+    def _stratum_means(self) -> np.ndarray:
+        """Mean of each weighted basis variable in each stratum, shape (strata, rank)."""
+        n = len(self.weights)
+        inside = sparse.csr_array((self.weights, (self._stratum, np.arange(n))), shape=(len(self._count), n))
+        return ((inside @ self._x) @ self._basis) / self._count[:, None]
+
+    def _spread(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """The matrix of the quadratic form times weighted basis variables: ``c_h (u_i − mean_h)``."""
+        stratum = self._stratum[rows]
+        return self._factor[stratum][:, None] * (u - self._means[stratum])
+
+
+def _some_at_a_time(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in pieces: what is written out for each of them is as wide as the calibration."""
+    for first in range(0, len(rows), ROWS):
+        yield rows[first : first + ROWS]
 
 
 def unsampled_shares(design: SurveyDesign) -> np.ndarray:
@@ -199,11 +217,14 @@ def _stratum_factors(codes: np.ndarray, count: np.ndarray, population: np.ndarra
     return rest * count / np.maximum(count - 1, 1)
 
 
-def _orthonormal_basis(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Columns that span x and are orthonormal in the metric of the weights, shape (n, rank)."""
-    if not x.shape[1]:
-        return np.zeros((len(weights), 0))
-    kept = x[:, independent_margins(weights, x)]
-    root = np.sqrt(weights)[:, None]
-    scaled = root * kept
-    return np.linalg.qr(scaled / np.linalg.norm(scaled, axis=0))[0] / root
+def _orthonormal_basis(weights: np.ndarray, x: sparse.csr_array) -> tuple[sparse.csr_array, np.ndarray]:
+    """Independent variables, and what makes them orthonormal in the metric of the weights.
+
+    Returns:
+        The variables, shape (n, rank), and the matrix of shape (rank, rank) that they are multiplied by.
+    """
+    kept = x[:, independent_margins(weights, x)] if x.shape[1] else x
+    if not kept.shape[1]:
+        return kept, np.zeros((0, 0))
+    triangle, lengths = scaled_triangle(weights, kept)
+    return kept, linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]

@@ -95,13 +95,19 @@ class Cluster:
                 time.sleep(0.05)
 
     def _postmaster(self) -> int | None:
-        """Process of the server, None when it does not run; a killed one leaves its pid file."""
+        """Process of the server, None when it does not run.
+
+        A killed one leaves its pid file, and the kernel may have given its number to another home's server
+        since: only one that works in this folder is ours.
+        """
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes() if Path("/proc").is_dir() else b"postgres"
+            if Path("/proc").is_dir():
+                own = b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                return pid if own and Path(f"/proc/{pid}/cwd").resolve() == self.data.resolve() else None
         except (OSError, ValueError):
             return None
-        return pid if b"postgres" in command else None
+        return pid
 
     def _prepare(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)

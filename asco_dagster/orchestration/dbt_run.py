@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asco_dagster.encryption import SPILL
 from asco_dagster.errors import AscoError
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
 from asco_dagster.places import DBT_PROJECT, Places
@@ -65,7 +66,9 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
     with open_database(database):
         pass  # created confidential and with its schemas, when dbt is the first to come
     os.environ["WAVE_DATABASE"] = str(database)
-    encrypted = Settings.from_environment().database_key is not None
+    settings = Settings.from_environment()
+    os.environ |= {"WAVE_MEMORY": settings.memory, "WAVE_SPILL": str(database.parent / SPILL)}
+    encrypted = settings.database_key is not None
     target = Path(tempfile.mkdtemp(prefix=_TARGET, dir=places.wave(wave.wave)))
     try:
         outcome = dbtRunner(manifest=_manifest(manifest_folder(places))).invoke(

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from asco_dagster.encryption import SPILL
 from asco_dagster.shared_store.state import Entry
 
 CONFIDENTIAL = ("waves", "quarantine", "quality", "downloads", "sealed", "withdrawn")
@@ -16,7 +17,7 @@ RELEASES = "releases"
 SHELF = (RELEASES, "sealed", "withdrawn")
 """What a publication or a withdrawal changes."""
 
-_PASSING = ("dbt-", "spill")  # folders of a step beside the database
+_PASSING = ("dbt-", SPILL)  # folders of a step beside the database
 
 
 def files_of(home: Path, wave: str, tops: Iterable[str] = (*CONFIDENTIAL, RELEASES)) -> list[Path]:

@@ -107,6 +107,7 @@ def fork(
     output.write_bytes(b"")
     pid = os.fork()
     if pid:
+        _ended.pop(pid, None)  # of a former process: the kernel gives a number again after some ten thousand
         return Forked(pid, output)
     code = UNCAUGHT
     try:

@@ -150,7 +150,7 @@ SPECS = (MarginSpec("n", ("region", "size")), MarginSpec("people", ("region",), 
 def test_margins_from_specifications() -> None:
     x, names = margin_matrix(FRAME, SPECS)
     assert names == ["n:11|l", "n:11|s", "n:24|s", "people:11", "people:24", "all"]
-    assert x[1].tolist() == [1, 0, 0, 9, 0, 1]
+    assert x.toarray()[1].tolist() == [1, 0, 0, 9, 0, 1]
     assert margin_totals(FRAME, SPECS, names).tolist() == [1, 1, 2, 10, 5, 4]
 
 

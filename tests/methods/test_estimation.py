@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asco_dagster.errors import EstimationError
+from asco_dagster.methods import collinear_margins, estimation, precision
 from asco_dagster.methods.calibration import calibrate
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import estimate
@@ -48,7 +49,7 @@ def design_of(units: pd.DataFrame, x: np.ndarray | None = None) -> SurveyDesign:
 
 def plain_variance(design: SurveyDesign, z: np.ndarray) -> float:
     """The formula as the textbook writes it, one variable at a time, without any short cut."""
-    w0, x = design.initial_weights, design.x
+    w0, x = design.initial_weights, np.asarray(design.x)
     residual = z
     if x.shape[1]:
         b = np.linalg.lstsq(np.sqrt(w0)[:, None] * x, np.sqrt(w0) * z, rcond=1e-12)[0]
@@ -257,3 +258,24 @@ def test_flags_judge_totals_by_cv_and_shares_by_half_width() -> None:
         "ok",
         "unreliable",
     ]
+
+
+def test_a_domain_too_large_to_be_written_out_is_estimated_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    units = units_of(11)
+    region = np.column_stack([units["region_code"] == "11", units["region_code"] == "24"]).astype(float)
+    design = design_of(units, np.column_stack([region, units["population"]]))
+    values = pd.DataFrame({name: units[name] for name in ("yes", "euros")}).assign(
+        no=1 - units["yes"], people=units["population"], half=units["euros"] / 2
+    )
+    values.loc[::7, ["yes", "half"]] = np.nan
+    kinds = {"yes": "share", "no": "share", "euros": "amount", "people": "amount", "half": "amount"}
+    domains, population = estimation_domains(units), units["population"].to_numpy(dtype=float)
+
+    def made() -> pd.DataFrame:
+        return estimate(design, values, kinds, domains, population=population)
+
+    whole = made()
+    monkeypatch.setattr(estimation, "CELLS", 2 * len(units))
+    for module in (collinear_margins, precision):
+        monkeypatch.setattr(module, "ROWS", 7)
+    pd.testing.assert_frame_equal(made(), whole, rtol=1e-10)

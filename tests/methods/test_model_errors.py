@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asco_dagster.methods import model_errors as model_errors_module
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import estimate
 from asco_dagster.methods.model_errors import Units, model_errors
@@ -207,3 +208,17 @@ def test_no_error_shrinks_and_no_total_starts_below_nothing(published: pd.DataFr
     assert (totals["ci_low"] >= 0).all()
     assert (published["ci_low"] <= published["ci_high"]).all()
     np.testing.assert_allclose(totals["cv"], totals["standard_error"] / totals["estimate"])
+
+
+def test_many_respondents_are_worked_on_a_few_indicators_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = frame_of()
+    sample = frame.sample(90, random_state=1).reset_index(drop=True)
+    sample.loc[::8, "yes"] = np.nan
+    imputed = np.where(np.arange(90)[:, None] % 5 == 0, [0.0, 4.0], 0.0)
+
+    def made() -> pd.DataFrame:
+        return components(sample, frame, np.full(90, 300 / 90), imputation_variance=imputed)
+
+    whole = made()
+    monkeypatch.setattr(model_errors_module, "CELLS", 90)
+    pd.testing.assert_frame_equal(made(), whole)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.operations.cluster import Cluster
 from asco_dagster.operations.postgres import given, storage
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -63,6 +64,18 @@ def test_killing_the_last_user_does_not_leave_the_server(
     only.kill()
     assert eventually(lambda: living(places.home) == []), living(places.home)
     assert not (places.postgres / "postmaster.pid").exists()
+
+
+def test_the_pid_file_of_a_killed_server_does_not_stop_another_home(
+    places: Places, tmp_path: Path, settings: Settings
+) -> None:
+    """The kernel gives a number again: by then it may be that of the server of another home."""
+    with storage(settings, places) as url:
+        left = tmp_path / "killed" / "postgres"
+        left.mkdir(parents=True)
+        (left / "postmaster.pid").write_text((places.postgres / "postmaster.pid").read_text())
+        Cluster(left).stop()
+        assert ask(url, "select 1") == 1
 
 
 def test_a_process_that_ignores_sigterm_ends_in_order(script: Script, places: Places, living: Living) -> None:
