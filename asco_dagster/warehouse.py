@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import sync
 from asco_dagster.encryption import SPILL, attach, literal
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
@@ -49,7 +48,7 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
         ) from None
     except duckdb.IOException as error:
         raise AscoError(
-            f"the wave's database cannot be opened: {_first_line(error)}",
+            f"the wave's database cannot be opened: {first_line(error)}",
             file=path,
             remedy="Wait for the run that holds it, or look for a process that died with “asco status”",
         ) from error
@@ -243,45 +242,6 @@ def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
     return len(connection.table(table_of(asset)))
 
 
-def rewrite_database(path: Path, *, former: str | None = None, new: str | None = None) -> None:
-    """Copy a wave's database into a new file that takes its place: nothing of what was dropped is left.
-
-    Args:
-        path: the file.
-        former: its key; None takes that of the settings.
-        new: the key of the new file; None keeps the former.
-
-    Raises:
-        AscoError: another process has it open.
-        ConfigurationError: the key is not the file's.
-    """
-    import duckdb
-
-    key = former or Settings.from_environment().database_key
-    wanted = new or key
-    draft = path.with_name(f".{path.name}.rewritten")
-    umask = os.umask(0o077)
-    try:
-        draft.unlink(missing_ok=True)
-        with duckdb.connect(":memory:") as connection:
-            attach(connection, path, key, name="former", read_only=True)
-            attach(connection, draft, wanted, name="rewritten")
-            connection.execute("copy from database former to rewritten")
-            connection.execute("use memory; detach rewritten; detach former")
-        sync(draft)
-        draft.replace(path)
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-    except duckdb.IOException as error:
-        raise AscoError(
-            f"the wave's database cannot be written anew: {_first_line(error)}",
-            file=path,
-            remedy="Wait for the run that holds it, or free disk space",
-        ) from error
-    finally:
-        os.umask(umask)
-        draft.unlink(missing_ok=True)
-
-
 def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
@@ -300,5 +260,6 @@ def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What DuckDB says first, without the name of the error."""
     return str(error).splitlines()[0].replace("IO Error: ", "")

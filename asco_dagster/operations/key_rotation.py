@@ -9,9 +9,10 @@ from pathlib import Path
 
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.records import keep_record
+from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.places import Places
 from asco_dagster.settings import SHORTEST_KEY, Settings
-from asco_dagster.warehouse import open_database, rewrite_database
+from asco_dagster.warehouse import open_database
 
 
 def rotate_database_key(settings: Settings, places: Places, new: str) -> list[str]:

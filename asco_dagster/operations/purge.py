@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.records import keep_record
+from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.places import Places
-from asco_dagster.warehouse import open_database, rewrite_database
+from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from asco_dagster.encryption import literal
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.key_rotation import rotate_database_key, rotate_pseudonym_key
 from asco_dagster.operations.records import records
+from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database, rewrite_database
+from asco_dagster.warehouse import open_database
 
 KEY, OTHER = "first-database-key-0123456789abcdef", "other'database-key-0123456789abcdef"
 WORD = "Commune-de-Grand-Secret"
