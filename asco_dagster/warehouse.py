@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.encryption import SPILL, attach, literal
+from asco_dagster.encryption import SPILL, attach
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
 from asco_dagster.settings import Settings
@@ -247,13 +247,12 @@ def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
 
     settings = Settings.from_environment()
     key = settings.database_key
-    connection = duckdb.connect(":memory:" if key else str(path), read_only=read_only and not key)
+    limits: Any = {"memory_limit": settings.memory, "temp_directory": str(path.parent / SPILL)}
+    if not key:
+        return duckdb.connect(str(path), read_only=read_only, config=limits)
+    connection = duckdb.connect(":memory:", config=limits)
     try:
-        connection.execute(f"set memory_limit = {literal(settings.memory)}")
-        if key:
-            attach(connection, path, key, read_only=read_only)
-        else:
-            connection.execute(f"set temp_directory = {literal(str(path.parent / SPILL))}")
+        attach(connection, path, key, read_only=read_only)
     except BaseException:
         connection.close()
         raise

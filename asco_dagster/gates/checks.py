@@ -13,14 +13,14 @@ import dagster as dg
 from asco_dagster.gates.data_docs import page_of, write_data_docs
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
 from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
+from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import GateResult, Verdict, engine, evaluate, judge
+from asco_dagster.gates.validation import GateResult, Verdict, engine, judge
 from asco_dagster.layers import layer_of
 from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of, read_table
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
@@ -74,12 +74,8 @@ def run_gate(
     suite = load_suite(asset)
     engine()  # its import is no gate's own time
     start = time.perf_counter()
-    present = columns_of(database, asset)
-    wanted = [column for column in suite.columns() if column in present]
-    # A suite that names no column counts rows only: any one column will do for that.
-    frame = read_table(database, asset, wanted or list(present)[:1])
-    outcome = evaluate(suite, frame, wave)
-    result = judge(suite, outcome, frame, wave)
+    judged = evaluate_table(suite, database, wave)
+    outcome, result = judged.outcome, judge(suite, judged.outcome, judged.frame, wave, judged.rows)
     result.write(places.gates(wave.wave))
     _remember(result, places, run)
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))

@@ -104,6 +104,24 @@ def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
 
 def evaluate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> Any:
     """GX's own result of a suite on a data frame; arguments and errors as those of :func:`validate`."""
+    # Counts suffice while everything holds. Only a suite of which something failed is asked again for rows,
+    # and then for a few positions, whose keys judge looks up: GX would name every row, tolerated ones too.
+    outcome = ask(suite, frame, wave, "BASIC")
+    return outcome if outcome.success else ask(suite, frame, wave, "SUMMARY")
+
+
+def ask(suite: Suite, frame: "pd.DataFrame", wave: Wave, words: str) -> Any:
+    """Have GX evaluate a suite on a data frame once.
+
+    Args:
+        suite: the suite.
+        frame: the columns that the suite names.
+        wave: the wave, for its bounds.
+        words: how much GX tells, ``BASIC`` or ``SUMMARY``.
+
+    Raises:
+        ConfigurationError: the suite takes a bound that the wave file does not give.
+    """
     missing = sorted(suite.parameters() - set(wave.bounds))
     if missing:
         raise ConfigurationError(
@@ -119,17 +137,12 @@ def evaluate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> Any:
     )
     from asco_dagster.gates.engine import settled_expectations
 
-    batch, bounds = batches.get_batch({"dataframe": frame}), dict(wave.bounds)
-    # Counts suffice while everything holds. Only a suite of which something failed is asked again for rows,
-    # and then for a few positions, whose keys judge looks up: GX would name every row, tolerated ones too.
+    batch = batches.get_batch({"dataframe": frame})
     with settled_expectations():
-        outcome = batch.validate(own, result_format=_form("BASIC"), expectation_parameters=bounds)
-        if outcome.success:
-            return outcome
-        return batch.validate(own, result_format=_form("SUMMARY"), expectation_parameters=bounds)
+        return batch.validate(own, result_format=form(words), expectation_parameters=dict(wave.bounds))
 
 
-def _form(words: str) -> dict[str, Any]:
+def form(words: str) -> dict[str, Any]:
     """How much GX tells of an expectation."""
     return {
         "result_format": words,
@@ -138,10 +151,20 @@ def _form(words: str) -> dict[str, Any]:
     }
 
 
-def judge(suite: Suite, outcome: Any, frame: "pd.DataFrame", wave: Wave) -> GateResult:
-    """What the gate makes of GX's result on a data frame."""
+def judge(
+    suite: Suite, outcome: Any, frame: "pd.DataFrame", wave: Wave, rows: int | None = None
+) -> GateResult:
+    """What the gate makes of GX's result.
+
+    Args:
+        suite: the suite.
+        outcome: GX's result.
+        frame: the table; of one judged in slices, the key columns of the rows that the result names.
+        wave: the wave.
+        rows: rows of the table where ``frame`` does not hold them all.
+    """
     verdicts = [_verdict(result, suite.key, frame) for result in outcome.results]
-    return GateResult(suite.asset, wave.wave, len(frame), verdicts)
+    return GateResult(suite.asset, wave.wave, len(frame) if rows is None else rows, verdicts)
 
 
 @functools.cache
