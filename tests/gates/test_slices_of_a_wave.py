@@ -1,4 +1,7 @@
-"""Every suite, judged in slices on the tables of a wave that ran, tells what it tells of the whole table."""
+"""Suites judged in slices on the tables of a wave that ran tell what they tell of the whole table.
+
+Only of the tables that grow with the sample and the frame: no other is ever large enough.
+"""
 
 import dataclasses
 
@@ -12,12 +15,20 @@ from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import Verdict, judge
 from asco_dagster.layers import LAYERS, table_of
-from asco_dagster.places import EXPECTATIONS
 from asco_dagster.warehouse import open_database, read_table, write_table
 
 pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 6_000
-ASSETS = sorted(path.stem for path in EXPECTATIONS.rglob("*.json"))
+ASSETS = (
+    "raw_asco__answers",
+    "raw_dgcl__epci_members",
+    "raw_insee__legal_populations",
+    "stg_asco__answers",
+    "stg_asco__given",
+    "stg_asco__units",
+    "stg_territory__communes",
+    "est_asco__indicators",
+)
 ADDED = ("expect_column_sum_to_be_between", "expect_column_mean_to_be_between")
 
 
@@ -38,7 +49,7 @@ def _spoilt(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("asset", ASSETS)
-def test_every_suite_tells_the_same_in_slices(asset: str, small_wave: SmallWave, monkeypatch) -> None:
+def test_a_suite_tells_the_same_in_slices(asset: str, small_wave: SmallWave, monkeypatch) -> None:
     suite = load_suite(asset)
     with open_database(small_wave.places.database("2014"), read_only=True) as database:
         frame = read_table(database, asset).head(ROWS)
