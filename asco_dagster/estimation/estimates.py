@@ -27,7 +27,8 @@ from asco_dagster.warehouse import read_parts, read_table
 from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")
-SAMPLE = ["unit_id", "departement_code", "region_code", "size_class", "population", "epci_nature"]
+AREAS = ["departement_code", "region_code", "size_class", "epci_nature"]
+SAMPLE = ["unit_id", "population", *AREAS]
 WEIGHTS = ["unit_id", "unit_type", "nonresponse_weight", "variance_stratum", "variance_population", "weight"]
 VALUES = ["unit_id", "indicator", "value"]
 
@@ -61,7 +62,7 @@ class Answered:
 )
 def est_asco__estimates(step: WaveStep) -> Table:
     """One row an indicator, statistic and domain of estimation, with its precision."""
-    sample = read_table(step.database, "est_asco__sample", SAMPLE, categories=SAMPLE[1:])
+    sample = read_table(step.database, "est_asco__sample", SAMPLE, categories=AREAS)
     weights = read_table(step.database, "est_asco__weights", WEIGHTS, categories=["unit_type"])
     frame = read_frame(step.database)
     imputed = read_table(step.database, "est_asco__imputations", ["unit_id", "question", "error_variance"])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from great_expectations.execution_engine import PandasExecutionEngine
 from small_wave import SmallWave
+from spoilt_rows import spoilt
 
 from asco_dagster.gates import validation
 from asco_dagster.gates.suite import Suite, load_suite
@@ -51,16 +52,6 @@ def _values(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(object).where(frame.notna(), None)
 
 
-def _spoilt(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with some doubled and some values gone, so that expectations fail in many ways."""
-    frame = frame.head(ROWS)
-    spoilt = pd.concat([frame, frame.head(5)], ignore_index=True)
-    for column in spoilt.columns:
-        if len(spoilt) > 20 and not pd.api.types.is_bool_dtype(spoilt[column]):
-            spoilt[column] = spoilt[column].where(spoilt.index % 17 != 3)
-    return spoilt
-
-
 @pytest.mark.parametrize("asset", ASSETS)
 def test_every_result_is_that_of_gxs_own_engine(asset: str, small_wave: SmallWave, plain) -> None:
     suite = load_suite(asset)
@@ -70,7 +61,10 @@ def test_every_result_is_that_of_gxs_own_engine(asset: str, small_wave: SmallWav
         table = database.table(table_of(asset)).select(*map(duckdb.ColumnExpression, wanted)).df()
         frame = read_table(database, asset, wanted)
     pd.testing.assert_frame_equal(_values(table), _values(frame))
-    for rows, same in ((table.head(ROWS), frame.head(ROWS)), (_spoilt(table), _spoilt(frame))):
+    for rows, same in (
+        (table.head(ROWS), frame.head(ROWS)),
+        (spoilt(table.head(ROWS)), spoilt(frame.head(ROWS))),
+    ):
         ours, theirs = validation.validate(suite, same, small_wave.wave), plain(suite, rows, small_wave.wave)
         assert ours.verdicts == theirs
 

@@ -6,9 +6,9 @@ Only of the tables that grow with the sample and the frame: no other is ever lar
 import dataclasses
 
 import duckdb
-import pandas as pd
 import pytest
 from small_wave import SmallWave
+from spoilt_rows import spoilt
 
 from asco_dagster.gates import large_table
 from asco_dagster.gates.slices import evaluate_table
@@ -39,15 +39,6 @@ def _bare(verdict: Verdict) -> Verdict:
     return dataclasses.replace(verdict, observed=f"{float(verdict.observed):.12g}")
 
 
-def _spoilt(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with some doubled and some values gone, so that expectations fail in many ways."""
-    spoilt = pd.concat([frame, frame.head(5)], ignore_index=True)
-    for column in spoilt.columns:
-        if len(spoilt) > 20 and not pd.api.types.is_bool_dtype(spoilt[column]):
-            spoilt[column] = spoilt[column].where(spoilt.index % 17 != 3)
-    return spoilt
-
-
 @pytest.mark.parametrize("asset", ASSETS)
 def test_a_suite_tells_the_same_in_slices(asset: str, small_wave: SmallWave, monkeypatch) -> None:
     suite = load_suite(asset)
@@ -57,7 +48,7 @@ def test_a_suite_tells_the_same_in_slices(asset: str, small_wave: SmallWave, mon
     with duckdb.connect() as database:
         for layer in LAYERS:
             database.execute(f"create schema {layer}")
-        for rows in (frame, _spoilt(frame)):
+        for rows in (frame, spoilt(frame)):
             write_table(database, asset, rows)
             assert database.table(table_of(asset)).shape[0] == len(rows)
             judged = [evaluate_table(suite, database, small_wave.wave, most=most) for most in (0, 10**9)]
