@@ -8,7 +8,7 @@ and bytes (``encoding``).
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,25 @@ import pandas as pd
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.encoding import AGAIN, AS_CSV, decode, read_bytes
+
+
+@dataclass(frozen=True)
+class DelimitedRows:
+    """A delimited file, its rows one at a time.
+
+    Attributes:
+        path: the file.
+        sheet: member of an archive, None for a plain file.
+        header: column names, trimmed.
+        rows: number (counted from 1 with the header, as a spreadsheet shows it) and cells of each row, as
+            many as the header has; lines without any content are left out but counted. Going through them
+            raises ``SourceError`` at a row that is ragged or cut inside quotes, or at the end when none came.
+    """
+
+    path: Path
+    sheet: str | None
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +130,17 @@ class DelimitedTable:
 def read_delimited(
     path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
 ) -> DelimitedTable:
-    """Read a delimited file whole, or refuse it.
+    """Read a delimited file whole, or refuse it; arguments and errors as in :func:`read_rows`."""
+    found = read_rows(path, content=content, sheet=sheet, separator=separator)
+    kept = list(found.rows)
+    columns = list(zip(*(cells for _, cells in kept), strict=True))
+    return DelimitedTable(path, sheet, found.header, columns, [number for number, _ in kept])
+
+
+def read_rows(
+    path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
+) -> DelimitedRows:
+    """Open a delimited file, to be read row by row.
 
     Args:
         path: the file.
@@ -120,46 +149,59 @@ def read_delimited(
         separator: one character between two cells.
 
     Returns:
-        Its header and cells; lines without any content are left out but counted.
+        Its header and its rows.
 
     Raises:
-        SourceError: missing, empty, of another type, wrongly encoded, ragged, or cut inside quotes.
+        SourceError: missing, empty, of another type or wrongly encoded; or, while its rows are read, ragged
+            or cut inside quotes.
     """
     text = decode(read_bytes(path) if content is None else content, path, sheet=sheet)
+    records = _records(text, path, sheet, separator)
+    header = [name.strip() for name in next(records, [])]
+    if not any(header):
+        raise SourceError("the first row has no column names", file=path, sheet=sheet, row=1, remedy=AS_CSV)
+    return DelimitedRows(path, sheet, header, _rows(records, path, sheet, len(header)))
+
+
+def _records(text: str, path: Path, sheet: str | None, separator: str) -> Iterator[list[str]]:
+    """The lines of a file, split into cells."""
     reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator, strict=True)
-    records: list[list[str]] = []
+    number = 1
     try:
-        records.extend(reader)
+        for record in reader:
+            yield record
+            number += 1
     except csv.Error as fault:
         raise SourceError(
             f"the row cannot be split into cells ({fault})",
             file=path,
             sheet=sheet,
-            row=len(records) + 1,
+            row=number,
             expected="quotes that close and no line break outside them",
             remedy=AGAIN,
         ) from None
-    header = [name.strip() for name in records[0]] if records else []
-    if not any(header):
-        raise SourceError("the first row has no column names", file=path, sheet=sheet, row=1, remedy=AS_CSV)
-    kept = [(number, record) for number, record in enumerate(records[1:], 2) if any(record)]
-    _check_shape(path, sheet, header, kept)
-    columns = list(zip(*(record for _, record in kept), strict=True)) or [()] * len(header)
-    return DelimitedTable(path, sheet, header, columns, [number for number, _ in kept])
 
 
-def _check_shape(path: Path, sheet: str | None, header: list[str], kept: list[tuple[int, list[str]]]) -> None:
-    for number, record in kept:
-        if len(record) != len(header):
+def _rows(
+    records: Iterator[list[str]], path: Path, sheet: str | None, width: int
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the header, numbered; each as wide as it, and at least one."""
+    nothing = True
+    for number, record in enumerate(records, 2):
+        if not any(record):
+            continue
+        if len(record) != width:
             raise SourceError(
                 f"the row has {len(record)} cells",
                 file=path,
                 sheet=sheet,
                 row=number,
-                expected=f"{len(header)} cells as in the header",
+                expected=f"{width} cells as in the header",
                 remedy="look for a separator inside a name, or a file that was cut short",
             )
-    if not kept:
+        nothing = False
+        yield number, record
+    if nothing:
         raise SourceError("there is a header but no row of data", file=path, sheet=sheet, remedy=AGAIN)
 
 

@@ -206,6 +206,6 @@ def _read_one(
             yield Record(member.file, delivery.unit_type, outcome, sha256, member.modified)
         return
     read = read_export if delivery.format == "export" else read_limesurvey
-    rows = read(delivery.path, next(iter(own.values())), content=delivery.content)
-    counter.delivered += rows.count
-    yield from rows.records
+    for record in read(delivery.path, next(iter(own.values())), content=delivery.content):
+        counter.delivered += 1
+        yield record

@@ -5,6 +5,7 @@ the unit's code.
 """
 
 import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from asco_dagster.sources.readers.return_values import meanings_of
 
 _UNIT_CODES = {"commune": re.compile(r"\d[\dAB]\d{3}"), "epci": re.compile(r"\d{9}")}
 _SEVERAL = re.compile(r"[^0-9A-Za-z]+")
+_BETWEEN = "\x1f"  # no answer holds a control character, see return_values
 
 
 @dataclass(frozen=True)
@@ -101,27 +103,67 @@ class Expected:
         return cls(codebook.questionnaire, codebook.version, wave, places, questions, contact, sampled)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Return:
-    """A return as read.
+    """A return as read; its answers are packed, since a wave may have a hundred million of them.
 
     Attributes:
         unit_type: ``commune`` or ``epci``.
         unit_code: code of the unit.
         version: version of the questionnaire.
         submitted_at: ISO moment without zone (UTC in a workbook), None when nothing says it.
-        places: number, in ``Expected.places``, of each question answered.
-        values: the answers, as text.
         completeness: share of the questions put to the unit that it answered.
+        packed_places: ``places``, two bytes each.
+        packed_values: ``values``, a unit separator between two.
     """
 
     unit_type: str
     unit_code: str
     version: str | None
     submitted_at: str | None
-    places: tuple[int, ...]
-    values: tuple[str, ...]
     completeness: float
+    packed_places: bytes
+    packed_values: str
+
+    @classmethod
+    def of(
+        cls,
+        expected: "Expected",
+        unit_code: str,
+        submitted_at: str | None,
+        places: Sequence[int],
+        values: Sequence[str],
+        *,
+        version: str | None,
+    ) -> "Return":
+        """A return of these answers.
+
+        Args:
+            expected: the questionnaire.
+            unit_code: code of the unit.
+            submitted_at: see the attribute.
+            places: number, in ``Expected.places``, of each question answered; below 65,536.
+            values: the answers, as ``return_values.value_of`` gives them.
+            version: see the attribute.
+        """
+        share = completeness(places, values, expected)
+        packed = array("H", places).tobytes()
+        return cls(expected.unit_type, unit_code, version, submitted_at, share, packed, _BETWEEN.join(values))
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Number, in ``Expected.places``, of each question answered."""
+        return array("H", self.packed_places)
+
+    @property
+    def values(self) -> list[str]:
+        """The answers, as text."""
+        return self.packed_values.split(_BETWEEN) if self.packed_places else []
+
+    @property
+    def answers(self) -> int:
+        """How many there are."""
+        return len(self.packed_places) // array("H").itemsize
 
 
 def completeness(places: Sequence[int], values: Sequence[str], expected: Expected) -> float:

@@ -17,7 +17,7 @@ COMPLETE = 0.8
 Status = Literal["accepted", "superseded", "refused"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One return as delivered: a workbook, or a row of a web export.
 

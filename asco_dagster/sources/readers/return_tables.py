@@ -75,7 +75,7 @@ def _row(record: Record) -> dict[str, Any]:
         "reason": refusal.reason if refusal else None,
         "tab": refusal.tab if refusal else None,
         "cell": refusal.cell if refusal else None,
-        "answers": len(returned.places) if returned else 0,
+        "answers": returned.answers if returned else 0,
         "completeness": returned.completeness if returned else 0.0,
         "submitted_at": record.submitted_at,
         "questionnaire_version": returned.version if returned else None,
@@ -111,7 +111,7 @@ def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Tab
     returns = [_returned(record) for record in group]
     form = expected[returns[0].unit_type] if returns else next(iter(expected.values()))
     headers = group[0].headers if group else None
-    of_return = np.repeat(np.arange(len(returns), dtype="int32"), [len(r.places) for r in returns])
+    of_return = np.repeat(np.arange(len(returns), dtype="int32"), [r.answers for r in returns])
     of_place = np.fromiter(chain.from_iterable(r.places for r in returns), "int32", len(of_return))
     rows = np.asarray([place.row for place in form.places], dtype="int64")
     nothing: list[str | None] = [None] * len(form.places)

@@ -22,7 +22,7 @@ from asco_dagster.questionnaires.workbook_layout import (
     Place,
 )
 from asco_dagster.sources.readers.refusals import RefusedReturnError
-from asco_dagster.sources.readers.return_form import Expected, Return, Tab, completeness, demand_unit
+from asco_dagster.sources.readers.return_form import Expected, Return, Tab, demand_unit
 from asco_dagster.sources.readers.return_inspection import Package, inspect
 from asco_dagster.sources.readers.return_manner import are_plain
 from asco_dagster.sources.readers.return_packing import bare_package, cells_of
@@ -51,14 +51,8 @@ def read_workbook(content: bytes, expected: Mapping[str, Expected]) -> Return:
         places, values = _answers(book, wanted)
     except RefusedReturnError as refused:
         raise refused.of_unit(unit_code) from None
-    return Return(
-        wanted.unit_type,
-        unit_code,
-        wanted.version,
-        moment_of(book.package.modified),
-        places,
-        values,
-        completeness(places, values, wanted),
+    return Return.of(
+        wanted, unit_code, moment_of(book.package.modified), places, values, version=wanted.version
     )
 
 

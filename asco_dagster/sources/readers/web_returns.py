@@ -7,15 +7,14 @@ dropped before anything is looked at. Does not belong here: fetching (``connecto
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
+from asco_dagster.sources.readers.delimited import DelimitedRows, check_header, read_rows
 from asco_dagster.sources.readers.encoding import decode, read_bytes
 from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
-from asco_dagster.sources.readers.return_form import Expected, Return, completeness, demand_unit
+from asco_dagster.sources.readers.return_form import Expected, Return, demand_unit
 from asco_dagster.sources.readers.return_settling import Record
 from asco_dagster.sources.readers.return_values import moment_of, value_of
 
@@ -29,21 +28,8 @@ _NOT_A_LETTER = re.compile(r"[^0-9A-Za-z]+")
 _ZEROS = re.compile(r"(\.\d*?)0+$")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Returns of one export.
-
-    Attributes:
-        records: one a row.
-        count: number of rows of data, counted in the file.
-    """
-
-    records: list[Record]
-    count: int
-
-
-def read_export(path: Path, expected: Expected, *, content: bytes | None = None) -> Rows:
-    """Read this project's own export.
+def read_export(path: Path, expected: Expected, *, content: bytes | None = None) -> Iterator[Record]:
+    """Read this project's own export, one return at a time.
 
     Args:
         path: CSV, ``;``, UTF-8: ``unit_code;submitted_at;version``, then one column a question and the
@@ -51,12 +37,15 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
         expected: what returns look like.
         content: bytes of the file, when they do not lie there.
 
+    Yields:
+        One record a row; a row that is refused is one all the same.
+
     Raises:
         SourceError: missing, unknown or repeated column, ragged or undecodable file.
     """
-    table = read_delimited(path, content=content)
+    found = read_rows(path, content=content)
     questions = [place.question for place in expected.places]
-    if not {*_KEYS, *questions} & {*table.header}:
+    if not {*_KEYS, *questions} & {*found.header}:
         # Never told what stands there instead: without its header an export begins with someone's answers.
         raise SourceError(
             "the first row does not name the columns",
@@ -66,23 +55,24 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
             remedy="deliver the export with its header",
         )
     check_header(
-        table.header,
+        found.header,
         required=[*_KEYS, *questions],
         known=lambda name: name in expected.contact,
         path=path,
     )
-    cells = [table.cells(question) for question in questions]
+    columns = [found.header.index(question) for question in questions]
+    unit, moment, version = (found.header.index(key) for key in _KEYS)
 
-    def read(index: int) -> Return:
-        version = table.cells("version")[index].strip() or None
-        moment = moment_of(table.cells("submitted_at")[index].strip())
-        return _return(expected, table.cells("unit_code")[index].strip(), version, moment, cells, index)
+    def read(row: Sequence[str]) -> Return:
+        answers = [row[column] for column in columns]
+        told = row[version].strip() or None
+        return _return(expected, row[unit].strip(), told, moment_of(row[moment].strip()), answers)
 
-    return _rows(path, table.rows, read, tuple(questions), expected)
+    yield from _records(found, read, tuple(questions), expected)
 
 
-def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = None) -> Rows:
-    """Read LimeSurvey's response export, CSV with question codes as headings and short answers.
+def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = None) -> Iterator[Record]:
+    """Read LimeSurvey's response export, one return at a time: CSV, codes as headings, short answers.
 
     LimeSurvey's codes have no underscore and sub-questions stand in brackets, so codes are compared without
     either: ``ORG[CCAS]``, ``ORGCCAS`` and ``ORG_CCAS`` are one question. The unit is the column ``unit_code``
@@ -94,29 +84,29 @@ def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = N
         expected: what returns look like.
         content: bytes of an export that came through the API.
 
+    Yields:
+        One record a response; one that is refused is one all the same.
+
     Raises:
         SourceError: no such export, a question without column, or a column that is none of the questionnaire.
     """
-    text = decode(read_bytes(path) if content is None else content, path)
-    separator = _separator(text, path)
-    table = read_delimited(path, content=text.encode(), separator=separator)
-    by_name = {_plain(name): number for number, name in enumerate(table.header)}
+    content = read_bytes(path) if content is None else content
+    found = read_rows(path, content=content, separator=_separator(decode(content, path), path))
+    by_name = {_plain(name): number for number, name in enumerate(found.header)}
     questions = [place.question for place in expected.places]
-    _check_limesurvey(table, by_name, questions, expected, path)
-    cells = [table.columns[by_name[_plain(question)]] for question in questions]
-    headers = tuple(table.header[by_name[_plain(question)]] for question in questions)
-    units = table.columns[by_name["UNITCODE" if "UNITCODE" in by_name else "TOKEN"]]
-    versions = table.columns[by_name["VERSION"]] if "VERSION" in by_name else None
-    moments = [table.columns[by_name[name]] for name in ("SUBMITDATE", "DATESTAMP") if name in by_name]
+    _check_limesurvey(found.header, by_name, questions, expected, path)
+    columns = [by_name[_plain(question)] for question in questions]
+    headers = tuple(found.header[column] for column in columns)
+    unit, version = by_name["UNITCODE" if "UNITCODE" in by_name else "TOKEN"], by_name.get("VERSION")
+    moments = [by_name[name] for name in ("SUBMITDATE", "DATESTAMP") if name in by_name]
 
-    def read(index: int) -> Return:
-        moment = next((m for m in (moment_of(cells[index].strip()) for cells in moments) if m), None)
-        version = versions[index].strip() or None if versions else None
-        return _return(
-            expected, units[index].strip(), version, moment, cells, index, decode_cell=_limesurvey_cell
-        )
+    def read(row: Sequence[str]) -> Return:
+        moment = next((m for m in (moment_of(row[column].strip()) for column in moments) if m), None)
+        told = None if version is None else row[version].strip() or None
+        answers = [_limesurvey_cell(row[column]) for column in columns]
+        return _return(expected, row[unit].strip(), told, moment, answers)
 
-    return _rows(path, table.rows, read, headers, expected)
+    yield from _records(found, read, headers, expected)
 
 
 def _return(
@@ -124,19 +114,16 @@ def _return(
     unit: str,
     version: str | None,
     moment: str | None,
-    cells: Sequence[Sequence[str]],
-    index: int,
-    *,
-    decode_cell: Callable[[str], str] = str.strip,
+    answers: Sequence[str],
 ) -> Return:
-    """One row as a return."""
+    """One row as a return; the answers in the order of the questions."""
     demand_unit(unit, expected)
     places, values = [], []
     try:
         if version is not None and version != expected.version:
             raise RefusedReturnError("foreign_version", expected=expected.version)
-        for number, column in enumerate(cells):
-            text = decode_cell(column[index])
+        for number, cell in enumerate(answers):
+            text = cell.strip()
             if text:
                 value = _value(text, expected, number)
                 if value is not None:
@@ -146,8 +133,7 @@ def _return(
         raise refused.of_unit(unit) from None
     if not places:
         raise RefusedReturnError("nothing_answered").of_unit(unit)
-    share = completeness(places, values, expected)
-    return Return(expected.unit_type, unit, version, moment, tuple(places), tuple(values), share)
+    return Return.of(expected, unit, moment, places, values, version=version)
 
 
 def _value(text: str, expected: Expected, number: int) -> str | None:
@@ -159,23 +145,20 @@ def _value(text: str, expected: Expected, number: int) -> str | None:
         raise RefusedReturnError(told.reason, cell=question, expected=told.expected) from None
 
 
-def _rows(
-    path: Path,
-    numbers: Sequence[int],
-    read: Callable[[int], Return],
+def _records(
+    found: DelimitedRows,
+    read: Callable[[Sequence[str]], Return],
     headers: tuple[str, ...],
     expected: Expected,
-) -> Rows:
-    """Read every row; one that is refused is a record all the same."""
-    records = []
-    for index, row in enumerate(numbers):
+) -> Iterator[Record]:
+    """Every row as a record, in the order of the file."""
+    for number, row in found.rows:
         outcome: Return | Refusal
         try:
-            outcome = read(index)
+            outcome = read(row)
         except RefusedReturnError as refused:
             outcome = refused.refusal
-        records.append(Record(path.name, expected.unit_type, outcome, row=row, headers=headers))
-    return Rows(records, len(numbers))
+        yield Record(found.path.name, expected.unit_type, outcome, row=number, headers=headers)
 
 
 def _plain(name: str) -> str:
@@ -198,7 +181,7 @@ def _separator(text: str, path: Path) -> str:
 
 
 def _check_limesurvey(
-    table: DelimitedTable,
+    header: Sequence[str],
     by_name: Mapping[str, int],
     questions: Sequence[str],
     expected: Expected,
@@ -211,10 +194,8 @@ def _check_limesurvey(
     missing = [question for question in questions if _plain(question) not in by_name]
     if "UNITCODE" not in by_name and "TOKEN" not in by_name:
         missing.append("unit_code or token")
-    unknown = [
-        name for name in table.header if _plain(name) not in known and not _SYSTEM.fullmatch(_plain(name))
-    ]
-    twice = len(by_name) < len(table.header)
+    unknown = [name for name in header if _plain(name) not in known and not _SYSTEM.fullmatch(_plain(name))]
+    twice = len(by_name) < len(header)
     faults = [
         f"missing {', '.join(missing)}" if missing else "",
         f"unknown {', '.join(unknown)}" if unknown else "",

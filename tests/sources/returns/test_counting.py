@@ -97,7 +97,8 @@ def test_completeness_counts_only_what_was_asked() -> None:
 
 
 def test_a_return_that_is_lost_stops_the_run() -> None:
-    records = settle([Record("a", "commune", Return("commune", UNIT, None, None, (0,), ("1",), 1.0))])
+    form = Expected.of(codebook(), "2014", None)
+    records = settle([Record("a", "commune", Return.of(form, UNIT, None, [0], ["1"], version=None))])
     assert demand_all_counted(records, 1) == {"accepted": 1, "superseded": 0, "refused": 0}
     for delivered in (0, 2):
         with pytest.raises(SourceError, match="came in"):
