@@ -71,7 +71,7 @@ def write_table(connection: "duckdb.DuckDBPyConnection", asset: str, rows: Any) 
     Args:
         connection: the wave's database.
         asset: name of the asset.
-        rows: a data frame or an Arrow table.
+        rows: a data frame, an Arrow table, or whatever else gives a stream of Arrow.
     """
     connection.register("incoming", rows)
     try:

@@ -197,8 +197,9 @@ def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path
             delivery, "commune", load_wave("2014"), places, _settings(server), afterwards
         )
     found = read_returns([delivered], codebooks={"commune": codebook()}, wave="2014", sampled=SAMPLED)
-    values = dict(zip(found.answers["question"].to_pylist(), found.answers["value"].to_pylist(), strict=True))
+    table = found.answers.table()
+    values = dict(zip(table["question"].to_pylist(), table["value"].to_pylist(), strict=True))
     assert values == answers()
-    assert set(found.answers["source_file"].to_pylist()) == {f"limesurvey-{SURVEY}.csv"}
+    assert set(table["source_file"].to_pylist()) == {f"limesurvey-{SURVEY}.csv"}
     assert told["bytes"] == len(server.export)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # contact details are in no file

@@ -23,7 +23,7 @@ def test_every_answer_written_is_read(
         "refused": 0,
         "ignored": 0,
     }
-    answers = read.answers.to_pandas()[["unit_type", "unit_code", "question", "value"]]
+    answers = read.answers.table().to_pandas()[["unit_type", "unit_code", "question", "value"]]
     written = pd.concat([_long(unit_type, sent[unit_type], codebooks[unit_type]) for unit_type in sent])
     both = written.merge(
         answers,

@@ -45,17 +45,17 @@ class DelimitedTable:
         path: the file.
         sheet: member of an archive, None for a plain file.
         header: column names, trimmed.
-        columns: one tuple of n cells a column, as delivered.
+        columns: n cells a column, as delivered.
         rows: n row numbers, counted from 1 with the header, as a spreadsheet shows them.
     """
 
     path: Path
     sheet: str | None
     header: list[str]
-    columns: list[tuple[str, ...]]
+    columns: Sequence[Sequence[str]]
     rows: list[int]
 
-    def cells(self, column: str) -> tuple[str, ...]:
+    def cells(self, column: str) -> Sequence[str]:
         """The n cells of a column, as delivered."""
         return self.columns[self.header.index(column)]
 
@@ -132,9 +132,14 @@ def read_delimited(
 ) -> DelimitedTable:
     """Read a delimited file whole, or refuse it; arguments and errors as in :func:`read_rows`."""
     found = read_rows(path, content=content, sheet=sheet, separator=separator)
-    kept = list(found.rows)
-    columns = list(zip(*(cells for _, cells in kept), strict=True))
-    return DelimitedTable(path, sheet, found.header, columns, [number for number, _ in kept])
+    columns: list[list[str]] = [[] for _ in found.header]
+    numbers = []
+    once: dict[str, str] = {}  # most cells of a list repeat: each different text is kept once
+    for number, cells in found.rows:
+        numbers.append(number)
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(once.setdefault(cell, cell))
+    return DelimitedTable(path, sheet, found.header, columns, numbers)
 
 
 def read_rows(

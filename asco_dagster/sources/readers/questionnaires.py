@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -22,11 +22,8 @@ from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.return_members import Member, members
 from asco_dagster.sources.readers.return_pool import read_all
 from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
-from asco_dagster.sources.readers.return_tables import answers_table, returns_frame
+from asco_dagster.sources.readers.return_tables import Answers, returns_frame
 from asco_dagster.sources.readers.web_returns import read_export, read_limesurvey
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Format = Literal["workbooks", "export", "limesurvey"]
 
@@ -53,12 +50,12 @@ class Returns:
     """What came in.
 
     Attributes:
-        answers: see ``return_tables.answers_table``; only of accepted returns.
+        answers: see ``return_tables.Answers``; only of accepted returns.
         returns: see ``return_tables.returns_frame``; every return.
         counts: number of returns ``accepted``, ``superseded``, ``refused``, and of files ``ignored``.
     """
 
-    answers: "pa.Table"
+    answers: Answers
     returns: pd.DataFrame
     counts: dict[str, int]
 
@@ -96,7 +93,7 @@ def read_returns(
     if quarantine is not None:
         quarantine.update(settled)
     return Returns(
-        answers_table(settled, expected),
+        Answers(settled, expected),
         returns_frame(settled),
         {**counts, "ignored": counter.ignored},
     )

@@ -1,11 +1,12 @@
 """The two tables that the returns become: one row an answer, one row a return.
 
 Answers are Arrow, with every repeated text stored once: a million and a half of them fit in a tenth of what
-data-frame strings take. Does not belong here: reading, and which returns count.
+data-frame strings take. They are made some returns at a time, on their way into DuckDB: a hundred million are
+never there at once. Does not belong here: reading, and which returns count.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,26 +21,40 @@ from asco_dagster.sources.readers.return_sheets import cell_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
+GROUP = 5_000
+"""Returns whose answers are made into Arrow at once: some 40 MB."""
 
-def answers_table(records: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Table":
-    """Answers of the accepted returns.
+
+class Answers:
+    """Answers of the accepted returns, as a stream of Arrow that is made anew whenever it is read.
+
+    DuckDB and ``pyarrow.table`` take the object itself. One row an answer: ``unit_type``, ``unit_code``,
+    ``question``, ``value``, ``submitted_at``, ``questionnaire_version``, ``source_file``, ``source_sheet``
+    (tab), ``source_row``, ``source_column`` (letter of a workbook's column, name of an export's) and
+    ``source_cell`` (``C12``; null in an export).
 
     Args:
         records: settled, in the order of delivery.
         expected: what returns look like, by type of unit.
-
-    Returns:
-        One row an answer: ``unit_type``, ``unit_code``, ``question``, ``value``, ``submitted_at``,
-        ``questionnaire_version``, ``source_file``, ``source_sheet`` (tab), ``source_row``, ``source_column``
-        (letter of a workbook's column, name of an export's) and ``source_cell`` (``C12``; null in an export).
     """
-    import pyarrow as pa
 
-    accepted = [record for record in records if record.status == "accepted"]
-    pieces = [_piece(group, expected) for group in _groups(accepted)]
-    if not pieces:
-        pieces = [_piece([], expected)]
-    return pa.concat_tables(pieces)
+    def __init__(self, records: Sequence[Record], expected: Mapping[str, Expected]) -> None:
+        self._accepted = [record for record in records if record.status == "accepted"]
+        self._expected = expected
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        import pyarrow as pa
+
+        schema = _piece([], self._expected).schema
+        pieces = (_piece(group, self._expected) for group in _groups(self._accepted))
+        reader = pa.RecordBatchReader.from_batches(schema, pieces)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def table(self) -> "pa.Table":
+        """All of them at once."""
+        import pyarrow as pa
+
+        return pa.table(self)
 
 
 def returns_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -51,12 +66,13 @@ def returns_frame(records: Sequence[Record]) -> pd.DataFrame:
         ``completeness`` (share of the questions put), ``submitted_at``, ``questionnaire_version``,
         ``sha256``, ``source_row`` (in an export) and ``way`` (``workbook``, ``web``).
     """
-    rows = [_row(record) for record in records]
-    columns = list(rows[0]) if rows else [*_row(Record("", None, Refusal("empty_file")))]
+    columns: dict[str, list[Any]] = {name: [] for name in _row(Record("", None, Refusal("empty_file")))}
+    for record in records:
+        for name, cell in _row(record).items():
+            columns[name].append(cell)
     numbers = {"is_refused": "int64", "answers": "int64", "completeness": "float64", "source_row": "Int64"}
     series: dict[str, pd.Series] = {}
-    for name in columns:
-        cells = [row[name] for row in rows]
+    for name, cells in columns.items():
         kind: Any = numbers.get(name)
         series[name] = text_column(cells) if kind is None else pd.Series(cells, dtype=kind)
     return pd.DataFrame(series)
@@ -85,17 +101,15 @@ def _row(record: Record) -> dict[str, Any]:
     }
 
 
-def _groups(accepted: Sequence[Record]) -> list[list[Record]]:
-    """Neighbours that share questionnaire and columns."""
-    groups: list[list[Record]] = []
-    former: tuple[str, int] | None = None
-    for record in accepted:
-        same = (str(_returned(record).unit_type), id(record.headers))
-        if same != former:
-            groups.append([])
-            former = same
-        groups[-1].append(record)
-    return groups
+def _groups(accepted: Sequence[Record]) -> Iterator[list[Record]]:
+    """Neighbours that share questionnaire and columns, not more than ``GROUP`` of them."""
+
+    def shared(record: Record) -> tuple[str, int]:
+        return _returned(record).unit_type, id(record.headers)
+
+    for _, same in groupby(accepted, shared):
+        while group := list(islice(same, GROUP)):
+            yield group
 
 
 def _returned(record: Record) -> Return:
@@ -104,7 +118,7 @@ def _returned(record: Record) -> Return:
     return record.outcome
 
 
-def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Table":
+def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.RecordBatch":
     """The answers of some returns of one questionnaire."""
     import pyarrow as pa
 
@@ -126,7 +140,7 @@ def _piece(group: Sequence[Record], expected: Mapping[str, Expected]) -> "pa.Tab
         columns = [cell_name(1, place.column).rstrip("1") for place in form.places]
         cells = [cell_name(place.row, place.column) for place in form.places]
         tabs = [place.tab for place in form.places]
-    return pa.table(
+    return pa.record_batch(
         {
             "unit_type": _shared([form.unit_type], np.zeros(len(of_return), dtype="int32")),
             "unit_code": _shared([r.unit_code for r in returns], of_return),

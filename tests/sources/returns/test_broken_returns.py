@@ -51,7 +51,7 @@ def test_forty_kinds_at_least_and_none_is_lost(delivered: tuple[Returns, Path]) 
 
 def test_nothing_of_a_refused_return_reaches_the_answers(delivered: tuple[Returns, Path]) -> None:
     returns, _ = delivered
-    assert set(returns.answers["source_file"].to_pylist()) == {
+    assert set(returns.answers.table()["source_file"].to_pylist()) == {
         "returns.zip/first.xlsx",
         "returns.zip/last.xlsx",
     }

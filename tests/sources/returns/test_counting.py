@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 from made_returns import (
     OTHER_UNIT,
@@ -18,8 +19,10 @@ from made_returns import (
 )
 
 from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers import return_tables
 from asco_dagster.sources.readers.return_form import Expected, Return, completeness
 from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
+from asco_dagster.warehouse import write_table
 
 
 def _statuses(path: Path) -> dict[str, str]:
@@ -66,14 +69,14 @@ def test_the_same_file_twice_is_refused_once(tmp_path: Path) -> None:
     )
     assert found.counts == {"accepted": 2, "superseded": 0, "refused": 1, "ignored": 0}
     assert list(found.returns["reason"].dropna()) == ["duplicate_file"]
-    assert found.answers.num_rows == 2 * len(answers())
+    assert found.answers.table().num_rows == 2 * len(answers())
 
 
 def test_the_answers_of_a_superseded_return_are_not_loaded(tmp_path: Path) -> None:
     tab, cell = place_of("amount")
     new = with_cell(workbook(UNIT, "2015-11-01T08:00:00"), tab, cell, "><v>77</v></c>")
     path = zipped(tmp_path / "r.zip", {"new.xlsx": new, "old.xlsx": workbook(UNIT, "2015-10-01T08:00:00")})
-    told = read(path).answers.to_pandas()
+    told = read(path).answers.table().to_pandas()
     assert set(told["source_file"]) == {"r.zip/new.xlsx"}
     assert not told.duplicated(["unit_code", "question"]).any()
     assert told.loc[told["source_cell"].eq(cell) & told["source_sheet"].eq(tab), "value"].tolist() == ["77"]
@@ -125,5 +128,28 @@ def test_the_order_of_work_does_not_show(tmp_path: Path) -> None:
     path = zipped(tmp_path / "r.zip", {f"{code}.xlsx": workbook(code) for code in codes})
     one, two = read(path, sampled=None, workers=1), read(path, sampled=None, workers=2)
     assert one.returns.equals(two.returns)
-    assert one.answers.to_pandas().equals(two.answers.to_pandas())
+    assert one.answers.table().to_pandas().equals(two.answers.table().to_pandas())
     assert list(one.returns["unit_code"]) == codes
+
+
+def test_answers_made_some_returns_at_a_time_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{code}.xlsx": workbook(code) for code in (f"01{number:03d}" for number in range(1, 16))}
+    found = read(zipped(tmp_path / "r.zip", files), sampled=None)
+    at_once = found.answers.table()
+    monkeypatch.setattr(return_tables, "GROUP", 4)
+    assert found.answers.table().column("value").num_chunks == 4
+    with duckdb.connect() as connection:
+        connection.execute("create schema sources")
+        write_table(connection, "raw_asco__answers", found.answers)
+        stored = connection.sql("from sources.raw_asco__answers").to_arrow_table()
+    assert stored.to_pylist() == at_once.to_pylist()
+
+
+def test_a_return_gives_back_the_answers_that_it_was_given() -> None:
+    form = Expected.of(codebook(), "2014", None)
+    for given in ({}, {0: "1"}, {3: "12,5", 300 % len(form.places): "a\nb"}):
+        packed = Return.of(form, UNIT, None, [*given], [*given.values()], version=None)
+        assert dict(zip(packed.places, packed.values, strict=True)) == given
+        assert packed.answers == len(given)

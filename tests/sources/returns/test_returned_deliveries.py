@@ -48,14 +48,14 @@ def test_every_way_of_delivery_reads_the_same(way: str, tmp_path: Path) -> None:
     found = read(path)
     units = [UNIT] if way == "one file" else [UNIT, OTHER_UNIT]
     assert found.counts == {"accepted": len(units), "superseded": 0, "refused": 0, "ignored": 0}
-    told = found.answers.to_pandas()
+    told = found.answers.table().to_pandas()
     assert list(told["unit_code"].unique()) == units
     for _, own in told.groupby("unit_code"):
         assert dict(zip(own["question"], own["value"], strict=True)) == answers()
 
 
 def test_each_answer_keeps_file_tab_and_cell(tmp_path: Path) -> None:
-    found = read(zipped(tmp_path / "r.zip", {"x/one.xlsx": workbook(UNIT)})).answers.to_pandas()
+    found = read(zipped(tmp_path / "r.zip", {"x/one.xlsx": workbook(UNIT)})).answers.table().to_pandas()
     assert set(found["source_file"]) == {"r.zip/x/one.xlsx"}
     places = [(place.question, place.tab, place.row, f"C{place.row}") for place in layout(codebook())]
     told = found[["question", "source_sheet", "source_row", "source_cell"]]
@@ -66,8 +66,8 @@ def test_each_answer_keeps_file_tab_and_cell(tmp_path: Path) -> None:
 
 def test_contact_details_are_nowhere(tmp_path: Path) -> None:
     found = read(zipped(tmp_path / "r.zip", {"one.xlsx": workbook(UNIT)}))
-    assert "01 99 00" not in found.answers.to_pandas().to_csv()
-    assert not set(found.answers["question"].to_pylist()) & set(codebook().contact)
+    assert "01 99 00" not in found.answers.table().to_pandas().to_csv()
+    assert not set(found.answers.table()["question"].to_pylist()) & set(codebook().contact)
 
 
 def test_what_an_office_machine_leaves_behind_is_counted_and_left(tmp_path: Path) -> None:
@@ -210,4 +210,4 @@ def test_several_deliveries_of_both_kinds_of_unit(tmp_path: Path) -> None:
     assert list(found.returns["status"]) == ["accepted", "accepted", "accepted", "refused"]
     assert list(found.returns["reason"].dropna()) == ["wrong_unit_type"]
     assert list(found.returns["unit_type"]) == ["commune", "commune", "epci", "epci"]
-    assert set(found.answers["unit_type"].to_pylist()) == {"commune", "epci"}
+    assert set(found.answers.table()["unit_type"].to_pylist()) == {"commune", "epci"}

@@ -67,7 +67,7 @@ def _limesurvey(path: Path, content: bytes) -> Returns:
 
 
 def _values(found: Returns) -> dict[str, dict[str, str]]:
-    told = found.answers.to_pandas()
+    told = found.answers.table().to_pandas()
     return {
         unit: dict(zip(own["question"], own["value"], strict=True)) for unit, own in told.groupby("unit_code")
     }
@@ -79,7 +79,7 @@ def test_an_export_and_a_workbook_reach_the_same_tables(tmp_path: Path) -> None:
     found = read([Delivered(export, "export", "commune"), Delivered(books, "workbooks", "commune")])
     assert _values(found) == {UNIT: answers(), OTHER_UNIT: answers()}
     assert list(found.returns["way"]) == ["web", "workbook"]
-    web = found.answers.to_pandas().query("unit_code == @OTHER_UNIT")
+    web = found.answers.table().to_pandas().query("unit_code == @OTHER_UNIT")
     assert web["source_cell"].isna().all()
     assert list(web["source_column"]) == list(web["question"])
     assert set(web["source_row"]) == {2}
@@ -145,7 +145,7 @@ def test_a_response_left_before_its_end_yields_to_a_complete_one(tmp_path: Path)
 
 def test_the_contact_of_a_response_is_not_read(tmp_path: Path) -> None:
     found = _limesurvey(tmp_path / "l.csv", limesurvey_export([{"token": UNIT, **limesurvey_answers()}]))
-    assert PHONE not in found.answers.to_pandas().to_csv() + found.returns.to_csv()
+    assert PHONE not in found.answers.table().to_pandas().to_csv() + found.returns.to_csv()
 
 
 @pytest.mark.parametrize(
