@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP = 5_000
-"""Returns whose answers are made into Arrow at once: 460,000 rows of the shipped questionnaires, as filled."""
+"""Returns whose answers are made into Arrow at once: 460,000 rows of the demonstration."""
 
 
 class Answers:
