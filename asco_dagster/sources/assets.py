@@ -19,7 +19,7 @@ from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_passage import no_passage, read_commune_passage
 from asco_dagster.sources.readers.insee_populations import no_populations, read_legal_populations
-from asco_dagster.sources.readers.survey_returns import empty_sample, read_sample
+from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
 from asco_dagster.sources.returns import collected_returns
 from asco_dagster.waves.wave import Delivery
 

@@ -30,7 +30,7 @@ from asco_dagster.sources.readers.questionnaires import (
     read_returns,
     reread,
 )
-from asco_dagster.sources.readers.survey_returns import read_sample
+from asco_dagster.sources.readers.sample_list import read_sample
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
 

@@ -109,7 +109,7 @@ def test_missing_real_files_are_named(wave: Wave, tmp_path: Path) -> None:
 
 @pytest.mark.real
 def test_real_files_are_copied_unchanged_and_sampled(wave: Wave, real_data: Path, tmp_path: Path) -> None:
-    from asco_dagster.sources.readers.survey_returns import read_sample
+    from asco_dagster.sources.readers.sample_list import read_sample
 
     paths = {
         path.name: path for path in write_deliveries(wave, places=Places(tmp_path), real=real_data, seed=7)

@@ -9,21 +9,34 @@ import pytest
 from reader_fixtures import FIXTURES, cells_of, write_workbook
 
 from asco_dagster.errors import SourceError
+from asco_dagster.questionnaires.forms import Label
+from asco_dagster.questionnaires.questions import Question
+from asco_dagster.questionnaires.workbook_layout import Place
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_populations import read_legal_populations
-from asco_dagster.sources.readers.survey_returns import read_sample, read_survey_export
+from asco_dagster.sources.readers.return_form import Expected
+from asco_dagster.sources.readers.sample_list import read_sample
+from asco_dagster.sources.readers.web_returns import read_export
 
 DGCL = "dgcl_2014_lost_zero_and_quoted_name_input.csv"
+_QUESTIONS = ("ACT_ELDERLY", "BEN_EUR")
+EXPORTED = Expected(
+    "commune",
+    "2025.1",
+    "2025",
+    tuple(Place(code, "A", row, 3) for row, code in enumerate(_QUESTIONS, 1)),
+    tuple(Question(code=code, label=Label(fr=code, en=code), type="decimal") for code in _QUESTIONS),
+    frozenset({"CONTACT_EMAIL"}),
+    None,
+)
 READERS: dict[str, Callable[[Path], object]] = {
     "dgcl": lambda path: read_epci_members(path, vintage=2014),
     "populations": lambda path: read_legal_populations(path, vintage=2013),
     "age_sex": lambda path: read_population_by_age_and_sex(path, year=1998),
     "aid": lambda path: read_aid_tables(path, measure="spending_keur"),
-    "export": lambda path: read_survey_export(
-        path, questions={"ACT_ELDERLY", "BEN_EUR"}, contact={"CONTACT_EMAIL"}, unit_type="commune"
-    ),
+    "export": lambda path: list(read_export(path, EXPORTED)),
     "sample": read_sample,
 }
 
@@ -233,16 +246,6 @@ def test_a_changed_header_names_its_columns(
             "CODCOM",
             "make no",
         ),
-        (
-            "export",
-            "survey_export_decimal_comma_input.csv",
-            "01002",
-            "01001",
-            3,
-            "unit_code",
-            "on row 2 already",
-        ),
-        ("export", "survey_export_decimal_comma_input.csv", "01002", "", 3, "unit_code", "code is missing"),
         ("sample", "sample_list_blank_line_input.csv", "epci;", "canton;", 4, "unit_type", "“canton” is not"),
         ("sample", "sample_list_blank_line_input.csv", ";84\n", ";\n", 4, "stratum", "code is missing"),
         (

@@ -11,7 +11,7 @@ from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_populations import read_legal_populations
-from asco_dagster.sources.readers.survey_returns import read_sample, read_survey_export
+from asco_dagster.sources.readers.sample_list import read_sample
 
 
 def assert_as_expected(found: pd.DataFrame, case: str) -> None:
@@ -167,18 +167,6 @@ def test_drees_staff_layout(tmp_path: Path, sheet: str, measure: str) -> None:
     assert found["area_code"].fillna("total").tolist() == ["01", "01", "02", "02", "total", "total"]
     assert found["value_text"].tolist() == ["ND", "14", "12.5", "", "ND", "26.5"]
     assert set(found["measure"]) == {measure}
-
-
-def test_survey_export_drops_contacts_and_keeps_values_as_delivered() -> None:
-    case = "survey_export_decimal_comma"
-    found = read_survey_export(
-        FIXTURES / f"{case}_input.csv",
-        questions={"ACT_ELDERLY", "BEN_EUR"},
-        contact={"CONTACT_EMAIL", "CONTACT_PHONE"},
-        unit_type="commune",
-    )
-    assert_as_expected(found, case)
-    assert not found.astype("string").map(lambda cell: "abbaye.example" in str(cell)).any(axis=None)
 
 
 def test_sample_list_counts_blank_lines() -> None:

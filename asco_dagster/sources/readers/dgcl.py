@@ -13,7 +13,7 @@ import pandas as pd
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
 from asco_dagster.sources.readers.encoding import read_bytes
-from asco_dagster.sources.readers.provenance import text_or_missing, with_source
+from asco_dagster.sources.readers.provenance import with_source
 from asco_dagster.sources.readers.workbook import (
     WORKBOOK_STARTS,
     as_text,
@@ -115,8 +115,8 @@ def _workbook_table(path: Path) -> DelimitedTable:
         raise SourceError(
             "there is a header but no row of data", file=path, sheet=found[0], remedy="fetch the file again"
         )
-    columns = [tuple(map(as_text, column)) for column in zip(*(row for _, row in kept), strict=True)]
-    return DelimitedTable(path, found[0], [collapse(cell) for cell in header], columns, [n for n, _ in kept])
+    texts = ((number, [as_text(cell) for cell in row]) for number, row in kept)
+    return DelimitedTable.of(path, found[0], [collapse(cell) for cell in header], texts)
 
 
 def _feeds(table: DelimitedTable, vintage: int) -> Mapping[str, str]:
@@ -155,7 +155,7 @@ def _column(table: DelimitedTable, name: str, target: str) -> pd.Series:
     if target in _CODES:
         pattern, expected = _CODES[target]
         return table.codes(name, pattern, expected=expected, optional=target != "epci_siren")
-    return text_or_missing(table.cells(name))
+    return table.texts(name)
 
 
 def _check_memberships(frame: pd.DataFrame, table: DelimitedTable) -> None:
@@ -176,7 +176,7 @@ def _check_memberships(frame: pd.DataFrame, table: DelimitedTable) -> None:
             fault,
             file=table.path,
             sheet=table.sheet,
-            row=table.rows[index],
+            row=int(table.rows[index]),
             column="insee",
             expected="each commune in one body with its own tax",
             remedy="ask the DGCL which of the two rows holds",

@@ -14,7 +14,7 @@ import pandas as pd
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
 from asco_dagster.sources.readers.encoding import AGAIN, read_bytes
-from asco_dagster.sources.readers.provenance import text_or_missing, with_source
+from asco_dagster.sources.readers.provenance import text_column, with_source
 
 ARCHIVE_MEMBER = "donnees_communes.csv"
 
@@ -61,7 +61,7 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "commune_code": codes,
-            "commune_name": text_or_missing(table.cells(layout.name)),
+            "commune_name": table.texts(layout.name),
             "departement_code": table.codes(layout.departement, _DEPARTEMENT, expected="a département code"),
             "region_code": table.codes(layout.region, r"\d\d", expected="a région code of 2 digits"),
             "population": table.integers(layout.population),
@@ -73,7 +73,7 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
 def no_populations() -> pd.DataFrame:
     """The table of a wave that names no such file: its columns, no row."""
     names = ("commune_code", "commune_name", "departement_code", "region_code")
-    frame = pd.DataFrame({name: text_or_missing([]) for name in names})
+    frame = pd.DataFrame({name: text_column([]) for name in names})
     frame["population"] = pd.Series([], dtype="int64")
     return with_source(frame, Path("none"), sheet=None, rows=[])
 
@@ -134,11 +134,10 @@ def _commune_codes(table: DelimitedTable, layout: _Layout) -> pd.Series:
     """Codes of 5 characters; where the file splits them, département and number put side by side again."""
     if not layout.number_in_departement:
         return table.codes(layout.commune, _COMMUNE, expected=_EXPECTED)
-    table.codes(layout.departement, _DEPARTEMENT, expected="a département code")
-    table.codes(layout.commune, r"\d{2,3}", expected="the commune's number in its département")
+    departements = table.codes(layout.departement, _DEPARTEMENT, expected="a département code")
+    numbers = table.codes(layout.commune, r"\d{2,3}", expected="the commune's number in its département")
     codes = []
-    pairs = zip(table.cells(layout.departement), table.cells(layout.commune), strict=True)
-    for index, (departement, number) in enumerate(pairs):
+    for index, (departement, number) in enumerate(zip(departements, numbers, strict=True)):
         # Overseas, the third digit of the département is also the first of a three-digit number.
         overlaps = len(departement) + len(number) == 6 and departement[2] == number[0]
         code = departement[:2] + number if overlaps else departement + number

@@ -6,6 +6,7 @@ What does not belong here: anything about a particular file or publisher.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 TEXT = "string"
@@ -24,20 +25,8 @@ def text_column(values: Sequence[str | None]) -> pd.Series:
     return pd.Series(list(values), dtype=TEXT)
 
 
-def text_or_missing(values: Sequence[str]) -> pd.Series:
-    """Values as nullable text, an empty cell being a missing value.
-
-    Args:
-        values: n texts as a CSV delivers them.
-
-    Returns:
-        A series of n texts, null where the cell was empty.
-    """
-    return text_column([value if value.strip() else None for value in values])
-
-
 def with_source(
-    frame: pd.DataFrame, path: Path, *, sheet: str | Sequence[str] | None, rows: Sequence[int]
+    frame: pd.DataFrame, path: Path, *, sheet: str | Sequence[str] | None, rows: Sequence[int] | np.ndarray
 ) -> pd.DataFrame:
     """Add ``source_file``, ``source_sheet`` and ``source_row`` behind the other columns.
 
@@ -53,5 +42,5 @@ def with_source(
     sheets = [sheet] * len(frame) if sheet is None or isinstance(sheet, str) else list(sheet)
     frame["source_file"] = text_column([path.name] * len(frame))
     frame["source_sheet"] = text_column(sheets)
-    frame["source_row"] = pd.Series(list(rows), dtype="int64")
+    frame["source_row"] = pd.Series(np.asarray(rows, dtype="int64"))
     return frame

@@ -70,11 +70,11 @@ def widen(folder: Path) -> None:
     places.EXPECTATIONS = suites
 
     from asco_dagster.demonstration import territory_files
-    from asco_dagster.sources.readers import dgcl, insee_populations, return_form, survey_returns
+    from asco_dagster.sources.readers import dgcl, insee_populations, return_form, sample_list
 
     commune = rf"(?:\d\d|2[AB]){NUMBER}"
     insee_populations._COMMUNE = commune
-    survey_returns._UNIT_CODE = "[0-9A-Za-z]+"
+    sample_list._UNIT_CODE = "[0-9A-Za-z]+"
     return_form._UNIT_CODES["commune"] = re.compile(commune)
     dgcl._CODES["commune_code"] = (rf"\d{{1,2}}{NUMBER}|2[AB]{NUMBER}", "a commune code")
     # a register that numbers each of them does not exist, and nothing reads these numbers
