@@ -145,10 +145,15 @@ def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, d
 
 
 def _read(step: WaveStep, source: str, reader: Callable[[Path, Delivery], pd.DataFrame]) -> Table:
-    """Read each file of a source; one refused file refuses the whole, so nothing is half loaded."""
+    """Read each file of a source; one refused file refuses the whole, so nothing is half loaded.
+
+    DuckDB would make a Python object of each text of a data frame, of an Arrow table it does not.
+    """
+    import pyarrow as pa
+
     found = _files(step, getattr(step.wave.sources, source))
-    frames = [reader(path, delivery) for path, _, delivery in found]
-    rows = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    frames = (reader(path, delivery) for path, _, delivery in found)
+    rows = pa.concat_tables([pa.Table.from_pandas(frame, preserve_index=False) for frame in frames])
     return Table(rows, {"files": [told for _, told, _ in found]})
 
 
