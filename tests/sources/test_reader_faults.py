@@ -12,6 +12,7 @@ from asco_dagster.errors import SourceError
 from asco_dagster.questionnaires.forms import Label
 from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import Place
+from asco_dagster.sources.readers.delimited import GROUP
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
@@ -280,6 +281,16 @@ def test_a_ragged_row_is_named(tmp_path: Path, old: str, new: str, row: int, wha
     fault = refusal("dgcl", changed(DGCL, tmp_path, old, new))
     assert fault.row == row
     assert what in fault.what
+
+
+@pytest.mark.parametrize("row", [2, GROUP + 1, GROUP + 2, 2 * GROUP + 2])
+def test_a_wrong_cell_is_named_wherever_a_long_list_is_cut(tmp_path: Path, row: int) -> None:
+    lines = ["unit_type;unit_code;stratum", *(f"epci;{200_000_000 + n};a" for n in range(2 * GROUP + 1))]
+    lines[row - 1] = "epci;2 0;a"
+    path = tmp_path / "sample.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    fault = refusal("sample", path)
+    assert (fault.row, fault.column, fault.what) == (row, "unit_code", "“2 0” is not a code")
 
 
 def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
