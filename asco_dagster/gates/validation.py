@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates.suite import Suite
 from asco_dagster.waves import Wave
@@ -80,9 +81,7 @@ class GateResult:
         """Keep the result as ``<asset>.json`` in ``folder``, replacing the former one whole."""
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{self.asset}.json"
-        draft = target.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps({**asdict(self), "closed": self.closed}, ensure_ascii=False, indent=1))
-        draft.replace(target)
+        write_whole(target, json.dumps({**asdict(self), "closed": self.closed}, ensure_ascii=False, indent=1))
 
 
 def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:

@@ -65,15 +65,18 @@ class Cluster:
             return False
         return True
 
-    def start(self) -> None:
+    def start(self, *, inherited: int) -> None:
         """Start the server, on a new data folder if there is none, and wait until it takes connections.
+
+        Args:
+            inherited: descriptor that every process of the server keeps open.
 
         Raises:
             ConfigurationError: it does not start; names the log and the remedy.
         """
         try:
-            self._prepare()
-            self._start()
+            self._prepare(inherited)
+            self._start(inherited)
         except PermissionError as error:
             raise ConfigurationError(
                 f"the embedded PostgreSQL may not touch {error.filename}",
@@ -109,13 +112,13 @@ class Cluster:
             return None
         return pid
 
-    def _prepare(self) -> None:
+    def _prepare(self, inherited: int) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
             self._open_to_system_user()
         version, ours = self.data / "PG_VERSION", str(_package().TARGET_POSTGRES_VERSION)
         if not version.exists():
-            self._initialise()
+            self._initialise(inherited)
         elif version.read_text().strip() != ours:
             raise ConfigurationError(
                 f"{self.data} was written by PostgreSQL {version.read_text().strip()}",
@@ -123,18 +126,18 @@ class Cluster:
                 remedy="Move the folder away to begin a new run history, or set ASCO_POSTGRES_URL",
             )
 
-    def _initialise(self) -> None:
+    def _initialise(self, inherited: int) -> None:
         # Only the owner reaches the socket (mode 0700), so that whoever reaches it can be trusted.
         options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", SUPERUSER, "-D", str(self.data))
         try:
-            self._run("initdb", *options)
+            self._run("initdb", *options, inherited=inherited)
         except subprocess.SubprocessError as error:
             raise ConfigurationError(
                 f"the embedded PostgreSQL cannot make its data folder {self.data}: {_last_line(error)}",
                 remedy="Empty the folder, free disk space, or set ASCO_POSTGRES_URL",
             ) from error
 
-    def _start(self) -> None:
+    def _start(self, inherited: int) -> None:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": f'"{self._new_socket_folder()}"',
@@ -146,7 +149,7 @@ class Cluster:
         end = time.monotonic() + _SECONDS_TO_DIE
         while True:
             try:
-                return self._run("pg_ctl", *arguments)
+                return self._run("pg_ctl", *arguments, inherited=inherited)
             except subprocess.SubprocessError as error:
                 told = self._log_line() or _last_line(error)
                 dying = "another postmaster" in told or "still in use" in told
@@ -190,7 +193,7 @@ class Cluster:
         self.data.chmod(0o700)
 
     @staticmethod
-    def _run(program: str, *arguments: str) -> None:
+    def _run(program: str, *arguments: str, inherited: int) -> None:
         user, group = _system_ids() if os.geteuid() == 0 else (None, None)
         # Output goes to a file, since the server would keep a pipe open for ever.
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
@@ -199,6 +202,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=(inherited,),
                 cwd="/",  # the one folder that the server's user can always enter
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
                 user=user,

@@ -2,8 +2,10 @@
 
 Who uses the server is told by file locks and not by a list of process ids: the kernel drops the lock of a
 killed process, so that no stale handle keeps a server. The first user starts it, the last one stops it, a
-mutex makes this one at a time, and a small keeper process (``keeper.py``) stops a server whose last user was
-killed. What does not belong here: how a server is started and stopped (``cluster.py``).
+mutex makes this one at a time, and a small keeper process (``keeper.py``), there before the server is, stops
+a server whose last user was killed. The server's own processes hold a lock as well, so that one that is about
+to come up when its starter dies is not taken for none. What does not belong here: how a server is started and
+stopped (``cluster.py``).
 """
 
 import fcntl
@@ -11,12 +13,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from asco_dagster.operations.cluster import Cluster
+
+_SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class EmbeddedServer:
             users: open descriptor of the users' lock.
 
         Returns:
-            Whether the server is down.
+            Whether the server is down, and none is about to come up.
         """
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,14 +84,32 @@ class EmbeddedServer:
             return False
         else:
             self.cluster.stop()
-            return True
+            with self._server_lock() as lock:
+                return _locked(lock, _SECONDS_TO_END)
         finally:
             fcntl.flock(users, fcntl.LOCK_UN)
 
     def _ensure_running(self) -> None:
-        if not self.cluster.answers():
-            self.cluster.start()
-        # Returns once the keeper, or an earlier one, holds its lock.
+        # first the keeper: whoever is killed while the server starts leaves one that would run for ever
+        self._ensure_kept()
+        if self.cluster.answers():
+            return
+        with self._server_lock() as lock:
+            # of a server that was killed some processes may end later; what stays longer pg_ctl tells
+            _locked(lock, _SECONDS_TO_END)
+            self.cluster.start(inherited=lock)
+
+    @contextmanager
+    def _server_lock(self) -> Iterator[int]:
+        """The lock that all processes of the server inherit, from the first that makes its data folder on."""
+        lock = open_lock(self.locks / "postgres.server")
+        try:
+            yield lock
+        finally:
+            os.close(lock)
+
+    def _ensure_kept(self) -> None:
+        """Return once the keeper, or an earlier one, holds its lock."""
         subprocess.run(
             [sys.executable, "-m", "asco_dagster.operations.keeper", str(self.cluster.data), str(self.locks)],
             stdin=subprocess.DEVNULL,
@@ -105,6 +128,20 @@ class EmbeddedServer:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until it is gone
         finally:
             os.close(lock)
+
+
+def _locked(lock: int, patience: float) -> bool:
+    """Whether a lock could be had within so many seconds."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def open_lock(path: Path) -> int:

@@ -1,8 +1,8 @@
 """The keeper of the embedded PostgreSQL: stops it once its last user is gone, however that user ended.
 
-Run as ``python -m asco_dagster.operations.keeper DATA LOCKS`` by the process that starts the server. A user
-that ends in order stops the server itself and dismisses the keeper; the keeper is for those that were killed.
-What does not belong here: starting anything.
+Run as ``python -m asco_dagster.operations.keeper DATA LOCKS`` by the process that starts the server, before
+it does. A user that ends in order stops the server itself and dismisses the keeper; the keeper is for those
+that were killed. What does not belong here: starting anything.
 """
 
 import fcntl
@@ -37,11 +37,16 @@ def main(data: Path, locks: Path) -> None:
     os.ftruncate(keeper, 0)
     os.pwrite(keeper, str(os.getpid()).encode(), 0)
     os.close(told)
-    watch(EmbeddedServer(Cluster(data), locks))
+    watch(EmbeddedServer(Cluster(data), locks), keeper)
 
 
-def watch(server: EmbeddedServer) -> None:
-    """Return once the server is down, having stopped it if nobody holds it any more."""
+def watch(server: EmbeddedServer, keeper: int) -> None:
+    """Return once the server is down, having stopped it if nobody holds it any more.
+
+    Args:
+        server: the server.
+        keeper: descriptor of the keeper's lock, closed at the end.
+    """
     while server.locks.is_dir():
         time.sleep(_SECONDS)
         try:
@@ -50,6 +55,8 @@ def watch(server: EmbeddedServer) -> None:
             return
         with server.mutex():
             down = server.stop_if_unused(users)
+            if down:
+                os.close(keeper)  # nobody may start a server beside a keeper that is about to end
         os.close(users)
         if down:
             return

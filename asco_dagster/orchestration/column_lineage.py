@@ -10,13 +10,14 @@ Lineage is that of values: a column that only chooses, joins or orders rows is n
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+from asco_dagster.durable import write_whole
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -72,9 +73,7 @@ def kept_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
     path = folder / "lineage" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(_readable(sql, reads)), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, json.dumps(_readable(sql, reads)))
     found = json.loads(path.read_text(encoding="utf-8"))
     if found is None:
         return None

@@ -7,7 +7,6 @@ never disagree. What does not belong here: running models (``dbt_run``), Dagster
 import functools
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from asco_dagster.durable import draft_of
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import DBT_PROJECT, Places
 
@@ -70,7 +70,7 @@ def _build(folder: Path, project: Path) -> None:
     """Parse into a folder of our own and rename: two processes that build at once both end well."""
     from dbt.cli.main import dbtRunner
 
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    draft = draft_of(folder)
     outcome = dbtRunner().invoke(
         ["parse", "--quiet", "--no-partial-parse", *common_arguments(project, draft)]
     )

@@ -66,6 +66,30 @@ def test_killing_the_last_user_does_not_leave_the_server(
     assert not (places.postgres / "postmaster.pid").exists()
 
 
+@pytest.mark.parametrize("program", ["initdb", "pg_ctl"])
+def test_killing_whoever_starts_the_server_leaves_none(
+    program: str, script: Script, places: Places, living: Living, eventually: Eventually
+) -> None:
+    dying = f"""
+    import os, signal, subprocess
+    usual = subprocess.run
+    def run(command, *, timeout=None, check=False, **options):
+        if str(command[0]).endswith("{program}"):
+            subprocess.Popen(command, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return usual(command, timeout=timeout, check=check, **options)
+    subprocess.run = run
+    """
+    started = script(textwrap.dedent(dying) + textwrap.dedent(HOLD))
+    assert started.wait(60) == -signal.SIGKILL
+    assert eventually(lambda: living(places.home) == []), living(places.home)
+    assert not eventually(lambda: living(places.home) != [], seconds=2.5)
+    again = script(HOLD)
+    assert again.stdout and again.stdout.readline().startswith("postgresql")
+    again.communicate("\n", timeout=20)
+    assert (again.returncode, living(places.home)) == (0, [])
+
+
 def test_the_pid_file_of_a_killed_server_does_not_stop_another_home(
     places: Places, tmp_path: Path, settings: Settings
 ) -> None:

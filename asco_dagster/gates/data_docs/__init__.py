@@ -9,11 +9,11 @@ wave's database. What does not belong here: the quality report (``publication.qu
 import copy
 import functools
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.durable import write_whole
 from asco_dagster.gates.history.told import PAGE as HISTORY
 from asco_dagster.layers import LAYERS, layer_of
 
@@ -107,6 +107,4 @@ def _styles() -> str:
 
 def _write(target: Path, page: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(target)
+    write_whole(target, page)

@@ -5,13 +5,13 @@ judges nothing again, so it has no line. What does not belong here: what is kept
 """
 
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from asco_dagster.durable import write_whole
 from asco_dagster.gates.history import chart
 from asco_dagster.gates.history.store import Judgement, Value, figures, judgements, judgements_of
 from asco_dagster.layers import LAYERS, layer_of
@@ -100,9 +100,7 @@ def write_history_page(waves: Path, quality: Path, wave: str) -> Path:
     )
     quality.mkdir(parents=True, exist_ok=True)
     target = quality / PAGE
-    draft = target.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(target)
+    write_whole(target, page)
     return target
 
 

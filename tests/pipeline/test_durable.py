@@ -1,0 +1,44 @@
+"""A file is replaced whole or not at all, and no draft stays beside it."""
+
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asco_dagster.durable import draft_of, write_whole
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "told.json"
+    for text in ("first", "é" * 5_000):
+        write_whole(path, text)
+        assert path.read_text(encoding="utf-8") == text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_former_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "told.json"
+    write_whole(path, "former")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_whole(path, "x" * 5_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_drafts_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    path = tmp_path / "parsed"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    of_dead, of_living = (tmp_path / f"parsed.{pid}.tmp" for pid in (dead.pid, os.getppid()))
+    for left in (of_dead, of_living):
+        left.mkdir()
+        (left / "content").touch()
+    assert draft_of(path) == tmp_path / f"parsed.{os.getpid()}.tmp"
+    assert (of_dead.exists(), of_living.exists()) == (False, True)
