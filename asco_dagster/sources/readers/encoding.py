@@ -3,7 +3,6 @@
 What does not belong here: splitting text into cells (``delimited``), opening workbooks (``workbook``).
 """
 
-import re
 from pathlib import Path
 
 from asco_dagster.errors import SourceError
@@ -17,7 +16,6 @@ _WRONG_TYPES = (
     (b"%PDF", "this is a PDF, not delimited text"),
     (b"<", "this is a web page or XML, not delimited text"),
 )
-_STRAY_RETURNS = re.compile(r"\r+\n")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -75,4 +73,6 @@ def decode(content: bytes, path: Path, *, sheet: str | None = None) -> str:
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError("a zero byte: this is not text", file=path, sheet=sheet, row=row, remedy=AGAIN)
-    return _STRAY_RETURNS.sub("\n", text)
+    while "\r\n" in text:  # a regular expression would hold every line beside the text
+        text = text.replace("\r\n", "\n")
+    return text

@@ -14,10 +14,12 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported late: the package chooses Arrow's allocator before
 
 SHIPPED = Path(__file__).parents[3] / "asco_dagster" / "waves"
 WAVE = "2014"
@@ -89,6 +91,8 @@ def deliver(times: int, base: Path, inbox: Path) -> None:
         base: inbox of the demonstration at true size, its returns as exports.
         inbox: the folder to fill.
     """
+    import pandas as pd
+
     from asco_dagster.demonstration import deliveries
     from asco_dagster.demonstration.frame import invented_territory
     from asco_dagster.waves import load_wave
@@ -118,8 +122,10 @@ def deliver(times: int, base: Path, inbox: Path) -> None:
         _repeat(base / name, inbox / name, codes, column)
 
 
-def _copy(territory: Any, number: int, times: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+def _copy(territory: Any, number: int, times: int) -> "tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]":
     """One copy of all units: members, populations, and the new code of each old one."""
+    import pandas as pd
+
     wanted = ["commune_code", "departement_code"]
     communes = pd.concat([territory.members[wanted], territory.populations[wanted]]).drop_duplicates()
     rank = communes.groupby("departement_code")["commune_code"].rank().astype(int) - 1
