@@ -66,6 +66,8 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
 )
 def collected_returns(step: WaveStep) -> dict[str, Table]:
     """Read every return of the wave once."""
+    import pyarrow as pa
+
     delivered = _delivered(step)
     found = collect([delivery for delivery, _ in delivered], step.wave, step.places)
     counts = found.counts
@@ -78,7 +80,10 @@ def collected_returns(step: WaveStep) -> dict[str, Table]:
     if counts["refused"]:
         told_counts["refusals"] = _refusals(found)
     return {
-        RETURNS: Table(found.returns, {"files": [told for _, told in delivered], **told_counts}),
+        RETURNS: Table(
+            pa.Table.from_pandas(found.returns, preserve_index=False),
+            {"files": [told for _, told in delivered], **told_counts},
+        ),
         ANSWERS: Table(found.answers, {}),
     }
 
