@@ -73,7 +73,8 @@ def write_table(connection: "duckdb.DuckDBPyConnection", asset: str, rows: Any) 
         asset: name of the asset.
         rows: a data frame, an Arrow table, or whatever else gives a stream of Arrow.
     """
-    connection.register("incoming", rows)
+    # from an object that gives a stream DuckDB has pyarrow read many pieces ahead, from a bare stream none
+    connection.register("incoming", rows if hasattr(rows, "columns") else rows.__arrow_c_stream__())
     try:
         # the name was checked by table_of
         connection.execute(f"create or replace table {table_of(asset)} as select * from incoming")  # noqa: S608
