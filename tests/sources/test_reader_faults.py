@@ -12,7 +12,7 @@ from asco_dagster.errors import SourceError
 from asco_dagster.questionnaires.forms import Label
 from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import Place
-from asco_dagster.sources.readers.delimited import GROUP
+from asco_dagster.sources.readers.delimited_table import GROUP
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
+from asco_dagster.sources.readers.delimited import check_header
+from asco_dagster.sources.readers.delimited_table import DelimitedTable, read_delimited
 from asco_dagster.sources.readers.encoding import read_bytes
 from asco_dagster.sources.readers.provenance import with_source
 from asco_dagster.sources.readers.workbook import (

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import DelimitedTable, check_header, read_delimited
+from asco_dagster.sources.readers.delimited import check_header
+from asco_dagster.sources.readers.delimited_table import DelimitedTable, read_delimited
 from asco_dagster.sources.readers.encoding import AGAIN, read_bytes
 from asco_dagster.sources.readers.provenance import text_column, with_source
 

@@ -1,0 +1,180 @@
+"""A delimited file whole: its columns as codes, whole numbers and texts, refused at the first wrong cell.
+
+What does not belong here: splitting text into cells (``delimited``), the columns of any particular file.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.delimited import read_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GROUP = 20_000
+"""Rows whose cells are Python texts at once; 3.7 million communes would take 5 GB as such."""
+
+
+@dataclass(frozen=True)
+class DelimitedTable:
+    """A delimited file whose every row has as many cells as its header.
+
+    Attributes:
+        path: the file.
+        sheet: member of an archive, None for a plain file.
+        header: column names, trimmed.
+        columns: n cells a column, as delivered; in pieces that keep each of their different texts once.
+        rows: n row numbers, counted from 1 with the header, as a spreadsheet shows them.
+    """
+
+    path: Path
+    sheet: str | None
+    header: list[str]
+    columns: Sequence["pa.ChunkedArray"]
+    rows: np.ndarray
+
+    @classmethod
+    def of(
+        cls, path: Path, sheet: str | None, header: list[str], rows: Iterable[tuple[int, Sequence[str]]]
+    ) -> "DelimitedTable":
+        """A table of numbered rows, each with as many cells as the header."""
+        import pyarrow as pa
+
+        numbers = [np.empty(0, dtype="int64")]
+        pieces: list[list[pa.Array]] = [[] for _ in header]
+        following = iter(rows)
+        while group := list(islice(following, GROUP)):
+            numbers.append(np.fromiter((number for number, _ in group), "int64", len(group)))
+            for own, cells in zip(pieces, zip(*(cells for _, cells in group), strict=True), strict=True):
+                own.append(pa.array(cells, pa.string()).dictionary_encode())
+        kind = pa.dictionary(pa.int32(), pa.string())
+        columns = [pa.chunked_array(own, kind) for own in pieces]
+        return cls(path, sheet, header, columns, np.concatenate(numbers))
+
+    def cells(self, column: str) -> "pa.ChunkedArray":
+        """The n cells of a column, as delivered."""
+        return self.columns[self.header.index(column)]
+
+    def refuse(self, what: str, *, index: int, column: str, expected: str, remedy: str) -> SourceError:
+        """An error about the cell at this index of this column."""
+        return SourceError(
+            what,
+            file=self.path,
+            sheet=self.sheet,
+            row=int(self.rows[index]),
+            column=column,
+            expected=expected,
+            remedy=remedy,
+        )
+
+    def texts(self, column: str) -> pd.Series:
+        """A column as n texts, null where the cell has none."""
+        import pyarrow as pa
+
+        found = self._each(column, lambda cell: cell if cell.strip() else None, pa.large_string())
+        return pd.Series(pd.arrays.ArrowStringArray(found))
+
+    def integers(self, column: str, *, optional: bool = False) -> pd.Series:
+        """A column of whole numbers from 0 upwards.
+
+        Args:
+            column: its name in the header.
+            optional: whether an empty cell is a missing value rather than an error.
+
+        Returns:
+            n numbers, ``Int64`` when optional, ``int64`` otherwise.
+
+        Raises:
+            SourceError: a cell is something else, with its row.
+        """
+        import pyarrow as pa
+
+        def is_number(cell: str) -> bool:
+            return cell.isascii() and cell.isdigit()
+
+        if (index := self._first_other(column, is_number, optional=optional)) is not None:
+            cell = self.cells(column)[index].as_py()
+            raise self.refuse(
+                f"“{cell}” is not a whole number" if cell.strip() else "the number is missing",
+                index=index,
+                column=column,
+                expected="digits only",
+                remedy="correct the cell at its publisher's, or check that no column has shifted",
+            )
+        found = self._each(column, lambda cell: int(cell) if cell.strip() else None, pa.int64())
+        return pd.Series(found.to_numpy()) if not optional else pd.Series(_nullable(found))
+
+    def codes(self, column: str, pattern: str, *, expected: str, optional: bool = False) -> pd.Series:
+        """A column of codes, left as delivered.
+
+        Args:
+            column: its name in the header.
+            pattern: regular expression that a code matches from end to end.
+            expected: the same in words, for the error.
+            optional: whether an empty cell is a missing value rather than an error.
+
+        Returns:
+            n texts, null where the cell was empty.
+
+        Raises:
+            SourceError: a cell does not look like such a code, with its row.
+        """
+        matches = re.compile(pattern).fullmatch
+        if (index := self._first_other(column, matches, optional=optional)) is not None:
+            cell = self.cells(column)[index].as_py()
+            raise self.refuse(
+                f"“{cell}” is not a code" if cell.strip() else "the code is missing",
+                index=index,
+                column=column,
+                expected=expected,
+                remedy="check that no spreadsheet has rewritten the codes and no column has shifted",
+            )
+        return self.texts(column)
+
+    def _first_other(self, column: str, fits: Callable[[str], object], *, optional: bool) -> int | None:
+        """Index of the first cell that neither fits nor may be empty; each different text is asked once."""
+        before = 0
+        for piece in self.cells(column).chunks:
+            others = [
+                number
+                for number, cell in enumerate(piece.dictionary.to_pylist())
+                if not fits(cell) and not (optional and not cell.strip())
+            ]
+            if others:
+                return before + int(np.flatnonzero(np.isin(piece.indices.to_numpy(), others))[0])
+            before += len(piece)
+        return None
+
+    def _each(self, column: str, made: Callable[[str], object], kind: "pa.DataType") -> "pa.ChunkedArray":
+        """What is made of each cell; each different text of a piece is asked once."""
+        import pyarrow as pa
+
+        return pa.chunked_array(
+            [
+                pa.array([made(cell) for cell in piece.dictionary.to_pylist()], kind).take(piece.indices)
+                for piece in self.cells(column).chunks
+            ],
+            kind,
+        )
+
+
+def _nullable(numbers: "pa.ChunkedArray") -> "pd.arrays.IntegerArray":
+    """Whole numbers of which some are missing."""
+    missing = numbers.is_null().to_numpy()
+    return pd.arrays.IntegerArray(numbers.fill_null(0).to_numpy().copy(), missing.copy())
+
+
+def read_delimited(
+    path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
+) -> DelimitedTable:
+    """Read a delimited file whole, or refuse it; arguments and errors as in :func:`read_rows`."""
+    found = read_rows(path, content=content, sheet=sheet, separator=separator)
+    return DelimitedTable.of(path, sheet, found.header, found.rows)
