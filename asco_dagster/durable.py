@@ -24,15 +24,29 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a text file whole, or leave it as it was; nothing stays beside it when the disk is full."""
+def write_whole(path: Path, content: str | bytes, *, private: bool = False, synced: bool = False) -> None:
+    """Replace a file whole, or leave it as it was; nothing stays beside it when the disk is full.
+
+    Args:
+        path: the file.
+        content: all that it shall hold; text is written as UTF-8.
+        private: only its owner may read it, from its first byte on.
+        synced: the disk holds it before this returns, for what cannot be made again.
+    """
     draft = draft_of(path)
     try:
-        draft.write_text(text, encoding="utf-8")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content.encode() if isinstance(content, str) else content)
+            if synced:
+                handle.flush()
+                os.fsync(handle.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    if synced:
+        sync(path.parent)
 
 
 def _lives(process: int) -> bool:

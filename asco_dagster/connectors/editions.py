@@ -6,10 +6,11 @@ belong here: the request itself (``fetch.py``).
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from asco_dagster.durable import write_whole
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,7 @@ def known_edition(address: str, download: Path, sha256: str | None) -> Edition |
 
 def keep_edition(download: Path, edition: Edition) -> None:
     """Note an edition beside its download, whole or not at all."""
-    note = _note(download)
-    draft = note.with_name(f"{note.name}.{os.getpid()}")
-    draft.write_text(json.dumps(asdict(edition)), encoding="utf-8")
-    draft.replace(note)
+    write_whole(_note(download), json.dumps(asdict(edition)))
 
 
 def _note(download: Path) -> Path:

@@ -12,12 +12,12 @@ wrong delivery.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import EstimationError
 from asco_dagster.waves import Wave
 
@@ -88,8 +88,8 @@ def freeze(folder: Path, wave: Wave, strata: pd.DataFrame, sample: pd.DataFrame)
         "frame_sha256": _frame_hash(strata),
         "strata": _counts(strata),
     }
-    _write_private(folder / SAMPLE, content)
-    _write_private(folder / RECORD, json.dumps(record, indent=1).encode())
+    write_whole(folder / SAMPLE, content, private=True, synced=True)
+    write_whole(folder / RECORD, json.dumps(record, indent=1), private=True, synced=True)
 
 
 def frozen_state(folder: Path) -> list[str]:
@@ -126,13 +126,3 @@ def _difference(former: dict[str, int], strata: pd.DataFrame) -> str:
 
 def _anew() -> str:
     return f"to give that sample up and draw another, take {RECORD} out of the wave's working folder"
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file whole, readable by its owner only."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(path)

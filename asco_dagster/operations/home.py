@@ -5,10 +5,10 @@
 
 import importlib.metadata
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import Places
 
@@ -63,9 +63,5 @@ _MIGRATIONS: dict[int, Callable[[Path], None]] = {0: close_to_others}
 
 
 def _mark(home: Path, version: int) -> None:
-    draft = home / f".{FILE}.{os.getpid()}"
-    draft.write_text(
-        json.dumps({"layout": version, "code": importlib.metadata.version("asco_dagster")}) + "\n",
-        encoding="utf-8",
-    )
-    draft.replace(home / FILE)
+    code = importlib.metadata.version("asco_dagster")
+    write_whole(home / FILE, json.dumps({"layout": version, "code": code}) + "\n")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from asco_dagster.durable import write_whole
 from asco_dagster.operations.embedded import open_lock
 from asco_dagster.operations.home import demand_home
 from asco_dagster.operations.postgres import storage
@@ -60,9 +61,7 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     launcher = _TO_WORKERS if settings.broker_url is not None else None
     text = yaml.safe_dump(configuration(places.dagster_home, launcher), sort_keys=False)
     if not path.is_file() or path.read_text() != text:
-        draft = path.with_name(f".dagster.yaml.{os.getpid()}")
-        draft.write_text(text)
-        draft.replace(path)
+        write_whole(path, text)
     # Without bytecode every import costs two to three times as much.
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     own = {

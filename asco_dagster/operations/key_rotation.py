@@ -7,6 +7,7 @@ Releases do not depend on either. What does not belong here: where a key comes f
 import secrets
 from pathlib import Path
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.rewriting import rewrite_database
@@ -66,10 +67,7 @@ def rotate_pseudonym_key(settings: Settings, places: Places) -> list[str]:
         with open_database(database, read_only=True):
             pass  # no run is half-way between two keys
     path = places.home / "keys" / "pseudonym.key"
-    draft = path.with_name(f".{path.name}.new")
-    draft.touch(mode=0o600)
-    draft.write_text(secrets.token_hex(32))
-    draft.replace(path)
+    write_whole(path, secrets.token_hex(32), private=True, synced=True)
     waves = [found.parent.name for found in databases]
     keep_record(places, "rotate-pseudonym-key", {"waves to run again": waves})
     return waves

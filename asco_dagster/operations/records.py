@@ -6,11 +6,11 @@ One JSON file each under ``records/``, never changed afterwards. What does not b
 import datetime as dt
 import importlib.metadata
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from asco_dagster.durable import write_whole
 from asco_dagster.places import Places
 
 
@@ -37,12 +37,7 @@ def keep_record(places: Places, deed: str, told: Mapping[str, Any]) -> Path:
         ensure_ascii=False,
         indent=2,
     )
-    draft = path.with_name(f".{path.name}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, f"{text}\n", private=True, synced=True)
     return path
 
 

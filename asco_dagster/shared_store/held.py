@@ -6,11 +6,11 @@ nothing need. What does not belong here: Dagster (``orchestration/wave_executor.
 
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -203,10 +203,7 @@ def _demand_mirror(store: Store, places: Places, wave: str) -> None:
 
 
 def _mark(store: Store, places: Places, wave: str) -> None:
-    mark = places.store / f"{wave}.json"
-    draft = mark.with_name(f".{mark.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"store": store.address}), encoding="utf-8")
-    draft.replace(mark)
+    write_whole(places.store / f"{wave}.json", json.dumps({"store": store.address}))
 
 
 def _bring_releases(store: Store, places: Places, own: str) -> None:

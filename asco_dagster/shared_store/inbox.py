@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import SourceError
 from asco_dagster.operations.inbox import delivered_files
 from asco_dagster.shared_store.objects import Listed, Store
@@ -40,10 +41,7 @@ def bring_inbox(store: Store, wave: str, folder: Path) -> list[str]:
         if path.relative_to(folder).as_posix() not in there:
             path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    note = _note(folder)
-    draft = note.with_name(f"{note.name}.{os.getpid()}")
-    draft.write_text(json.dumps({name: own.etag for name, own in there.items()}), encoding="utf-8")
-    draft.replace(note)
+    write_whole(_note(folder), json.dumps({name: own.etag for name, own in there.items()}))
     return brought
 
 

@@ -16,12 +16,12 @@ or once its unit has answered otherwise. What does not belong here: why a return
 import datetime as dt
 import hashlib
 import json
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asco_dagster.durable import write_whole
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.refusals import UNREADABLE_DELIVERY, Refusal, reasons
 from asco_dagster.sources.readers.return_form import Return
@@ -172,7 +172,7 @@ class Quarantine:
 
     def _write(self, entry: Entry) -> None:
         told = json.dumps(asdict(entry), ensure_ascii=False, indent=1)
-        _write_private(self.folder / f"{entry.id}.refusal.json", told.encode())
+        write_whole(self.folder / f"{entry.id}.refusal.json", told, private=True)
 
     def _remove(self, entry: Entry) -> None:
         (self.folder / f"{entry.id}.refusal.json").unlink(missing_ok=True)
@@ -187,11 +187,3 @@ def _is_settled(entry: Entry, files: Collection[str | None], units: Collection[t
 def _id_of(file: str, row: int | None, sha256: str | None) -> str:
     """The same for the same file in the same place, so that a second run tells nothing twice."""
     return hashlib.sha256("\0".join((file, str(row or ""), sha256 or "")).encode()).hexdigest()[:12]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-        handle.write(content)
-    draft.replace(path)
