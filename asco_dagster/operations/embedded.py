@@ -21,7 +21,7 @@ from pathlib import Path
 
 from asco_dagster.operations.cluster import Cluster
 
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 30.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ SORTED = "select i, md5(i::varchar) as text from range(2000000) numbers(i) order
 def test_models_go_on_after_one_that_did_not_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two at once, each with a connection of its own: DuckDB takes no folder for spilling after the first spill."""
+    """Two at once, each with a connection of its own: after the first spill DuckDB takes no folder for it."""
     from dbt.cli.main import dbtRunner
 
     project = tmp_path / "project"
