@@ -6,6 +6,7 @@ thousand communes a département: here their three characters are digits and let
 alone the readers and the suites take them. What does not belong here: what it costs (``scales_part``).
 """
 
+import json
 import os
 import re
 import shutil
@@ -55,11 +56,12 @@ def write_wave(folder: Path, times: int) -> Path:
     return folder
 
 
-def widen(folder: Path) -> None:
-    """Have this process take a commune's number of any digits and letters.
+def widen(folder: Path, times: int) -> None:
+    """Have this process take a commune's number of any digits and letters, and domains so much larger.
 
     Args:
         folder: takes the suites with the wider patterns; to be called before the pipeline is imported.
+        times: how many times as large.
     """
     from asco_dagster import places
 
@@ -69,6 +71,13 @@ def widen(folder: Path) -> None:
         text = path.read_text(encoding="utf-8")
         wider = text.replace(r"\\d{4,5}|", rf"\\d{{1,2}}{NUMBER}|").replace(r"\\d{5}|", rf"\\d{{2}}{NUMBER}|")
         path.write_text(wider.replace(r"2[AB]\\d{3}", rf"2[AB]{NUMBER}"), encoding="utf-8")
+    estimates = suites / "estimation" / "est_asco__estimates.json"
+    suite = json.loads(estimates.read_text(encoding="utf-8"))
+    for expectation in suite["expectations"]:
+        asked = expectation["kwargs"]
+        if asked.get("column") == "respondents" and "max_value" in asked:
+            asked["max_value"] *= times
+    estimates.write_text(json.dumps(suite), encoding="utf-8")
     places.EXPECTATIONS = suites
 
     from asco_dagster.demonstration import territory_files
@@ -172,7 +181,7 @@ def _repeat(source: Path, target: Path, codes: list[dict[str, str]], column: int
 def main(times: int, work: str) -> None:
     """Write the deliveries into ``ASCO_HOME``, or run the wave there."""
     with tempfile.TemporaryDirectory() as folder:
-        widen(Path(folder))
+        widen(Path(folder), times)
         if work == "run":
             from asco_dagster.cli.main import main as asco
 
