@@ -45,8 +45,11 @@ def scales(folder: Path) -> list[Figure]:
 
 
 def hundred(folder: Path) -> list[Figure]:
-    """A million sampled units in processes that may have 4 GiB of data each."""
-    cost, _ = _run(folder, 100, limit=MEBIBYTES * 2**20)
+    """A million sampled units; all processes together, PostgreSQL's as well, are to stay within 4 GiB.
+
+    Judged by what they hold: a limit on a process's data counts stacks and reserves that nobody touches.
+    """
+    cost, _ = _run(folder, 100, may_fail=True)
     said = [line for line in cost.output.splitlines() if line.startswith("asco:")] or [
         f"exit code {cost.code}"
     ]
@@ -59,12 +62,12 @@ def hundred(folder: Path) -> list[Figure]:
             cost.proportional,
             bound=f"≤ {MEBIBYTES} MiB",
             holds=cost.code == 0 and cost.proportional <= MEBIBYTES,
-            note="" if cost.code == 0 else f"it does not fit: {said[0][:200]}",
+            note="" if cost.code == 0 else f"it is not released: {said[0][:200]}",
         )
     ]
 
 
-def _run(folder: Path, times: int, limit: int | None = None) -> tuple[Cost, Path]:
+def _run(folder: Path, times: int, *, may_fail: bool = False) -> tuple[Cost, Path]:
     """Run the wave of a larger France in a home that has its deliveries and nothing else."""
     home = folder / f"home-times-{times}"
     program = [sys.executable, str(HERE / "larger_france.py"), str(times)]
@@ -76,7 +79,7 @@ def _run(folder: Path, times: int, limit: int | None = None) -> tuple[Cost, Path
             path.unlink()
         elif path.name != "inbox":
             shutil.rmtree(path)
-    return measured([*program, "run"], home=home, limit=limit, may_fail=limit is not None), home
+    return measured([*program, "run"], home=home, may_fail=may_fail), home
 
 
 def _estimation() -> list[Figure]:
