@@ -34,6 +34,7 @@ from asco_dagster.estimation.weighting import Weighting, calibration_variables, 
 from asco_dagster.methods.calibration import independent_margins
 from asco_dagster.waves import load_wave
 
+AREAS = ["departement_code", "region_code", "size_class"]
 PARTITIONS = {
     "france_total": (None, False),
     "france_size": (None, True),
@@ -123,7 +124,7 @@ def _write_for_r(folder: Path, inputs: Inputs, weighting: Weighting, released: b
         [
             units[design],
             pd.DataFrame(labels),
-            pd.DataFrame(x[:, kept] / scale, columns=columns),
+            pd.DataFrame(x.toarray()[:, kept] / scale, columns=columns),
             inputs.answered.values,
         ],
         axis=1,
@@ -165,6 +166,19 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame, weights: np.ndarray, r_wei
 
 def _largest(ours: pd.Series, theirs: pd.Series) -> float:
     return float(((ours - theirs).abs() / theirs.abs().where(theirs != 0, 1.0)).max())
+
+
+def of_type(made: MadeUpWave, unit_type: str) -> MadeUpWave:
+    """What is estimated of one type from: its frame and sample, texts as the steps read them, its answers."""
+    frame = made.frame[made.frame["unit_type"] == unit_type]
+    sample = made.sample[made.sample["unit_type"] == unit_type]
+    answering = sample.loc[sample["response_status"] == "respondent", "unit_id"]
+    return replace(
+        made,
+        frame=frame[["unit_id", "unit_type", "population", *AREAS]].astype(dict.fromkeys(AREAS, "category")),
+        sample=sample.astype(dict.fromkeys(AREAS, "category")),
+        truth=made.truth[made.truth["unit_id"].isin(answering)],
+    )
 
 
 def larger(made: MadeUpWave, times: int) -> MadeUpWave:

@@ -175,7 +175,7 @@ def _inputs(tables: dict[str, pd.DataFrame], imputed: pd.DataFrame, unit_type: s
         unit_type=unit_type,
         calibration=wave.calibration,
         frame=tables["frame"][tables["frame"]["unit_type"] == unit_type],
-        answered=answers_of(units["unit_id"], tables["est_asco__indicators"], imputed, of_type),
+        answered=answers_of(units["unit_id"], [tables["est_asco__indicators"]], imputed, of_type),
         own=units,
         units=lambda _: units,
     )
