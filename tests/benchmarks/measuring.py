@@ -30,7 +30,8 @@ class Cost:
     Attributes:
         wall: seconds from start to end.
         processor: seconds of processor of it and all its descendants.
-        resident: MiB, the largest sum of resident sets seen; what processes share counts in each.
+        resident: MiB, the largest sum of resident sets seen; what processes share counts in each. 0: not
+            watched.
         proportional: MiB, the same of proportional sets; what processes share counts once.
         code: exit code.
         output: what it printed.
@@ -50,7 +51,12 @@ def asco(*arguments: str) -> list[str]:
 
 
 def measured(
-    command: Sequence[str], *, home: Path | None = None, limit: int | None = None, may_fail: bool = False
+    command: Sequence[str],
+    *,
+    home: Path | None = None,
+    limit: int | None = None,
+    may_fail: bool = False,
+    watched: bool = True,
 ) -> Cost:
     """Run a command and watch it.
 
@@ -59,6 +65,8 @@ def measured(
         home: its ``ASCO_HOME``.
         limit: bytes of data that each of its processes may have; more ends it with a ``MemoryError``.
         may_fail: whether another exit code than 0 is a result and not the end of the benchmark.
+        watched: whether its memory is looked at, which takes a seventh of a processor: more than noise for
+            a command that keeps all of them busy.
 
     Returns:
         Its cost.
@@ -78,16 +86,18 @@ def measured(
             stderr=subprocess.STDOUT,
             preexec_fn=_limited(limit) if limit else None,
         )
-        watch = _Watch()
+        watch = _Watch() if watched else None
         code = process.wait()
         wall = time.perf_counter() - began
-        watch.stop()
+        if watch:
+            watch.stop()
         _reap()
         output.seek(0)
         told = output.read().decode("utf-8", "replace")
     if code and not may_fail:
         sys.exit(f"{' '.join(command)} ended with {code}:\n{told[-3000:]}")
-    return Cost(wall, _reaped() - before, watch.resident, watch.proportional, code, told)
+    resident, proportional = (watch.resident, watch.proportional) if watch else (0.0, 0.0)
+    return Cost(wall, _reaped() - before, resident, proportional, code, told)
 
 
 class _Watch:

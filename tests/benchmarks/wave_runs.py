@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 WAVE, WAVES = "2014", ("2014", "2025")
 COLD_SECONDS, AGAIN_SECONDS, MEBIBYTES = 90, 15, 2048
 ORCHESTRATION, BESIDE = 0.35, 1.6
+ROUNDS = 3
 IMPORTS = "import dagster, duckdb, pandas, numpy, pydantic, great_expectations, highspy; import dbt.cli.main"
 
 
@@ -37,14 +38,14 @@ def imports() -> Cost:
     return measured([sys.executable, "-c", IMPORTS])
 
 
-def run_cold(folder: Path, *waves: str, scale: float = 1.0) -> tuple[Cost, Path]:
+def run_cold(folder: Path, *waves: str, scale: float = 1.0, watched: bool = True) -> tuple[Cost, Path]:
     """Run waves in a new home that has their deliveries and nothing else; the home stays, for other parts."""
     home = folder / f"home-{'-'.join(waves)}-{scale:g}"
     shutil.rmtree(home, ignore_errors=True)
     for wave in waves:
         shutil.copytree(delivered(folder, wave, scale), home / "inbox" / wave, copy_function=os.link)
     home.chmod(0o700)
-    return measured(asco("run", *waves), home=home), home
+    return measured(asco("run", *waves), home=home, watched=watched), home
 
 
 def ran(folder: Path) -> Path:
@@ -129,13 +130,29 @@ def repeated(folder: Path) -> list[Figure]:
 
 
 def waves(folder: Path) -> list[Figure]:
-    """Both waves alone and side by side, each time in a new home."""
-    alone = {wave: run_cold(folder, wave)[0] for wave in WAVES}
+    """Both waves alone and side by side, each time in a new home; the median of some rounds is judged.
+
+    Times alone: looking at memory would be paid by the two that share both processors, and by neither alone.
+    """
+    rounds = [_round(folder) for _ in range(ROUNDS)]
+    ratios = [beside.wall / max(cost.wall for cost in alone.values()) for alone, beside in rounds]
+    alone, beside = rounds[ratios.index(sorted(ratios)[ROUNDS // 2])]
     slower = max(alone, key=lambda wave: alone[wave].wall)
-    beside, _ = run_cold(folder, *WAVES)
-    told = [figure(f"asco run {wave}, alone", cost) for wave, cost in alone.items()]
-    found = figure(
-        "asco run 2014 2025, side by side", beside, against=(f"{slower} alone", alone[slower].wall)
+    told = [Figure(f"asco run {wave}, alone", cost.wall, cost.processor) for wave, cost in alone.items()]
+    ratio = beside.wall / alone[slower].wall
+    found = Figure(
+        "asco run 2014 2025, side by side",
+        beside.wall,
+        beside.processor,
+        against=f"{slower} alone",
+        ratio=ratio,
+        bound=f"≤ {BESIDE} times",
+        holds=ratio <= BESIDE,
+        note="median round; ratios of all: " + ", ".join(f"{one:.2f}" for one in ratios),
     )
-    holds = beside.wall <= BESIDE * alone[slower].wall
-    return [*told, Figure(**{**vars(found), "bound": f"≤ {BESIDE} times", "holds": holds})]
+    return [*told, found]
+
+
+def _round(folder: Path) -> tuple[dict[str, Cost], Cost]:
+    alone = {wave: run_cold(folder, wave, watched=False)[0] for wave in WAVES}
+    return alone, run_cold(folder, *WAVES, watched=False)[0]
