@@ -4,16 +4,17 @@ One wave runs in this process; several run side by side, each in a process of it
 here: the job itself (``orchestration``) and Dagster's instance (``operations``).
 """
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.processors import confine, shares
 from asco_dagster.waves import load_wave
 
 
@@ -37,8 +38,12 @@ def run(
         raise ConfigurationError("a wave is named twice", remedy="Name each wave once")
     if len(waves) == 1:
         raise typer.Exit(_run_here(waves[0], inbox, fresh))
-    with ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1)) as pool:
-        codes = list(pool.map(lambda wave: _run_beside(wave, inbox, fresh), waves))
+    free: SimpleQueue[set[int]] = SimpleQueue()
+    dealt = shares(len(waves))
+    for share in dealt:
+        free.put(share)
+    with ThreadPoolExecutor(max_workers=len(dealt)) as pool:
+        codes = list(pool.map(lambda wave: _run_beside(wave, inbox, fresh, free), waves))
     raise typer.Exit(max(codes))
 
 
@@ -53,13 +58,19 @@ def _run_here(wave: str, inbox: Path | None, fresh: bool) -> int:
     return run_wave(wave, settings, inbox=inbox, tell=tell, fresh=fresh)
 
 
-def _run_beside(wave: str, inbox: Path | None, fresh: bool) -> int:
+def _run_beside(wave: str, inbox: Path | None, fresh: bool, free: SimpleQueue[set[int]]) -> int:
+    """Run a wave in a process of its own, on one of the free shares of the processors."""
     command = [sys.executable, "-m", "asco_dagster.cli.main", "run", wave]
     if inbox is not None:
         command += ["--inbox", str(inbox)]
     command += ["--fresh"] if fresh else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
-        for line in child.stdout or ():
-            # a line of JSON names its wave itself
-            typer.echo(line.rstrip() if line.startswith("{") else f"[{wave}] {line.rstrip()}")
+    share = free.get()
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+            confine(child.pid, share)
+            for line in child.stdout or ():
+                # a line of JSON names its wave itself
+                typer.echo(line.rstrip() if line.startswith("{") else f"[{wave}] {line.rstrip()}")
+    finally:
+        free.put(share)
     return child.returncode

@@ -1,6 +1,5 @@
 """The confidentiality layer: the cells with their status, their log, the audit of the mask, the profiles."""
 
-import os
 import time
 
 import numpy as np
@@ -19,6 +18,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.processors import processors
 from asco_dagster.publication.shelf import Shelf
 from asco_dagster.questionnaires.codebook import families, load_indicators
 from asco_dagster.warehouse import read_parts, read_table
@@ -64,7 +64,7 @@ def sec_asco__cells(step: WaveStep) -> Table:
         together={unit_type: families(unit_type) for unit_type in UNIT_TYPES},
         closed=closed,
         public=public,
-        workers=os.cpu_count() or 1,
+        workers=processors(),
     )
     judged["quality_flag"] = _flags(judged, step.wave.precision)
     return Table(judged, cells_metadata(judged, rules, time.perf_counter() - started))
@@ -154,7 +154,7 @@ def sec_asco__audit(step: WaveStep) -> Table:
     """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
     cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
     started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
-    found = attack(released(cells), regions, rules, truth=cells, workers=os.cpu_count() or 1)
+    found = attack(released(cells), regions, rules, truth=cells, workers=processors())
     known = still_true(former, cells, rounding_steps(step.wave))
     over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
     skipped = (*found.skipped, *over_time.skipped)

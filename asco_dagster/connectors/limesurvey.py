@@ -58,7 +58,7 @@ def export_responses(survey: int, settings: Settings) -> bytes:
     transient = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=30),
+        wait=tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=30),
         retry=tenacity.retry_if_exception_type(transient),
         reraise=True,
     )

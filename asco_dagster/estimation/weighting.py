@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.methods.calibration_fallback import calibrate_with_fallback
 from asco_dagster.methods.margins import MarginSpec, margin_matrix, margin_totals
@@ -36,7 +37,7 @@ class Weighting:
     """
 
     weights: pd.DataFrame
-    x: np.ndarray
+    x: sparse.csr_array
     margins: pd.DataFrame
     log: pd.DataFrame
     distance: float
@@ -94,7 +95,7 @@ def weigh(
 
 def calibration_variables(
     respondents: pd.DataFrame, frame: pd.DataFrame, margins: list[Margin], calibration: Calibration
-) -> tuple[np.ndarray, np.ndarray, list[str], pd.DataFrame]:
+) -> tuple[sparse.csr_array, np.ndarray, list[str], pd.DataFrame]:
     """The calibration variables of the respondents, their totals over the frame, their names.
 
     Size classes too thin within a région are merged first where a margin crosses both; the merges are logged.

@@ -22,6 +22,7 @@ from pathlib import Path
 from asco_dagster.operations.cluster import Cluster
 
 _SECONDS_TO_END = 30.0
+_SECONDS_TO_COME_UP = 0.5  # from its first process to its pid file, by which it is known
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,20 @@ class EmbeddedServer:
         except BlockingIOError:
             return False
         else:
-            self.cluster.stop()
-            with self._server_lock() as lock:
-                return _locked(lock, _SECONDS_TO_END)
+            return self._stopped()
         finally:
             fcntl.flock(users, fcntl.LOCK_UN)
+
+    def _stopped(self) -> bool:
+        """Stop the server until no process of it is left; one that comes up may not be seen at first."""
+        end = time.monotonic() + _SECONDS_TO_END
+        with self._server_lock() as lock:
+            while True:
+                self.cluster.stop()
+                if _locked(lock, _SECONDS_TO_COME_UP):
+                    return True
+                if time.monotonic() > end:
+                    return False
 
     def _ensure_running(self) -> None:
         # first the keeper: whoever is killed while the server starts leaves one that would run for ever

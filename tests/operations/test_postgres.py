@@ -66,16 +66,19 @@ def test_killing_the_last_user_does_not_leave_the_server(
     assert not (places.postgres / "postmaster.pid").exists()
 
 
-@pytest.mark.parametrize("program", ["initdb", "pg_ctl"])
+@pytest.mark.parametrize(
+    ("program", "slow"),
+    [("initdb", 0), ("pg_ctl", 0), pytest.param("pg_ctl", 3, id="pg_ctl, after the keeper's first looks")],
+)
 def test_killing_whoever_starts_the_server_leaves_none(
-    program: str, script: Script, places: Places, living: Living, eventually: Eventually
+    program: str, slow: int, script: Script, places: Places, living: Living, eventually: Eventually
 ) -> None:
     dying = f"""
     import os, signal, subprocess
     usual = subprocess.run
     def run(command, *, timeout=None, check=False, **options):
         if str(command[0]).endswith("{program}"):
-            subprocess.Popen(command, **options)
+            subprocess.Popen(["sh", "-c", 'sleep {slow}; exec "$0" "$@"', *command], **options)
             os.kill(os.getpid(), signal.SIGKILL)
         return usual(command, timeout=timeout, check=check, **options)
     subprocess.run = run

@@ -107,7 +107,7 @@ class DelimitedTable:
                 index=index,
                 column=column,
                 expected="digits only",
-                remedy="correct the cell at its publisher's, or check that no column has shifted",
+                remedy="Correct the cell at its publisher's, or check that no column has shifted",
             )
         found = self._each(column, lambda cell: int(cell) if cell.strip() else None, pa.int64())
         return pd.Series(found.to_numpy()) if not optional else pd.Series(_nullable(found))

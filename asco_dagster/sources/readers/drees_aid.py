@@ -171,7 +171,7 @@ def _no_number(cell: Cell, path: Path, sheet: str, row: int, column: int) -> Sou
         row=row,
         column=column_letter(column),
         expected="a number, an empty cell, “-”, “ND” or “NR”",
-        remedy="correct the cell at its publisher's; a new mark is entered in drees_aid.py",
+        remedy="Correct the cell at its publisher's; a new mark is entered in drees_aid.py",
     )
 
 

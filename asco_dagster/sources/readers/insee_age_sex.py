@@ -171,7 +171,7 @@ def _block_records(rows: list[list[Cell]], block: _Block, path: Path, sheet: str
                     row=number,
                     column=column_letter(column),
                     expected="a whole number",
-                    remedy="correct the cell at its publisher's, or check that no column has shifted",
+                    remedy="Correct the cell at its publisher's, or check that no column has shifted",
                 )
             yield (*area, sex, band, int(cell), number)  # type: ignore[arg-type]
 

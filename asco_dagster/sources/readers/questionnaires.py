@@ -6,7 +6,6 @@ counted. Does not belong here: the steps themselves
 (``return_*``, ``web_returns``).
 """
 
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from asco_dagster.errors import SourceError
+from asco_dagster.processors import processors
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.sources.quarantine import Entry, Quarantine
 from asco_dagster.sources.readers.refusals import UNREADABLE_DELIVERY, Refusal
@@ -88,7 +88,7 @@ def read_returns(
     deliveries = [Delivered(path)] if isinstance(path, Path) else list(path)
     expected = forms(codebooks, wave, sampled)
     counter = _Counter()
-    settled = settle(_read(deliveries, expected, workers or _cores(), counter, quarantine))
+    settled = settle(_read(deliveries, expected, workers or processors(), counter, quarantine))
     counts = demand_all_counted(settled, counter.delivered)
     if quarantine is not None:
         quarantine.update(settled)
@@ -163,10 +163,6 @@ class _Counter:
             else:
                 self.delivered += 1
             yield member
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _read(

@@ -174,6 +174,6 @@ def code_of(
             row=row,
             column=column_letter(column),
             expected=expected,
-            remedy="correct the cell at its publisher's, or check that no column has shifted",
+            remedy="Correct the cell at its publisher's, or check that no column has shifted",
         )
     return text
