@@ -88,7 +88,9 @@ class _Narrator:
             return  # told already, as a closed gate
         self.refused = self.refused or name == "GateError"
         message = " ".join(error.message.split()) if error is not None else "a step failed without a reason"
-        self.failures.append(message.split(": ", 1)[-1] if name in _SENTENCES else message)
+        told = message.split(": ", 1)[-1] if name in _SENTENCES else message
+        if told not in self.failures:  # the failure of the run repeats that of its step
+            self.failures.append(told)
 
 
 def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, fresh: bool = False) -> int:

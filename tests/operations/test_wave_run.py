@@ -6,12 +6,13 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import dagster as dg
 import pytest
 
 from asco_dagster.cli import main
-from asco_dagster.errors import AscoError
+from asco_dagster.errors import AscoError, SourceError
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.wave_run import only_run, storage_told
+from asco_dagster.operations.wave_run import _Narrator, only_run, storage_told
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 
@@ -49,6 +50,22 @@ def test_the_death_of_the_server_in_the_middle_of_a_run_is_one_sentence(
         os.kill(int((places.postgres / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         for _ in range(50):  # its processes take a moment to end
             instance.get_runs()
+
+
+def test_why_a_step_failed_is_told_once() -> None:
+    """Dagster tells it twice: of the step, and again of the run."""
+
+    @dg.asset
+    def broken() -> None:
+        raise SourceError("the cell is empty", file="returns.xlsx", remedy="Fill it in")
+
+    narrator = _Narrator(print, 1)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = dg.Definitions(assets=[broken], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
+        run_id = "00000000-0000-4000-8000-000000000001"
+        instance.add_event_listener(run_id, narrator.follow)
+        assert not job.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False).success
+    assert narrator.failures == ["file returns.xlsx: the cell is empty. Fill it in."]
 
 
 def test_a_full_disk_is_one_line_and_another_error_stays_one(
