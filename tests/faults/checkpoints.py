@@ -70,16 +70,23 @@ class Checkpoints:
 
 
 def prepare(bench: Bench, folder: Path, code: str, wave: str) -> Checkpoints:
-    """Make the checkpoints of a wave, unless the folder holds those of this code."""
+    """Make the checkpoints of a wave, unless the folder holds those of this code and this commit.
+
+    A release names its commit: that of another commit of the same code differs, though nothing went wrong.
+    """
+    from asco_dagster.publication.assets import code_version
+
     noted = folder / f"{wave}.json"
     told = json.loads(noted.read_text()) if noted.exists() else {}
-    if told.get("code") == code:
+    commit = code_version()
+    if (told.get("code"), told.get("commit")) == (code, commit):
         wanted = {name: Undisturbed(**one) for name, one in told["wanted"].items()}
         return Checkpoints(folder, [Checkpoint(**one) for one in told["all"]], wanted)
     made = Checkpoints(folder, [], {})
     _two_chains(bench, made, wave)
     told = {
         "code": code,
+        "commit": commit,
         "all": [asdict(one) for one in made.all],
         "wanted": {name: asdict(one) for name, one in made.wanted.items()},
     }
