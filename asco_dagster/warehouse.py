@@ -5,6 +5,7 @@ SQL is ever built from a name that someone typed. What does not belong here: wha
 """
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+_KIND = re.compile(r"^(IO|FATAL|TransactionContext) Error: ")
 
 PART = 2_000_000
 """Rows of a table that are read at once: more than any table of a wave at true size has."""
@@ -32,7 +34,8 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
     With ``ASCO_DATABASE_KEY`` it is encrypted.
 
     Raises:
-        AscoError: another process has the database open, or the file is not a database of this kind.
+        AscoError: another process has the database open, or the file is not a database of this kind; or
+            what was done within could not be written or read back (a full disk, a damaged file).
         ConfigurationError: it is encrypted and the key is missing or another.
     """
     import duckdb
@@ -61,6 +64,12 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
             for layer in LAYERS:
                 connection.execute(f"create schema if not exists {layer}")
         yield connection
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+        raise AscoError(
+            f"the wave's database cannot be worked on: {first_line(error)}",
+            file=path,
+            remedy="Free some disk space if it is full, then run the wave again: what was begun is undone",
+        ) from error
     finally:
         connection.close()
 
@@ -261,5 +270,5 @@ def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
 
 
 def first_line(error: Exception) -> str:
-    """What DuckDB says first, without the name of the error."""
-    return str(error).splitlines()[0].replace("IO Error: ", "")
+    """What DuckDB says first, without the kind of the error; the lines below may quote rows."""
+    return _KIND.sub("", str(error).splitlines()[0])

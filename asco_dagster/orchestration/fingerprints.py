@@ -30,10 +30,16 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).resolve().parents[1]
 _WAVE_FILES = _PACKAGE / "waves"
 _SAYS_SOMETHING = {".py", ".yaml", ".csv", ".json", ".parquet", ".sql", ".j2", ".css", ".js"}
+# No key: of a transaction that failed to commit (a full disk) DuckDB 1.5 keeps what it did to the index, and
+# refuses or hides the rows of the retry. That an asset stands here once, ``record`` sees to.
 _TABLE = """
 create table if not exists main.fingerprints (
-    asset varchar primary key, fingerprint varchar not null, before varchar not null, after varchar not null
+    asset varchar not null, fingerprint varchar not null, before varchar not null, after varchar not null
 )
+"""
+_KEYED = """
+select count(*) from duckdb_constraints()
+where schema_name = 'main' and table_name = 'fingerprints' and constraint_type = 'PRIMARY KEY'
 """
 
 
@@ -114,21 +120,28 @@ def record(database: "duckdb.DuckDBPyConnection", made: Mapping[str, Made | None
 
 def left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
     """Tell that a later step of the same run changed the state that these assets read."""
-    database.execute(_TABLE)
+    _ready(database)
     after = json.dumps(state, sort_keys=True, default=str)
-    for name in names:
-        database.execute("update main.fingerprints set after = ? where asset = ?", [after, name])
+    database.execute(
+        "update main.fingerprints set after = ? where list_contains(?, asset)", [after, list(names)]
+    )
 
 
 def forget(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> None:
     """Drop fingerprints: of tables that are about to be made."""
+    _ready(database)
+    database.execute("delete from main.fingerprints where list_contains(?, asset)", [list(names)])
+
+
+def _ready(database: "duckdb.DuckDBPyConnection") -> None:
+    """Have the table; one of an earlier version, which had a key, gives way: nothing of its code stands."""
+    if database.execute(_KEYED).fetchall() != [(0,)]:
+        database.execute("drop table main.fingerprints")
     database.execute(_TABLE)
-    for name in names:
-        database.execute("delete from main.fingerprints where asset = ?", [name])
 
 
 def _known(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> dict[str, tuple[str, str, str]]:
-    database.execute(_TABLE)
+    _ready(database)
     rows = database.execute(
         "select asset, fingerprint, before, after from main.fingerprints where list_contains(?, asset)",
         [list(names)],

@@ -1,12 +1,22 @@
 """What a fingerprint tells apart, and that a state which a step itself changed does not count as a change."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import duckdb
 import pytest
 
-from asco_dagster.orchestration.fingerprints import forget, ground, left, made_of, record, recorded
+from asco_dagster.errors import AscoError
+from asco_dagster.orchestration import fingerprints
+from asco_dagster.orchestration.fingerprints import Made, forget, ground, left, made_of, record, recorded
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.warehouse import open_database
 from asco_dagster.waves import load_wave
+
+NAMES = [f"asset_{number}" for number in range(20)]
 
 
 @pytest.fixture
@@ -65,3 +75,62 @@ def test_a_state_that_a_later_step_left_counts_as_the_one_found(database):
     left(database, ["sec_a"], ["1.0.0"])
     assert made_of(database, "sec_a", [], "ground", ["1.0.0"]) == first
     assert made_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) != first
+
+
+@contextmanager
+def full_disk(files: Path) -> Iterator[None]:
+    """No file of a folder grows beyond the largest one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(path.stat().st_size for path in files.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def die_of_a_full_disk(path: Path) -> None:
+    """A step makes its table and its fingerprint anew; its commit finds no room, and its end finds some."""
+    with open_database(path) as database:
+        database.execute("create table staging.a as select 0.0 as made")
+        record(database, {name: Made("first", "null") for name in NAMES})
+    said = r"wave\.duckdb: .*cannot be worked on: .*File too large"
+    with (
+        pytest.raises(AscoError, match=said),
+        open_database(path) as database,
+        full_disk(path.parent),
+    ):
+        forget(database, NAMES[:1])
+        database.begin()
+        database.execute("create or replace table staging.a as select random() as made from range(200000)")
+        record(database, {NAMES[0]: Made("second", "null")})
+        database.commit()
+
+
+def make_again(path: Path) -> list[str | None]:
+    with open_database(path) as database:
+        record(database, {name: Made("third", "null") for name in NAMES})
+        return [recorded(database, name) for name in NAMES]
+
+
+def test_a_full_disk_undoes_a_step_and_the_retry_finds_nothing_of_it(tmp_path):
+    path = tmp_path / "wave.duckdb"
+    die_of_a_full_disk(path)
+    with open_database(path) as database:
+        assert [recorded(database, name) for name in NAMES] == [None] + ["first"] * 19
+        assert database.execute("from staging.a").fetchall() == [(0,)]
+    assert make_again(path) == ["third"] * 20
+
+
+def test_a_home_whose_index_an_earlier_version_spoilt_is_well_again(tmp_path, monkeypatch):
+    path = tmp_path / "wave.duckdb"
+    with monkeypatch.context() as earlier:
+        keyed = fingerprints._TABLE.replace("asset varchar not null", "asset varchar primary key")
+        earlier.setattr(fingerprints, "_TABLE", keyed)
+        earlier.setattr(fingerprints, "_KEYED", "select 0")
+        die_of_a_full_disk(path)
+        with pytest.raises(duckdb.ConstraintException, match="Duplicate key"):
+            for _ in range(3):
+                make_again(path)
+    assert make_again(path) == ["third"] * 20
+    assert make_again(path) == ["third"] * 20
