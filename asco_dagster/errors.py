@@ -17,7 +17,7 @@ class AscoError(Exception):
         row: row in the file, counted from 1 as a spreadsheet shows it.
         column: column name or letter.
         expected: what should have been there.
-        remedy: what the reader should do.
+        remedy: what the reader should do; a sentence of its own, which begins with a capital.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class AscoError(Exception):
             text += f"; expected {self.expected}"
         text += "."
         if self.remedy:
-            text += f" {self.remedy.rstrip('.')}."
+            text += f" {self.remedy[:1].upper()}{self.remedy[1:].rstrip('.')}."
         return " ".join(text.split())
 
 

@@ -1,41 +1,69 @@
-"""Publication asks for itself: every gate upstream must be there, fresh and open.
+"""Publication asks for itself: every gate and every dbt test upstream must be there, fresh and open.
 
 Dagster's blocking checks block within one run only, so a release that trusted them could be made by
 materialising publication alone over a red gate. This asks the event log instead. What does not belong here:
-running a gate.
+running them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates.checks import gate_name
 
+if TYPE_CHECKING:
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
-def demand_open_gates(instance: dg.DagsterInstance, wave: str, assets: Iterable[str]) -> dict[str, str]:
-    """Demand the gates of ``assets`` for one wave.
+
+def demand_open_gates(
+    instance: dg.DagsterInstance, wave: str, assets: Iterable[str], tests: Iterable[dg.AssetCheckKey]
+) -> dict[str, str]:
+    """Demand the gates of ``assets`` and their other checks for one wave.
 
     A gate is open when its latest evaluation for the wave passed (or only warned) and judged the latest
-    materialisation of its asset.
+    materialisation of its asset; so is a test.
+
+    Args:
+        instance: whose event log is asked.
+        wave: the wave.
+        assets: names of those whose gates are demanded.
+        tests: checks of these assets that are demanded besides: dbt's tests.
 
     Returns:
-        ``passed`` or ``warned`` for each asset.
+        What the gate of each asset is: ``passed`` or ``warned``.
 
     Raises:
-        GateError: lists each gate that is missing, older than its data, or closed.
+        GateError: lists each gate or test that is missing, older than its data, or closed.
     """
-    states, faults = {}, []
-    for asset in assets:
-        states[asset], fault = _state(instance, wave, asset)
-        if fault:
-            faults.append(fault)
+    names = list(assets)
+    keys = [dg.AssetCheckKey(dg.AssetKey(name), gate_name(name)) for name in names]
+    judged = judgements(instance, wave, [*keys, *tests])
+    made = {name: materialization(instance, wave, name) for name in names}
+    told = {key: _state(key, found, made[_asset(key)]) for key, found in judged.items()}
+    faults = [fault for _, fault in told.values() if fault]
     if faults:
         raise GateError(
             f"wave {wave} is not released: {'; '.join(faults)}",
-            remedy="Mend what the gates name, materialise it for this wave again, then publish",
+            remedy="Mend what they name, materialise it for this wave again, then publish",
         )
-    return states
+    return {_asset(key): told[key][0] for key in keys}
+
+
+def judgements(
+    instance: dg.DagsterInstance, wave: str, checks: Sequence[dg.AssetCheckKey]
+) -> dict[dg.AssetCheckKey, dg.AssetCheckEvaluation | None]:
+    """The latest judgement of each check, as ``judgement`` finds it; nearly all of them in one question."""
+    from dagster._core.event_api import PartitionKeyFilter
+
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        checks, partition_filter=PartitionKeyFilter(key=wave)
+    )
+    told = {check: _evaluation(latest[check]) if check in latest else None for check in checks}
+    # where the latest was only planned, one before it may stand
+    planned = [check for check in latest if told[check] is None]
+    return told | {check: judgement(instance, wave, _asset(check), check.name) for check in planned}
 
 
 def judgement(
@@ -53,8 +81,15 @@ def judgement(
         status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
         partition_filter=PartitionKeyFilter(key=wave),
     )
-    event = records[0].event if records else None
-    return event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
+    return _evaluation(records[0]) if records else None
+
+
+def _evaluation(record: "AssetCheckExecutionRecord") -> dg.AssetCheckEvaluation | None:
+    """What a check found; nothing where it was planned and not made."""
+    event = record.event.dagster_event if record.event else None
+    if event is None or event.event_type_value != "ASSET_CHECK_EVALUATION":
+        return None
+    return event.asset_check_evaluation_data
 
 
 def materialization(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.EventLogRecord | None:
@@ -65,14 +100,20 @@ def materialization(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.E
     return records[0] if records else None
 
 
-def _state(instance: dg.DagsterInstance, wave: str, asset: str) -> tuple[str, str | None]:
-    told = judgement(instance, wave, asset, gate_name(asset))
+def _state(
+    check: dg.AssetCheckKey, told: dg.AssetCheckEvaluation | None, data: dg.EventLogRecord | None
+) -> tuple[str, str | None]:
+    """The word for a check and, if it is not open, what is wrong with it."""
+    subject = f"{'gate' if check.name == gate_name(_asset(check)) else 'test'} {check.name}"
     if told is None:
-        return "missing", f"gate {gate_name(asset)} has never run for this wave"
-    data = materialization(instance, wave, asset)
+        return "missing", f"{subject} has never run for this wave"
     judged = told.target_materialization_data
     if data is None or judged is None or judged.storage_id != data.storage_id:
-        return "stale", f"gate {gate_name(asset)} is older than the data it should judge"
+        return "stale", f"{subject} is older than the data it should judge"
     if not told.passed and told.severity == dg.AssetCheckSeverity.ERROR:
-        return "closed", f"gate {gate_name(asset)} is closed ({told.description})"
+        return "closed", f"{subject} is closed ({told.description})"
     return ("passed" if told.passed else "warned"), None
+
+
+def _asset(check: dg.AssetCheckKey) -> str:
+    return check.asset_key.path[-1]

@@ -201,12 +201,21 @@ def _demand_built(result: NodeResult | None, name: str) -> None:
 
 
 def _test_result(test: Mapping[str, Any], result: NodeResult | None) -> dg.AssetCheckResult:
-    passed = result is not None and result.status == "pass"
+    """The verdict of a test; one that dbt could not run is closed as well, and says so."""
+    ran = result is not None and result.status in ("pass", "warn", "fail")
     return dg.AssetCheckResult(
         check_name=test["name"],
-        asset_key=test["attached_node"].split(".")[-1],
-        passed=passed,
+        asset_key=_judged(test),
+        passed=result is not None and result.status == "pass",
         severity=dg.AssetCheckSeverity.ERROR,
-        description=result.message if result else "dbt did not run the test",
-        metadata={"failing rows": result.failures if result else 0},
+        description=result.message if result and ran else _not_run(result),
+        metadata={"failing rows": result.failures} if result and ran else {},
     )
+
+
+def _not_run(result: NodeResult | None) -> str:
+    why = result.message if result else "dbt did not select it"
+    return AscoError(
+        f"the test could not be run: {why}",
+        remedy="Mend what stopped it and run the wave again: it is run anew",
+    ).sentence()

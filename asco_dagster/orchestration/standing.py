@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import judgement, materialization
 from asco_dagster.orchestration.fingerprints import Made, recorded
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
@@ -27,7 +26,7 @@ def standing(
 ) -> tuple[dg.MaterializeResult, list[dg.AssetCheckResult]] | None:
     """The asset's last materialisation and its judgements, to be told again; None if it must be made.
 
-    What a gate refused is made and judged again: a second try must mend what a passing fault broke.
+    What a gate or a test refused is made and judged again: a second try must mend what a passing fault broke.
 
     Args:
         context: of the step.
@@ -52,7 +51,7 @@ def standing(
         judged = found.target_materialization_data if found else None
         if found is None or judged is None or judged.storage_id != last.storage_id:
             return None
-        if check == gate_name(asset) and not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
+        if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             return None  # what closed it may have passed: a reading process that died, a disk that was full
         results.append(
             dg.AssetCheckResult(

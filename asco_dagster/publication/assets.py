@@ -14,6 +14,7 @@ from asco_dagster.confidentiality.assets import READ_RELEASES
 from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.fingerprints import left
@@ -100,7 +101,7 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, upstream = step.wave.wave, _upstream()
-    gates = demand_open_gates(step.context.instance, wave, upstream)
+    gates = demand_open_gates(step.context.instance, wave, upstream, _tests(upstream))
     demand_held(step.settings, wave)
     published = publish(
         wave,
@@ -225,6 +226,14 @@ def _upstream() -> list[str]:
     graph = defs.resolve_asset_graph()
     release = dg.AssetKey("pub_asco__release")
     return sorted(key.path[-1] for key in graph.get_ancestor_asset_keys(release))
+
+
+def _tests(assets: Sequence[str]) -> list[dg.AssetCheckKey]:
+    """The checks of ``assets`` besides their gates: dbt's tests."""
+    from asco_dagster.definitions import defs
+
+    checks = defs.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey(name) for name in assets})
+    return sorted(check for check in checks if check.name != gate_name(check.asset_key.path[-1]))
 
 
 def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> list[dict[str, Any]]:

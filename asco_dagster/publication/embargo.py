@@ -72,7 +72,7 @@ def plan(shelf: Shelf, version: str, when: dt.datetime) -> None:
         raise ReleaseError(
             f"no version {version} is sealed",
             expected=manifest.get("version", "a sealed version"),
-            remedy="asco releases lists them; asco run makes one",
+            remedy="“asco releases” lists them; “asco run” makes one",
         )
     if when.tzinfo is None:
         raise ConfigurationError(

@@ -184,7 +184,7 @@ def _publish_sealed(shelf: Shelf, version: str) -> Published:
         raise ReleaseError(
             f"no version {version} is sealed",
             expected=read_manifest(sealed)["version"] if sealed else "a sealed version",
-            remedy="asco releases lists them; asco run makes one",
+            remedy="“asco releases” lists them; “asco run” makes one",
         )
     manifest, now = read_manifest(sealed), _now()
     opens = embargo.opening(shelf, manifest)

@@ -51,7 +51,7 @@ def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
         raise ReleaseError(
             f"no version {version} is public",
             expected=f"one of {', '.join(shelf.standing()) or 'none'}",
-            remedy="asco releases lists them",
+            remedy="“asco releases” lists them",
         )
     manifest = read_manifest(shelf.releases / version)
     told = {

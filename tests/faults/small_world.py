@@ -1,4 +1,4 @@
-"""The smallest France that still releases: a few communes a département, seven indicators protected.
+"""The smallest France that still releases: a few communes a département, four indicators protected.
 
 Every layer, gate, attack and released file is the real one; only the deliveries are few and the tables that
 are protected are fewer, so that a run takes seconds and hundreds of deaths can be tried. What does not belong
@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parents[2] / "asco_dagster" / "waves"
 WAVES = ("2014", "2025")
 SCALE = "0.02"
 SIZES = (350, 500, 1500, 5000, 10000)  # of each département the two communes that are just larger
-PROTECTED = ("any_action", "act_elderly", "ccas", "instructs", "sectors_1_6", "sectors_7_plus", "competence")
+PROTECTED = ("any_action", "sectors_1_6", "sectors_7_plus", "competence")
 # Files of which the gates demand every département of France.
 NATIONAL = ("write_age_sex", "write_aid_beneficiaries", "write_aid_spending", "write_aid_staff")
 REASON = {"fr": "Réponses corrigées par les communes", "en": "Answers corrected by the communes"}

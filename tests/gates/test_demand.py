@@ -1,14 +1,15 @@
-"""Publication asks for itself: a gate that is missing, stale or closed refuses, and each is named."""
+"""Publication asks for itself: a gate or test that is missing, stale or closed refuses, and is named."""
 
 import dagster as dg
 import pytest
 
 from asco_dagster.errors import GateError
-from asco_dagster.gates.checks import gate_name, gate_spec
+from asco_dagster.gates.checks import gate_name, gate_spec, wave_check
 from asco_dagster.gates.demand import demand_open_gates
 from asco_dagster.orchestration.partitions import WAVES
 
 ASSET = "stg_x__y"
+TEST = "unique_stg_x__y_code"
 
 
 def _asset(
@@ -36,29 +37,29 @@ def _run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, wave: str = "
 
 def test_an_open_gate_passes(instance) -> None:
     _run(instance, _asset(passed=True))
-    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
 
 
 def test_a_warning_is_told_and_passes(instance) -> None:
     _run(instance, _asset(passed=False, severity=dg.AssetCheckSeverity.WARN))
-    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "warned"}
+    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "warned"}
 
 
 def test_a_gate_that_never_ran_refuses(instance) -> None:
     with pytest.raises(GateError, match=f"gate gx__{ASSET} has never run for this wave"):
-        demand_open_gates(instance, "2014", [ASSET])
+        demand_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_the_gate_of_another_wave_does_not_count(instance) -> None:
     _run(instance, _asset(passed=True), "2025")
     with pytest.raises(GateError, match="never run for this wave"):
-        demand_open_gates(instance, "2014", [ASSET])
+        demand_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_a_closed_gate_refuses_and_says_why(instance) -> None:
     _run(instance, _asset(passed=False))
     with pytest.raises(GateError, match=r"is closed \(seven rows too many\)"):
-        demand_open_gates(instance, "2014", [ASSET])
+        demand_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_data_newer_than_its_gate_refuses(instance) -> None:
@@ -70,13 +71,13 @@ def test_data_newer_than_its_gate_refuses(instance) -> None:
 
     _run(instance, ungated)
     with pytest.raises(GateError, match="older than the data"):
-        demand_open_gates(instance, "2014", [ASSET])
+        demand_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_a_gate_that_is_mended_opens_again(instance) -> None:
     _run(instance, _asset(passed=False))
     _run(instance, _asset(passed=True))
-    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
 
 
 def test_a_judgement_that_was_planned_and_never_made_does_not_count(instance) -> None:
@@ -92,8 +93,51 @@ def test_a_judgement_that_was_planned_and_never_made_does_not_count(instance) ->
         raise AssertionError("never reached")
 
     dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
-    assert demand_open_gates(instance, "2014", [ASSET]) == {ASSET: "passed"}
+    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
     _run(instance, _asset(passed=False))
     dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
     with pytest.raises(GateError, match="is closed"):
-        demand_open_gates(instance, "2014", [ASSET])
+        demand_open_gates(instance, "2014", [ASSET], [])
+
+
+def test_a_dbt_test_refuses_as_a_gate_does(instance) -> None:
+    """dbt's tests block within their own run only: publication alone must not pass over a red one."""
+    key = dg.AssetCheckKey(dg.AssetKey(ASSET), TEST)
+    found: dict[str, bool] = {}
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(ASSET)],
+        partitions_def=WAVES,
+        check_specs=[gate_spec(ASSET), wave_check(TEST, ASSET, "no code twice")],
+        can_subset=True,
+    )
+    def step(context):
+        yield dg.MaterializeResult(asset_key=ASSET)
+        for name in (gate_name(ASSET), TEST):
+            if dg.AssetCheckKey(dg.AssetKey(ASSET), name) in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(asset_key=ASSET, check_name=name, passed=found.get(name, True))
+
+    _run(instance, _asset(passed=True))
+    with pytest.raises(GateError, match=f"test {TEST} has never run for this wave"):
+        demand_open_gates(instance, "2014", [ASSET], [key])
+    _run(instance, step)
+    assert demand_open_gates(instance, "2014", [ASSET], [key]) == {ASSET: "passed"}
+    found[TEST] = False
+    _run(instance, step)
+    with pytest.raises(GateError, match=rf"not released: test {TEST} is closed"):
+        demand_open_gates(instance, "2014", [ASSET], [key])
+    found[TEST] = True
+    _run(instance, step)
+    _run(instance, _asset(passed=True))
+    with pytest.raises(GateError, match=f"not released: test {TEST} is older than the data"):
+        demand_open_gates(instance, "2014", [ASSET], [key])
+
+
+def test_the_release_demands_every_dbt_test_of_the_real_graph() -> None:
+    from asco_dagster.definitions import defs
+    from asco_dagster.publication.assets import _tests, _upstream
+
+    every = {check.name for check in defs.resolve_asset_graph().asset_check_keys}
+    tests = {check.name for check in _tests(_upstream())}
+    assert tests == {name for name in every if not name.startswith("gx__")}
+    assert "not_null_stg_territory__movements_movement" in tests

@@ -1,5 +1,6 @@
 """A part of the real graph on small deliveries: what did not change is told again, what did is made anew."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -10,13 +11,15 @@ from rare_rows import SOUND
 
 from asco_dagster.definitions import build_definitions
 from asco_dagster.gates.checks import run_gate
-from asco_dagster.gates.demand import demand_open_gates
+from asco_dagster.gates.demand import demand_open_gates, judgement
+from asco_dagster.orchestration import dbt_layer
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 
 POPULATIONS = "insee-populations-legales-2013-metropole.csv"
-WANTED = dg.AssetSelection.assets("stg_territory__communes", "stg_aid__departements").upstream()
+ASKED = ("stg_territory__communes", "stg_territory__epci", "stg_aid__departements")
+WANTED = dg.AssetSelection.assets(*ASKED).upstream()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_only_what_changed_is_made_again(job, instance, home):
     assert set(_unchanged(job, instance).values()) == {False}
     again = _unchanged(job, instance)
     assert set(again.values()) == {True}
-    assert set(demand_open_gates(instance, "2014", again).values()) <= {"passed", "warned"}
+    assert set(demand_open_gates(instance, "2014", again, []).values()) <= {"passed", "warned"}
 
     path = home / "inbox" / "2014" / POPULATIONS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -91,6 +94,31 @@ def test_a_closed_gate_stays_closed_while_its_cause_stands(job, instance, home):
         )
     path.write_bytes(whole)
     assert set(_unchanged(job, instance).values()) >= {True}
+
+
+def test_a_dbt_test_that_could_not_be_run_is_run_again_by_the_next_run(job, instance, monkeypatch):
+    test, built = "unique_stg_territory__communes_commune_code", dbt_layer.build
+
+    def on_a_full_disk(*arguments, **named):
+        return [
+            dataclasses.replace(result, status="error", message="[Errno 28] No space left on device")
+            if f".{test}." in result.unique_id
+            else result
+            for result in built(*arguments, **named)
+        ]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dbt_layer, "build", on_a_full_disk)
+        assert set(_unchanged(job, instance, **{FRESH: "true"}).values()) == {False}
+    said = judgement(instance, "2014", "stg_territory__communes", test)
+    assert not said.passed
+    assert said.description == (
+        "the test could not be run: [Errno 28] No space left on device."
+        " Mend what stopped it and run the wave again: it is run anew."
+    )
+    again = _unchanged(job, instance)
+    assert [name for name, stands in again.items() if not stands] == ["stg_territory__communes"]
+    assert judgement(instance, "2014", "stg_territory__communes", test).passed
 
 
 def test_what_is_made_in_every_run_is_judged_again_when_its_rows_changed_or_its_gate_is_closed(
