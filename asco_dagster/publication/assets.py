@@ -15,7 +15,7 @@ from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.gates.checks import gate_name
-from asco_dagster.gates.demand import demand_open_gates
+from asco_dagster.gates.demand import demand_open_gates, materialization
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.fingerprints import left
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
@@ -240,10 +240,8 @@ def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> l
     """The files that the sources recorded when they read them, with their checksums."""
     files = []
     for asset in assets:
-        records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
-        ).records
-        made = records[0].asset_materialization if records else None
+        record = materialization(instance, wave, asset)
+        made = record.asset_materialization if record else None
         recorded = made.metadata.get("files") if made else None
         told: Any = recorded.value if recorded else []
         files += [{"asset": asset, **file} for file in told]
@@ -254,10 +252,8 @@ def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:
     """How long the cells were protected and attacked, as these steps told."""
     told = {}
     for asset, work in (("sec_asco__cells", "protection"), ("sec_asco__audit", "attack")):
-        records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[wave]), limit=1
-        ).records
-        made = records[0].asset_materialization if records else None
+        record = materialization(instance, wave, asset)
+        made = record.asset_materialization if record else None
         taken = made.metadata.get("seconds") if made else None
         if taken is not None:
             told[work] = float(taken.value)  # type: ignore[arg-type]
