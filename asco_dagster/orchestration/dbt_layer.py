@@ -197,7 +197,10 @@ def _test_spec(test: Mapping[str, Any]) -> dg.AssetCheckSpec:
 def _demand_built(result: NodeResult | None, name: str) -> None:
     if result is None or result.status not in ("success", "pass"):
         message = result.message if result else "dbt did not select it"
-        raise AscoError(f"model {name} was not built: {message}", remedy="Correct the model or what it reads")
+        raise AscoError(
+            f"model {name} was not built: {message}",
+            remedy="Mend what stopped it and run the wave again: it is built anew",
+        )
 
 
 def _test_result(test: Mapping[str, Any], result: NodeResult | None) -> dg.AssetCheckResult:

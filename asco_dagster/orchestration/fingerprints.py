@@ -7,7 +7,7 @@ What does not belong here: what stands from an earlier run (``standing``).
 
 A step may change the very state that it reads: the first run of a wave fills its quarantine and makes its
 first release. So the state is kept as it was before the step and as it was left: found again as it was left,
-it counts as it was before.
+it counts as it was before. Where a step may die between telling and doing, both states count as left.
 """
 
 import functools
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _WAVE_FILES = _PACKAGE / "waves"
+_OR = "\n"  # between states that a table may have been left in; no JSON on one line holds it
 _SAYS_SOMETHING = {".py", ".yaml", ".csv", ".json", ".parquet", ".sql", ".j2", ".css", ".js"}
 # No key: of a transaction that failed to commit (a full disk) DuckDB 1.5 keeps what it did to the index, and
 # refuses or hides the rows of the retry. That an asset stands here once, ``record`` sees to.
@@ -95,8 +96,8 @@ def made_of(
     parents = {parent: known[parent][0] for parent in sorted(set(reads)) if parent in known}
     if len(parents) < len(set(reads)):
         return None
-    now = json.dumps(state, sort_keys=True, default=str)
-    before = known[name][1] if name in known and known[name][2] == now else now
+    now = _told(state)
+    before = known[name][1] if name in known and now in known[name][2].split(_OR) else now
     return Made(_hash([name, rests_on, json.dumps(parents, sort_keys=True), before])[:32], before)
 
 
@@ -109,7 +110,7 @@ def recorded(database: "duckdb.DuckDBPyConnection", name: str) -> str | None:
 def record(database: "duckdb.DuckDBPyConnection", made: Mapping[str, Made | None], state: Any = None) -> None:
     """Keep the fingerprints of tables just made, with the state as they left it; None forgets one."""
     forget(database, list(made))
-    after = json.dumps(state, sort_keys=True, default=str)
+    after = _told(state)
     for name, what in made.items():
         if what is not None:
             database.execute(
@@ -121,9 +122,17 @@ def record(database: "duckdb.DuckDBPyConnection", made: Mapping[str, Made | None
 def left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
     """Tell that a later step of the same run changed the state that these assets read."""
     _ready(database)
-    after = json.dumps(state, sort_keys=True, default=str)
     database.execute(
-        "update main.fingerprints set after = ? where list_contains(?, asset)", [after, list(names)]
+        "update main.fingerprints set after = ? where list_contains(?, asset)", [_told(state), list(names)]
+    )
+
+
+def may_be_left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
+    """Tell that a later step is about to change the state that these assets read, and may die meanwhile."""
+    _ready(database)
+    database.execute(
+        "update main.fingerprints set after = after || ? where list_contains(?, asset)",
+        [_OR + _told(state), list(names)],
     )
 
 
@@ -147,6 +156,10 @@ def _known(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> dict[
         [list(names)],
     ).fetchall()
     return {asset: (fingerprint, before, after) for asset, fingerprint, before, after in rows}
+
+
+def _told(state: Any) -> str:
+    return json.dumps(state, sort_keys=True, default=str)
 
 
 def _hash(parts: Sequence[str]) -> str:

@@ -10,20 +10,18 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from asco_dagster.confidentiality.assets import READ_RELEASES
 from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import demand_open_gates, materialization
 from asco_dagster.orchestration.dbt_layer import dbt_layer
-from asco_dagster.orchestration.fingerprints import left
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
 from asco_dagster.publication.described import described
 from asco_dagster.publication.embargo import public_from
-from asco_dagster.publication.evolution import compared_releases, pub_asco__evolution
+from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.explorer import write_explorer
 from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.publication.lineage import emit, run_event
@@ -33,6 +31,7 @@ from asco_dagster.publication.metadata.ddi import write_ddi
 from asco_dagster.publication.metadata.dictionary import write_dictionary
 from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import write_sdmx
+from asco_dagster.publication.own_release import announce, tell
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Description, Provenance, Published, publish
 from asco_dagster.publication.research import pub_asco__research_file, research_tables
@@ -64,9 +63,6 @@ JUDGED_ALONE = (
     "sec_quality__drift",
 )
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
-READ_VERSIONS = (*READ_RELEASES, "pub_asco__revisions")
-COMPARE_RELEASES = ("sec_quality__drift", "pub_asco__quality_report")
-"""Assets that read what was released: the run's own release must not make them out of date."""
 
 
 @wave_asset(deps=[*RELEASED], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
@@ -109,11 +105,11 @@ def pub_asco__release(step: WaveStep) -> Table:
         lambda folder: _write(step, folder),
         _provenance(step, upstream, gates),
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
+        announce=lambda version, content: announce(step, version, content),
         public_from=public_from(step.wave),
     )
     keep_shelf(step.settings, wave)
-    left(step.database, READ_VERSIONS, Shelf.of(step.places, wave).state())
-    left(step.database, COMPARE_RELEASES, compared_releases(step))
+    tell(step)
     word = "new release" if published.is_new else "unchanged, the release stands"
     if published.sealed_until is not None:
         word = f"sealed until {published.sealed_until.isoformat()}"

@@ -110,6 +110,7 @@ class Published:
 
 Write = Callable[[Path], Sequence[ReleasedFile]]
 Describe = Callable[[Path, Description], Sequence[ReleasedFile]]
+Announce = Callable[[str, str], None]
 
 
 def publish(
@@ -119,6 +120,7 @@ def publish(
     provenance: Provenance,
     *,
     describe: Describe | None = None,
+    announce: Announce | None = None,
     public_from: dt.datetime | None = None,
 ) -> Published:
     """Write one version and publish it, or seal it when its day has not come.
@@ -132,6 +134,7 @@ def publish(
         write: writes the files of the content into the folder that it is given, and lists them.
         provenance: where they come from.
         describe: writes the files that tell of the version itself; they do not count as content.
+        announce: is told version and content hash right before a new version becomes public.
         public_from: first instant at which the version may be public; None means at once.
 
     Raises:
@@ -161,6 +164,8 @@ def publish(
         seal(draft)
         if early:
             return Published(embargo.keep(shelf, draft), told.version, True, public_from)
+        if announce is not None:
+            announce(told.version, content)
         target = put(shelf, draft, told.version)
         embargo.clear(shelf)
         return Published(target, told.version, is_new=True)

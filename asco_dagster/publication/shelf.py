@@ -65,10 +65,8 @@ class Shelf:
         return sorted(set(versions(self.releases)) | set(versions(self.withdrawn)), key=numbers)
 
     def state(self) -> list[list[str]]:
-        """Every version with its content, and where ``latest`` points: equal while nothing changed."""
-        newest = latest_release(self.releases)
-        told = [[version, read_manifest(self.content(version))["content_sha256"]] for version in self.known()]
-        return [*told, [LATEST, newest.name if newest else ""]]
+        """Every version that ever was public with the hash of its content, oldest first."""
+        return [[version, read_manifest(self.content(version))["content_sha256"]] for version in self.known()]
 
     def standing(self) -> list[str]:
         """Versions that are public today, oldest first."""

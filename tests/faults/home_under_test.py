@@ -85,6 +85,14 @@ class Bench:
         shutil.rmtree(self.home, ignore_errors=True)
         subprocess.run(["cp", "-a", str(folder), str(self.home)], check=True)
 
+    def keep(self, name: str) -> Path:
+        """Put aside the home and what was told of it, for whoever looks for the cause."""
+        kept = self.work / "lost" / name
+        kept.mkdir(parents=True, exist_ok=True)
+        told = sorted(self.work.glob("output-*"), key=lambda path: path.stat().st_mtime)
+        subprocess.run(["cp", "-a", str(self.home), *map(str, told), str(kept)], check=True)
+        return kept
+
     def save(self, folder: Path) -> None:
         demand_quiet()
         shutil.rmtree(folder, ignore_errors=True)

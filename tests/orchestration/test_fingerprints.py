@@ -10,7 +10,16 @@ import pytest
 
 from asco_dagster.errors import AscoError
 from asco_dagster.orchestration import fingerprints
-from asco_dagster.orchestration.fingerprints import Made, forget, ground, left, made_of, record, recorded
+from asco_dagster.orchestration.fingerprints import (
+    Made,
+    forget,
+    ground,
+    left,
+    made_of,
+    may_be_left,
+    record,
+    recorded,
+)
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
@@ -75,6 +84,18 @@ def test_a_state_that_a_later_step_left_counts_as_the_one_found(database):
     left(database, ["sec_a"], ["1.0.0"])
     assert made_of(database, "sec_a", [], "ground", ["1.0.0"]) == first
     assert made_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) != first
+
+
+def test_a_step_that_dies_on_either_side_of_its_change_leaves_a_state_that_counts_as_the_one_found(database):
+    first = made_of(database, "sec_a", [], "ground", ["no release"])
+    record(database, {"sec_a": first}, ["no release"])
+    left(database, ["sec_a"], ["1.0.0"])
+    may_be_left(database, ["sec_a"], ["1.0.0", "2.0.0"])
+    for found in (["1.0.0"], ["1.0.0", "2.0.0"], ["no release"]):
+        assert made_of(database, "sec_a", [], "ground", found) == first
+    left(database, ["sec_a"], ["1.0.0", "2.0.0"])
+    assert made_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) == first
+    assert made_of(database, "sec_a", [], "ground", ["1.0.0"]) != first
 
 
 @contextmanager

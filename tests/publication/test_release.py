@@ -1,5 +1,6 @@
 """A release is whole or not there, is never overwritten, and the same tables make no new one."""
 
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -100,6 +101,24 @@ def test_a_kill_at_any_step_leaves_whole_releases_only(tmp_path: Path, step, ins
     assert publish("2014", _shelf(tmp_path), _writer("a\n2\n"), PROVENANCE).folder.name == "2.0.0"
     assert not list(tmp_path.glob(".draft-*"))
     assert latest_release(tmp_path) == tmp_path / "2.0.0"
+
+
+def test_a_new_version_is_announced_before_it_is_there_and_no_other(tmp_path: Path) -> None:
+    announced = []
+
+    def announce(version: str, content: str) -> None:
+        announced.append((version, content, _shelf(tmp_path).state()))
+
+    for number in (1, 1, 2):
+        publish("2014", _shelf(tmp_path), _writer(f"a\n{number}\n"), PROVENANCE, announce=announce)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    publish(
+        "2014", _shelf(tmp_path), _writer("a\n3\n"), PROVENANCE, announce=announce, public_from=later
+    )  # sealed
+    assert [[*before, [version, content]] for version, content, before in announced] == [
+        _shelf(tmp_path).state()[:1],
+        _shelf(tmp_path).state(),
+    ]
 
 
 def test_a_file_that_is_not_listed_is_refused(tmp_path: Path) -> None:

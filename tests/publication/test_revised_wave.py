@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
@@ -35,17 +36,21 @@ PROFILE_TEXTS = {"departement_code", "departement_name", "region_code", "region_
 
 @dataclasses.dataclass(frozen=True)
 class Revised:
-    """The former release, the new one, and what the run made anew."""
+    """The former release, the new one, what the run made anew that died behind it, and what its retry did."""
 
     former: Path
     later: Path
     former_bytes: dict[str, bytes]
     made_anew: set[str]
+    by_the_retry: set[str]
 
 
 @pytest.fixture(scope="module")
 def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Revised]:
-    """A copy of the small wave in which some communes corrected an answer and the wave ran again."""
+    """A copy of the small wave in which some communes corrected an answer and the wave ran again.
+
+    That run dies when its release stands and nothing was told of it yet, and is tried once more.
+    """
     home = tmp_path_factory.mktemp("revised") / "home"
     shutil.copytree(small_wave.home, home, symlinks=True)
     own = dataclasses.replace(small_wave, home=home)
@@ -54,13 +59,26 @@ def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> 
     before = _bytes(releases / "1.0.0")
     address = own.wave.sources.commune_returns[0].address
     _correct(own.places.inbox("2014") / address, own.wave.questionnaires["commune"])
-    run = materialize(own, only_changed=True)
-    assert run.success, failures(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asco_dagster.publication.assets.keep_shelf", _dies)
+        died = materialize(own, only_changed=True)
+    assert any("died behind its release" in told for told in failures(died)), failures(died)
+    assert latest_release(releases) == releases / "2.0.0"
+    retry = materialize(own, only_changed=True)
+    assert retry.success, failures(retry)
+    yield Revised(releases / "1.0.0", latest_release(releases), before, _anew(died), _anew(retry))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _dies(*_: object) -> None:
+    raise OSError("died behind its release")
+
+
+def _anew(run: dg.ExecuteInProcessResult) -> set[str]:
+    """Assets that a run made, and did not tell again."""
     events = run.get_asset_materialization_events()
     told = [event.step_materialization_data.materialization for event in events]
-    anew = {made.asset_key.path[-1] for made in told if UNCHANGED not in made.metadata}
-    yield Revised(releases / "1.0.0", latest_release(releases), before, anew)
-    shutil.rmtree(home, ignore_errors=True)
+    return {made.asset_key.path[-1] for made in told if UNCHANGED not in made.metadata}
 
 
 def _correct(delivery: Path, questionnaire: str) -> None:
@@ -141,6 +159,10 @@ def test_a_corrected_wave_is_a_major_version_and_the_former_stands(revised: Revi
 def test_only_what_reads_the_returns_is_made_again(revised: Revised) -> None:
     assert {"raw_asco__returns", "est_asco__estimates", "sec_asco__cells"} <= revised.made_anew
     assert not [name for name in revised.made_anew if name.startswith(("raw_insee", "raw_dgcl", "raw_drees"))]
+
+
+def test_the_retry_of_a_run_that_died_behind_its_release_takes_that_for_its_own(revised: Revised) -> None:
+    assert revised.by_the_retry == {"pub_asco__release", "pub_asco__evolution"}
 
 
 def test_the_revisions_name_exactly_the_numbers_that_changed(revised: Revised) -> None:
