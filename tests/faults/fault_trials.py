@@ -78,7 +78,8 @@ def attempt(
         bench.demand_recovery(wave, kept.wanted_of(at))
     except (NotRecoveredError, TimeoutError) as reason:
         why = str(reason)
-        print(f"kept in {bench.keep(f'{fault}-{number}'.replace(' ', '-'))}", flush=True)
+        if options.home:  # a folder for this call alone is gone when it ends
+            print(f"kept in {bench.keep(f'{fault}-{number}'.replace(' ', '-'))}", flush=True)
     finally:
         clock = os.environ.get("FAKETIME_TIMESTAMP_FILE")
         if clock:

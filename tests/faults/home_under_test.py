@@ -89,8 +89,8 @@ class Bench:
         """Put aside the home and what was told of it, for whoever looks for the cause."""
         kept = self.work / "lost" / name
         kept.mkdir(parents=True, exist_ok=True)
-        told = sorted(self.work.glob("output-*"), key=lambda path: path.stat().st_mtime)
-        subprocess.run(["cp", "-a", str(self.home), *map(str, told), str(kept)], check=True)
+        told = map(str, self.work.glob("output-*"))
+        subprocess.run(["cp", "-a", str(self.home), *told, str(kept)], check=True)
         return kept
 
     def save(self, folder: Path) -> None:

@@ -112,9 +112,10 @@ def test_a_new_version_is_announced_before_it_is_there_and_no_other(tmp_path: Pa
     for number in (1, 1, 2):
         publish("2014", _shelf(tmp_path), _writer(f"a\n{number}\n"), PROVENANCE, announce=announce)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    publish(
+    sealed = publish(
         "2014", _shelf(tmp_path), _writer("a\n3\n"), PROVENANCE, announce=announce, public_from=later
-    )  # sealed
+    )
+    assert sealed.sealed_until == later
     assert [[*before, [version, content]] for version, content, before in announced] == [
         _shelf(tmp_path).state()[:1],
         _shelf(tmp_path).state(),
