@@ -27,6 +27,7 @@ from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, 
 from asco_dagster.operations.metrics import exposition
 from asco_dagster.operations.pages import page_server
 from asco_dagster.operations.postgres import storage
+from asco_dagster.operations.retries import reminding
 from asco_dagster.places import WORKSPACE, Places
 from asco_dagster.settings import Settings
 
@@ -85,7 +86,10 @@ def serve(
                 mark_dead_runs(instance, unserved=settings.postgres_url is None)
                 measured.append(lambda: exposition(instance, places))
                 wanted = commands(host, port, workspace, read_only=read_only)
-                with _children(places, wanted, process_environment, interrupts) as started:
+                with (
+                    _children(places, wanted, process_environment, interrupts) as started,
+                    reminding(instance),
+                ):
                     threading.Thread(target=pages.serve_forever, daemon=True).start()
                     try:
                         return _watch(started, url(host, port), url(host, pages.server_port), interrupts, say)

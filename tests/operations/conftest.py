@@ -1,6 +1,7 @@
 """Homes, and processes that are looked for by the home they name."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -52,6 +53,26 @@ def script(settings: Settings) -> Iterator[Callable[..., "subprocess.Popen[str]"
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def serving(port: int) -> Callable[[Path], str]:
+    """Code of a script that is ``asco up`` on the port, with another workspace than the pipeline's."""
+    return lambda workspace: (
+        f"""
+        import functools, pathlib
+        from asco_dagster.operations.servers import serve
+        say, workspace = functools.partial(print, flush=True), pathlib.Path({str(workspace)!r})
+        raise SystemExit(serve(settings, places, host="127.0.0.1", port={port}, workspace=workspace, say=say))
+    """
+    )
 
 
 @pytest.fixture

@@ -42,22 +42,12 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def up(script: Script, workspace: Path, port: int) -> Callable[..., "subprocess.Popen[str]"]:
+def up(
+    script: Script, workspace: Path, serving: Callable[[Path], str]
+) -> Callable[..., "subprocess.Popen[str]"]:
     """``serve`` in another process; it ignores SIGINT at its start, as one started with & does."""
-    code = f"""
-        import functools, pathlib
-        from asco_dagster.operations.servers import serve
-        say, workspace = functools.partial(print, flush=True), pathlib.Path({str(workspace)!r})
-        raise SystemExit(serve(settings, places, host="127.0.0.1", port={port}, workspace=workspace, say=say))
-    """
-    return lambda: script(code, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    ignoring = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
+    return lambda: script(serving(workspace), preexec_fn=ignoring)
 
 
 def read_until(process: "subprocess.Popen[str]", word: str) -> str:

@@ -113,8 +113,9 @@ class Cluster:
         return looks
 
     def told(self) -> str:
-        """The last words of every worker."""
-        return "\n".join(path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*.log"))
+        """The last words of every worker, and of the daemon that notices their loss and launches again."""
+        logs = [*self.folder.glob("*.log"), *self.home("office").glob("dagster/servers/dagster-*.log")]
+        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-3000:]}" for path in logs)
 
 
 @contextmanager
