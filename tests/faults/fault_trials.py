@@ -15,7 +15,6 @@ alone (``tests/publication``), which are tried at each of its steps.
 
 import argparse
 import gc
-import hashlib
 import os
 import random
 import resource
@@ -33,8 +32,8 @@ import journal
 import served
 from home_under_test import Bench, NotRecoveredError, SkippedError, demand_quiet
 from small_world import WAVES, shrink, write_waves
+from tried_code import fingerprint
 
-CHECKOUT = Path(__file__).parents[2]
 CLOCK = "clock that jumps"
 FAULTS: dict[str, faults.Fault] = {
     "SIGKILL of the run": faults.kill_run,
@@ -48,15 +47,8 @@ FAULTS: dict[str, faults.Fault] = {
 }
 
 
-def code_of_checkout() -> str:
-    """Fingerprint of what is tried: the package, its models and its suites."""
-    digest = hashlib.sha256()
-    for folder in ("asco_dagster", "dbt_project", "expectations"):
-        for path in sorted((CHECKOUT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(CHECKOUT).as_posix().encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+SERVED = {"SIGKILL of the daemon", "SIGKILL of the webserver"}
+CODE = {fault: fingerprint(served=fault in SERVED) for fault in FAULTS}
 
 
 def attempt(
@@ -65,7 +57,6 @@ def attempt(
     fault: str,
     number: int,
     options: argparse.Namespace,
-    code: str,
 ) -> journal.Try:
     """One try."""
     wave, chance = WAVES[number % 2], random.Random(f"{options.seed}:{fault}:{number}")
@@ -86,7 +77,7 @@ def attempt(
             Path(clock).write_text("+0\n")
         calm()
     return journal.Try(
-        fault, number, options.seed, code, wave, at.name, told, not why, why,
+        fault, number, options.seed, CODE[fault], wave, at.name, told, not why, why,
         round(time.monotonic() - began, 1), round(spent() - before, 1),
     )  # fmt: skip
 
@@ -105,13 +96,13 @@ def spent() -> float:
     return sum(one.ru_utime + one.ru_stime for one in both)
 
 
-def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], code: str, book: Path) -> None:
+def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], book: Path) -> None:
     """Try each fault in turn, so that a call that is stopped has tried all of them about as often."""
     kept: dict[str, checkpoints.Checkpoints] = {}
-    done = {(t.fault, t.number) for t in journal.read(book) if t.code == code and t.seed == options.seed}
+    done = {(t.fault, t.number, t.code) for t in journal.read(book) if t.seed == options.seed}
     for number in range(options.start, options.tries):
         for fault in list(chosen):
-            if (fault, number) in done:
+            if (fault, number, CODE[fault]) in done:
                 continue
             if options.until and time.strftime("%H:%M") >= options.until:
                 return
@@ -119,9 +110,11 @@ def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], code: s
             if options.wave not in (None, wave):
                 continue
             if wave not in kept:
-                kept[wave] = checkpoints.prepare(bench, bench.work / "checkpoints", code, wave)
+                kept[wave] = checkpoints.prepare(
+                    bench, bench.work / "checkpoints", fingerprint(served=True), wave
+                )
             try:
-                tried = attempt(bench, kept[wave], fault, number, options, code)
+                tried = attempt(bench, kept[wave], fault, number, options)
             except SkippedError as reason:
                 print(f"{fault}: skipped: {reason}", flush=True)
                 chosen.remove(fault)
@@ -138,15 +131,15 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="asco-faults-") as folder:
         work = (options.home or Path(folder)).absolute()
-        book, code = options.journal or work / "journal.jsonl", code_of_checkout()
+        book = options.journal or work / "journal.jsonl"
         if not options.table:
-            lane(options, work, book, code)
+            lane(options, work, book)
         tries = journal.read(book)
-    print(f"\n{journal.table(tries, FAULTS, code)}")
-    return int(any(not one.recovered for one in tries if one.code == code))
+    print(f"\n{journal.table(tries, CODE)}")
+    return int(any(not one.recovered for one in tries if one.code == CODE[one.fault]))
 
 
-def lane(options: argparse.Namespace, work: Path, book: Path, code: str) -> None:
+def lane(options: argparse.Namespace, work: Path, book: Path) -> None:
     """Import everything once, then try; the clock's trials need a process of their own."""
     chosen = options.only or list(FAULTS)
     if "LD_PRELOAD" not in os.environ and CLOCK in chosen:
@@ -158,7 +151,7 @@ def lane(options: argparse.Namespace, work: Path, book: Path, code: str) -> None
     os.environ.update(ASCO_HOME=str(work / "home"), ASCO_WAVES=str(write_waves(work / "waves")))
     load()
     bench = Bench(work)
-    trials(bench, options, chosen, code, book)
+    trials(bench, options, chosen, book)
 
 
 def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from forked import Forked, descendants, fork
 from homes import release_of, rows_of
 from small_world import WAVES
+from tried_code import demand_unloaded
 
 PATIENCE = 600.0
 
@@ -65,7 +66,10 @@ class Bench:
             from asco_dagster.cli.main import main
 
             sys.argv = ["asco", *arguments]
-            main()
+            try:
+                main()
+            finally:
+                demand_unloaded(arguments[0])
 
         return self.fork(command, before)
 

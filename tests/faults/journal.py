@@ -3,7 +3,7 @@
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,16 +53,16 @@ def read(journal: Path) -> list[Try]:
     return [Try(**json.loads(line)) for line in lines]
 
 
-def table(tries: Iterable[Try], faults: Iterable[str], code: str) -> str:
-    """The table *fault, tries, recovered* of one code, with what did not recover."""
+def table(tries: Iterable[Try], codes: Mapping[str, str]) -> str:
+    """The table *fault, tries, recovered* of the code that each fault tries, with what did not recover."""
     mine, others = defaultdict(list), 0
     for one in tries:
-        if one.code == code:
+        if one.code == codes[one.fault]:
             mine[one.fault].append(one)
         else:
             others += 1
     lines = [f"{'fault':<30}{'tries':>7}{'recovered':>11}{'CPU s':>8}{'s':>8}"]
-    for fault in faults:
+    for fault in codes:
         found = mine[fault]
         mean = [sum(getattr(one, kind) for one in found) / max(1, len(found)) for kind in ("cpu", "wall")]
         recovered = sum(one.recovered for one in found)
