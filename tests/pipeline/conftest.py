@@ -25,7 +25,7 @@ def asco(checkout: Path) -> Asco:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1800,  # of a run that hangs: one of true size took 600 s on a machine that did much else
         )
 
     return run
