@@ -28,8 +28,10 @@ def store(server: str) -> Store:
 
 @pytest.fixture
 def worker(store: Store, tmp_path: Path) -> Callable[[str], Settings]:
-    """Settings of a worker with a home of its own."""
-    return lambda name: Settings(home=tmp_path / name, store=store.address, lease=5.0, pseudonym_key="k" * 40)
+    """Settings of a worker with a home of its own; its lease outlasts a machine that does much else."""
+    return lambda name: Settings(
+        home=tmp_path / name, store=store.address, lease=60.0, pseudonym_key="k" * 40
+    )
 
 
 @pytest.fixture

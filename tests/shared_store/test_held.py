@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_an_upload_killed_at_any_step_leaves_the_former_state_whole(
         pass
 
     left = [step]
-    add, replace = Store.add, Store.put
+    add, write = Store.add, Store.put
 
     def killing(real: Callable) -> Callable:
         def call(self: Store, key: str, *rest: object, **more: object) -> object:
@@ -128,7 +129,7 @@ def test_an_upload_killed_at_any_step_leaves_the_former_state_whole(
         release(Places.of(first), "2.0.0", "two")
         with monkeypatch.context() as patch:
             patch.setattr(Store, "add", killing(add))
-            patch.setattr(Store, "put", killing(replace))
+            patch.setattr(Store, "put", killing(write))
             held.keep()
     with hold(second, Places.of(second), "2014", "run"):
         after = told(second.home)
@@ -144,7 +145,7 @@ def test_an_upload_killed_at_any_step_leaves_the_former_state_whole(
 
 
 def test_an_owner_that_was_only_asleep_stores_nothing(worker: Worker, store: Store, monkeypatch) -> None:
-    first, second = worker("first"), worker("second")
+    first, second = replace(worker("first"), lease=5.0), worker("second")
     made(first, "one", "1.0.0")
     with pytest.raises(AscoError), hold(first, Places.of(first), "2014", "run") as asleep:
         asleep.claim._over.set()

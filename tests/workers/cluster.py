@@ -134,7 +134,7 @@ def cluster(folder: Path, more: dict[str, str], workspace: Path = WORKSPACE) -> 
             "ASCO_BROKER_URL": redis,
             "ASCO_POSTGRES_URL": postgres,
             "ASCO_PSEUDONYM_KEY": "one-key-for-all-the-workers-0123456789",
-            "ASCO_LEASE": "6",
+            "ASCO_LEASE": "15",  # seconds that a busy machine may starve a worker that lives
         }
         own = Cluster(folder, store, {**reach, **shared, **more})
         with _up(own, workspace):
