@@ -68,20 +68,15 @@ class Reminders:
             return False
         wave = run.tags.get(PARTITION_TAG)
         of_the_wave = RunsFilter(tags={PARTITION_TAG: wave} if wave else {}, job_name=run.job_name)
-        # whoever ran the wave again meanwhile did what the retry would
-        return self._instance.get_runs(of_the_wave, limit=1)[0].run_id == run.run_id
+        # whoever ran the wave again meanwhile has it in hand
+        return [one.run_id for one in self._instance.get_runs(of_the_wave, limit=1)] == [run.run_id]
 
 
 @contextmanager
-def reminding(instance: "DagsterInstance", pause: float = _PAUSE) -> Iterator[None]:
-    """Look again and again, in a thread of its own, until the end.
-
-    Args:
-        instance: Dagster's instance.
-        pause: seconds between two looks.
-    """
+def reminding(instance: "DagsterInstance") -> Iterator[None]:
+    """Look again and again, in a thread of its own, until the end."""
     over = threading.Event()
-    thread = threading.Thread(target=_remind, args=(Reminders(instance), over, pause), daemon=True)
+    thread = threading.Thread(target=_remind, args=(Reminders(instance), over), daemon=True)
     thread.start()
     try:
         yield
@@ -90,10 +85,10 @@ def reminding(instance: "DagsterInstance", pause: float = _PAUSE) -> Iterator[No
         thread.join()
 
 
-def _remind(reminders: Reminders, over: threading.Event, pause: float) -> None:
+def _remind(reminders: Reminders, over: threading.Event) -> None:
     from asco_dagster.operations.wave_run import storage_told
 
-    while not over.wait(pause):
+    while not over.wait(_PAUSE):
         try:
             with storage_told():
                 reminders.look()

@@ -58,7 +58,6 @@ if "-m" in sys.orig_argv:  # each of Dagster's processes: the one that started a
     SqlRunStorage.handle_run_event = late
 """
 
-
 LAUNCH = """mutation {launchRun(executionParams: {
     selector: {repositoryLocationName: "small", repositoryName: "__repository__", jobName: "wave_job"}
     executionMetadata: {tags: [{key: "dagster/partition", value: "2001"}]}
