@@ -105,7 +105,7 @@ def test_a_retry_that_the_daemon_overlooked_still_comes(
         assert line, "asco up ended"
     told = ask(port, LAUNCH)["launchRun"]
     assert told["__typename"] == "LaunchRunSuccess", told
-    assert eventually(lambda: once.exists() and bool(once.read_text()), seconds=60)
+    assert eventually(lambda: once.exists() and bool(once.read_text()), seconds=180)
     os.kill(int(once.read_text()), signal.SIGKILL)
 
     def states() -> list[str]:
