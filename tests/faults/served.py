@@ -3,15 +3,13 @@
 What does not belong here: what is demanded afterwards.
 """
 
-import json
 import random
 import socket
 import time
-import urllib.request
 from collections.abc import Callable
-from typing import Any
 
 import psutil
+from ask_dagster import ask
 from checkpoints import Checkpoint
 from forked import Forked
 from home_under_test import PATIENCE, Bench, NotRecoveredError
@@ -112,7 +110,7 @@ def launch(base: str, wave: str) -> None:
         f"mutation {{launchRun(executionParams: {{selector: {SELECTOR}, "
         f'executionMetadata: {{tags: [{{key: "dagster/partition", value: "{wave}"}}]}}}}) {{__typename}}}}'
     )
-    told = ask(base, query)["launchRun"]["__typename"]
+    told = ask(base, query, 120.0)["launchRun"]["__typename"]
     if told != "LaunchRunSuccess":
         raise NotRecoveredError(f"the run was not launched: {told}")
 
@@ -120,13 +118,4 @@ def launch(base: str, wave: str) -> None:
 def unfinished(base: str) -> list[str]:
     statuses = "[QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]"
     query = f"{{runsOrError(filter: {{statuses: {statuses}}}) {{... on Runs {{results {{status}}}}}}}}"
-    return [run["status"] for run in ask(base, query)["runsOrError"]["results"]]
-
-
-def ask(base: str, query: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{base}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        told: dict[str, Any] = json.load(answer)["data"]
-    return told
+    return [run["status"] for run in ask(base, query, 120.0)["runsOrError"]["results"]]

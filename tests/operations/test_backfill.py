@@ -11,11 +11,11 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ask_dagster import ask
 
 from asco_dagster.cli.up import up as up_command
 from asco_dagster.places import Places
@@ -90,14 +90,6 @@ def serve(script, tmp_path: Path) -> Iterator[Callable[..., str]]:
         process.wait(timeout=60)
 
 
-def ask(base: str, query: str) -> dict:
-    request = urllib.request.Request(
-        f"{base}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
-
-
 def launch_backfill(base: str, waves: list[str]) -> str:
     told = ask(
         base,
@@ -105,7 +97,7 @@ def launch_backfill(base: str, waves: list[str]) -> str:
         f"assetSelection: [{ASSETS}], partitionNames: {json.dumps(waves)}}}) "
         "{__typename ...on LaunchBackfillSuccess {backfillId} "
         "...on PythonError {message}}}",
-    )["data"]["launchPartitionBackfill"]
+    )["launchPartitionBackfill"]
     assert told["__typename"] == "LaunchBackfillSuccess", told
     return told["backfillId"]
 
@@ -116,14 +108,14 @@ def launch_run(base: str, wave: str) -> str:
         f'mutation {{launchRun(executionParams: {{selector: {SELECTOR}, jobName: "wave_job"}}, '
         f'executionMetadata: {{tags: [{{key: "dagster/partition", value: "{wave}"}}]}}}}) '
         "{__typename ...on LaunchRunSuccess {run {runId}} ...on PythonError {message}}}",
-    )["data"]["launchRun"]
+    )["launchRun"]
     assert told["__typename"] == "LaunchRunSuccess", told
     return told["run"]["runId"]
 
 
 def runs(base: str) -> list[dict]:
     query = "{runsOrError(limit: 100) {...on Runs {results {runId status tags {key value}}}}}"
-    found = ask(base, query)["data"]["runsOrError"]["results"]
+    found = ask(base, query)["runsOrError"]["results"]
     for run in found:
         run["wave"] = next((tag["value"] for tag in run["tags"] if tag["key"] == "dagster/partition"), "")
     return found
@@ -164,10 +156,10 @@ def test_waves_run_side_by_side_without_a_lock_error(serve, places: Places, coun
     assert all(len(own) == len(set(own)) for own in busy), "one wave ran twice at once"
     query = f'{{partitionBackfillOrError(backfillId: "{backfill}") {{...on PartitionBackfill {{status}}}}}}'
     end = time.monotonic() + 60
-    while ask(base, query)["data"]["partitionBackfillOrError"]["status"] == "REQUESTED":
+    while ask(base, query)["partitionBackfillOrError"]["status"] == "REQUESTED":
         assert time.monotonic() < end
         time.sleep(1)
-    assert ask(base, query)["data"]["partitionBackfillOrError"]["status"].startswith("COMPLETED")
+    assert ask(base, query)["partitionBackfillOrError"]["status"].startswith("COMPLETED")
     assert all(places.database(wave).exists() for wave in waves)
 
 
@@ -177,7 +169,7 @@ def test_a_backfill_is_canceled_and_a_new_one_takes_what_is_left(serve, places: 
     backfill = launch_backfill(base, WAVES[:3])
     follow(base, lambda found: any(run["status"] == "STARTED" for run in found))
     told = ask(base, f'mutation {{cancelPartitionBackfill(backfillId: "{backfill}") {{__typename}}}}')
-    assert told["data"]["cancelPartitionBackfill"]["__typename"] == "CancelBackfillSuccess"
+    assert told["cancelPartitionBackfill"]["__typename"] == "CancelBackfillSuccess"
     stopped = follow(base, over)[-1]
     hold.unlink()
     left = sorted(set(WAVES[:3]) - {run["wave"] for run in stopped if run["status"] == "SUCCESS"})

@@ -1,14 +1,13 @@
 """A retry that Dagster's daemon overlooks is asked for again: a real one that looks at the wrong moment."""
 
-import json
 import os
 import signal
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ask_dagster import ask
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
@@ -64,16 +63,6 @@ LAUNCH = """mutation {launchRun(executionParams: {
 }) {__typename}}"""
 
 
-def ask(port: int, query: str) -> dict:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql",
-        json.dumps({"query": query}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)["data"]
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A workspace whose run waits until it is killed, and whose second run ends at once."""
@@ -95,7 +84,7 @@ def test_a_retry_that_the_daemon_overlooked_still_comes(
     tmp_path: Path,
     eventually: Eventually,
 ) -> None:
-    once = tmp_path / "once"
+    once, base = tmp_path / "once", f"http://127.0.0.1:{port}"
     up = script(
         serving(small),
         env={**os.environ, "PYTHONPATH": str(tmp_path / "between"), "ONCE": str(once)},
@@ -103,13 +92,13 @@ def test_a_retry_that_the_daemon_overlooked_still_comes(
     assert up.stdout
     while "Ctrl-C" not in (line := up.stdout.readline()):
         assert line, "asco up ended"
-    told = ask(port, LAUNCH)["launchRun"]
+    told = ask(base, LAUNCH)["launchRun"]
     assert told["__typename"] == "LaunchRunSuccess", told
     assert eventually(lambda: once.exists() and bool(once.read_text()), seconds=180)
     os.kill(int(once.read_text()), signal.SIGKILL)
 
     def states() -> list[str]:
-        found = ask(port, "{runsOrError {...on Runs {results {status}}}}")["runsOrError"]["results"]
+        found = ask(base, "{runsOrError {...on Runs {results {status}}}}")["runsOrError"]["results"]
         return [run["status"] for run in found]
 
     assert eventually(lambda: states() == ["SUCCESS", "FAILURE"], seconds=180), states()

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ask_dagster import ask
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -35,14 +36,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _ask(base: str, query: str) -> dict:
-    request = urllib.request.Request(
-        f"{base}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)["data"]
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +108,9 @@ def test_a_backfill_of_two_waves_launched_from_the_page_finishes(pages: str, pag
     query = "{partitionBackfillsOrError(limit:1){...on PartitionBackfills{results{id status numPartitions}}}}"
     side_by_side, start = 0, time.monotonic()
     while time.monotonic() - start < PATIENCE:
-        running = _ask(pages, "{runsOrError(filter:{statuses:[STARTED]}){...on Runs{results{runId}}}}")
+        running = ask(pages, "{runsOrError(filter:{statuses:[STARTED]}){...on Runs{results{runId}}}}")
         side_by_side = max(side_by_side, len(running["runsOrError"]["results"]))
-        found = _ask(pages, query)["partitionBackfillsOrError"]["results"]
+        found = ask(pages, query)["partitionBackfillsOrError"]["results"]
         if found and found[0]["status"] != "REQUESTED":
             break
         time.sleep(2)
@@ -158,7 +151,7 @@ def _executions(base: str, asset: str, wave: str) -> list[dict]:
     """The latest result of an asset's gate for a wave, as the page asks for it."""
     asked = f'assetKey: {{path: ["{asset}"]}}, checkName: "gx__{asset}", partition: "{wave}", limit: 1'
     entries = "metadataEntries{label ...on UrlMetadataEntry{url} ...on TableMetadataEntry{table{records}}}"
-    found = _ask(base, f"{{assetCheckExecutions({asked}){{status evaluation{{success {entries}}}}}}}")
+    found = ask(base, f"{{assetCheckExecutions({asked}){{status evaluation{{success {entries}}}}}}}")
     return found["assetCheckExecutions"]
 
 
@@ -219,7 +212,7 @@ def test_lineage_of_columns_and_the_state_of_the_wave_are_shown(pages: str, page
     start = time.monotonic()
     while time.monotonic() - start < PATIENCE:  # the sensor looks once a minute
         asked = '{assetOrError(assetKey:{path:["pub_asco__release"]}){...on Asset{assetObservations(limit:9)'
-        told = _ask(pages, f"{asked}{{partition description}}}}}}}}")["assetOrError"]["assetObservations"]
+        told = ask(pages, f"{asked}{{partition description}}}}}}}}")["assetOrError"]["assetObservations"]
         states = {one["partition"]: one["description"] for one in reversed(told)}
         if all("released: " in states.get(wave, "") for wave in ("2014", "2025")):
             break
@@ -261,7 +254,7 @@ def test_publication_alone_over_a_red_gate_refuses(pages: str, released, asco) -
         f'jobName: "__ASSET_JOB", assetSelection: [{key}], assetCheckSelection: [{check}]}}'
     )
     tags = '{tags: [{key: "dagster/partition", value: "2014"}]}'
-    launched = _ask(
+    launched = ask(
         pages,
         f"mutation {{launchRun(executionParams: {{selector: {selector}, executionMetadata: {tags}}}) "
         "{__typename ...on LaunchRunSuccess {run {runId}} ...on PythonError {message}}}",
@@ -269,14 +262,14 @@ def test_publication_alone_over_a_red_gate_refuses(pages: str, released, asco) -
     assert launched["__typename"] == "LaunchRunSuccess", launched
     run_id, start = launched["run"]["runId"], time.monotonic()
     while time.monotonic() - start < PATIENCE:
-        status = _ask(pages, f'{{runOrError(runId: "{run_id}") {{...on Run {{status}}}}}}')["runOrError"][
+        status = ask(pages, f'{{runOrError(runId: "{run_id}") {{...on Run {{status}}}}}}')["runOrError"][
             "status"
         ]
         if status in ("SUCCESS", "FAILURE", "CANCELED"):
             break
         time.sleep(2)
     assert status == "FAILURE"
-    logs = _ask(
+    logs = ask(
         pages,
         f'{{logsForRun(runId: "{run_id}") {{...on EventConnection {{events {{'
         "...on ExecutionStepFailureEvent {error {message causes {message}}}}}}}",

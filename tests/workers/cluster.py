@@ -4,7 +4,6 @@ What does not belong here: what the cluster runs.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from asco_dagster.places import WORKSPACE, Places
 from asco_dagster.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from ask_dagster import ask
 from s3_server import s3_server
 
 CHECKOUT = Path(__file__).parents[2]
@@ -79,13 +78,7 @@ class Cluster:
         main.wait()
 
     def ask(self, query: str) -> dict:
-        request = urllib.request.Request(
-            f"{self.base}/graphql",
-            json.dumps({"query": query}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
+        return ask(self.base, query)
 
     def launch(self, wave: str, location: str) -> None:
         where = f'repositoryLocationName: "{location}", repositoryName: "__repository__", jobName: "wave_job"'
