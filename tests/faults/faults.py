@@ -18,6 +18,7 @@ from pathlib import Path
 from checkpoints import Checkpoint, reach
 from forked import UNCAUGHT, Forked
 from home_under_test import PATIENCE, Bench, NotRecoveredError, SkippedError
+from journal import ENDED
 
 Fault = Callable[[Bench, Checkpoint, random.Random], str]
 """Disturb a run from a checkpoint; tells what was done and at which step."""
@@ -86,11 +87,12 @@ def jumping_clock(bench: Bench, at: Checkpoint, chance: random.Random) -> str:
     process = bench.start("run", at.wave)
     reached = reach(process, at.instant(chance))
     Path(clock).write_text(jump + "\n")
+    told = process.told()
     finish(process)
     stays = chance.random() < 0.5
     if not stays:
         Path(clock).write_text("+0\n")
-    return f"{jump} {'stays' if stays else 'and back'}, {where(process, reached)}"
+    return f"{jump} {'stays' if stays else 'and back'}, {where(process, reached, told)}"
 
 
 def started_twice(bench: Bench, at: Checkpoint, chance: random.Random) -> str:
@@ -115,11 +117,11 @@ def finish(process: Forked) -> int:
     return code
 
 
-def where(process: Forked, reached: bool) -> str:
-    """The last table that was told before the fault or the end."""
-    made = re.findall(r"^ *\d+/\d+  (\S+)", process.told(), re.MULTILINE)
+def where(process: Forked, reached: bool, told: str | None = None) -> str:
+    """The last table that the run told, of all or of what it had told at the fault, and how it ended."""
+    made = re.findall(r"^ *\d+/\d+  (\S+)", process.told() if told is None else told, re.MULTILINE)
     last = made[-1] if made else "nothing"
-    return f"after {last}{'' if reached else ', ended before'}, exit {process.poll()}"
+    return f"after {last}{'' if reached else f', {ENDED}'}, exit {process.poll()}"
 
 
 @contextmanager

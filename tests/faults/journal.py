@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+ENDED = "ended before"
+"""Told of a try whose run had ended before the fault."""
+
 
 @dataclass(frozen=True)
 class Try:
@@ -38,6 +41,11 @@ class Try:
     wall: float
     cpu: float
 
+    @property
+    def late(self) -> bool:
+        """Whether the run had ended before the fault: it disturbed nothing and proves nothing."""
+        return ENDED in self.told
+
 
 def note(journal: Path, tried: Try) -> None:
     """Add a try, whole or not at all, whoever else writes."""
@@ -54,13 +62,18 @@ def read(journal: Path) -> list[Try]:
 
 
 def table(tries: Iterable[Try], codes: Mapping[str, str]) -> str:
-    """The table *fault, tries, recovered* of the code that each fault tries, with what did not recover."""
-    mine, others = defaultdict(list), 0
+    """The table *fault, tries, recovered* of the code that each fault tries, with what did not recover.
+
+    A try whose run had ended before the fault is counted only when it did not recover.
+    """
+    mine, others, late = defaultdict(list), 0, 0
     for one in tries:
-        if one.code == codes[one.fault]:
-            mine[one.fault].append(one)
-        else:
+        if one.code != codes[one.fault]:
             others += 1
+        elif one.late and one.recovered:
+            late += 1
+        else:
+            mine[one.fault].append(one)
     lines = [f"{'fault':<30}{'tries':>7}{'recovered':>11}{'CPU s':>8}{'s':>8}"]
     for fault in codes:
         found = mine[fault]
@@ -72,6 +85,8 @@ def table(tries: Iterable[Try], codes: Mapping[str, str]) -> str:
             for one in found
             if not one.recovered
         ]
+    if late:
+        lines.append(f"({late} tries whose run had ended before the fault are not counted)")
     if others:
         lines.append(f"({others} tries of other code are not counted)")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from ask_dagster import ask
 from checkpoints import Checkpoint
 from forked import Forked
 from home_under_test import PATIENCE, Bench, NotRecoveredError
+from journal import ENDED
 
 SELECTOR = '{repositoryLocationName: "asco", repositoryName: "__repository__", jobName: "wave_job"}'
 
@@ -31,7 +32,7 @@ def kill_server(name: str) -> Callable[[Bench, Checkpoint, random.Random], str]:
             before = spent_below(served)
             launch(f"http://127.0.0.1:{port}", at.wave)
             instant = at.instant(chance)
-            until(served, before + instant)
+            reached = until(served, before + instant)
             killed = 0
             for process in psutil.Process(served.pid).children(recursive=True):
                 # the code servers and runs that it started have other names
@@ -45,7 +46,7 @@ def kill_server(name: str) -> Callable[[Bench, Checkpoint, random.Random], str]:
             if served.poll() is None:
                 served.interrupt()
                 served.wait(120)
-        told = f"{instant:.1f} CPU s after its launch"
+        told = f"{instant:.1f} CPU s after its launch{'' if reached else f', {ENDED}'}"
         if bench.waits():
             work_off(bench)
             told += ", taken up from the queue by the next daemon"
@@ -84,15 +85,16 @@ def wait_for(served: Forked) -> None:
         time.sleep(0.1)
 
 
-def until(served: Forked, instant: float) -> None:
-    """Wait until everything below ``asco up`` has spent so many processor seconds, or is idle."""
+def until(served: Forked, instant: float) -> bool:
+    """Wait until everything below ``asco up`` has spent so many processor seconds; False when it is idle."""
     last, still = 0.0, time.monotonic()
     while served.poll() is None and (now := spent_below(served)) < instant:
         if now > last + 0.3:
             last, still = now, time.monotonic()
         if time.monotonic() > still + 20:
-            return
+            return False
         time.sleep(0.2)  # to look costs: at 20 times a second it was a twentieth of a try
+    return True
 
 
 def spent_below(served: Forked) -> float:
