@@ -86,7 +86,7 @@ def wait_for(served: Forked) -> None:
 
 
 def until(served: Forked, instant: float) -> bool:
-    """Wait until everything below ``asco up`` has spent so many processor seconds; False when it is idle."""
+    """Wait until everything below ``asco up`` has spent so many processor seconds; False when idle before."""
     last, still = 0.0, time.monotonic()
     while served.poll() is None and (now := spent_below(served)) < instant:
         if now > last + 0.3:
