@@ -4,6 +4,7 @@ Every error that this project raises on purpose is one of these. The command lin
 line and shows a traceback only with ``--debug``. What does not belong here: handling, which is the caller's.
 """
 
+from functools import partial
 from pathlib import PurePath
 
 
@@ -40,6 +41,11 @@ class AscoError(Exception):
         self.remedy = remedy
         super().__init__(self.sentence())
 
+    def __reduce__(self) -> tuple[partial["AscoError"], tuple[str]]:
+        """The same error from its parts, so that a reading process can hand it over whole."""
+        parts = {key: vars(self)[key] for key in ("file", "sheet", "row", "column", "expected", "remedy")}
+        return partial(type(self), **parts), (self.what,)
+
     def place(self) -> str:
         """Where it is, from the largest to the smallest: file, sheet, row, column."""
         parts = [
@@ -68,6 +74,10 @@ class ConfigurationError(AscoError):
 
 class SourceError(AscoError):
     """A delivered file was refused; nothing of it was loaded."""
+
+
+class OutOfReachError(SourceError):
+    """A delivered file whose bytes the system does not give; a disk, a share or a right is at fault."""
 
 
 class GateError(AscoError):

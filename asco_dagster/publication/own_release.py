@@ -1,4 +1,4 @@
-"""The run's own release, told to the fingerprints: it must not make the tables behind it out of date.
+"""The run's own release, told to the fingerprints: it must not make the tables that led to it out of date.
 
 Some tables read what was released before; the release that they lead to changes that. The coming state is
 noted before the release is renamed into its place: a run that dies on either side of the rename leaves tables

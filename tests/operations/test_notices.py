@@ -218,4 +218,7 @@ def test_a_failure_is_told_once(settings: Settings, hook: str) -> None:
         run = run_of(refused, instance)
         assert len(tell_failure(instance, run, own)) == 1
         assert tell_failure(instance, run, own) == []
+        # a retry that the daemon overlooked is asked for by a second event of the same failure
+        instance.report_run_failed(run, "asked for again")
+        assert tell_failure(instance, run, own) == []
     assert len(Hook.taken) == 1

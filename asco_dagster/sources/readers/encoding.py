@@ -5,7 +5,7 @@ What does not belong here: splitting text into cells (``delimited``), opening wo
 
 from pathlib import Path
 
-from asco_dagster.errors import SourceError
+from asco_dagster.errors import OutOfReachError, SourceError
 
 AS_CSV = "save the file as “CSV UTF-8” with semicolons and deliver it again"
 AGAIN = "fetch the file again from its publisher and compare its size"
@@ -22,7 +22,8 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a delivered file that is there and not empty.
 
     Raises:
-        SourceError: it is missing, not a file, unreadable or empty.
+        SourceError: it is missing or empty.
+        OutOfReachError: the system does not give it.
     """
     try:
         content = path.read_bytes()
@@ -31,14 +32,24 @@ def read_bytes(path: Path) -> bytes:
             "the file is not there", file=path, remedy="deliver it, or correct its name in the wave's file"
         ) from None
     except OSError as fault:
-        raise SourceError(
-            f"the file cannot be read ({fault.strerror})",
-            file=path,
-            remedy="check what it is and who may read it",
-        ) from fault
+        raise out_of_reach(path, fault) from fault
     if not content:
         raise SourceError("the file is empty", file=path, remedy=AGAIN)
     return content
+
+
+def out_of_reach(path: Path, fault: OSError) -> OutOfReachError:
+    """The error of bytes that the operating system did not give: no one who sent the file can mend it.
+
+    Args:
+        path: the file.
+        fault: what the system told, with its number.
+    """
+    return OutOfReachError(
+        f"the file cannot be read ({fault.strerror})",
+        file=path,
+        remedy="check the disk or share that it lies on and who may read it, then run again",
+    )
 
 
 def decode(content: bytes, path: Path, *, sheet: str | None = None) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
-from asco_dagster.errors import SourceError
+from asco_dagster.errors import OutOfReachError, SourceError
 from asco_dagster.processors import processors
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.sources.quarantine import Entry, Quarantine
@@ -84,6 +84,7 @@ def read_returns(
 
     Raises:
         SourceError: a delivery that is missing or broken as a whole, or a return that was lost on the way.
+        OutOfReachError: a delivered file that the system does not give.
     """
     deliveries = [Delivered(path)] if isinstance(path, Path) else list(path)
     expected = forms(codebooks, wave, sampled)
@@ -175,6 +176,8 @@ def _read(
     for delivery in deliveries:
         try:
             yield from _read_one(delivery, expected, workers, counter)
+        except OutOfReachError:
+            raise  # the delivery may be sound: nothing is told of it, and the next run reads it
         except SourceError:
             if quarantine is not None and (delivery.content is not None or delivery.path.exists()):
                 told = Refusal(UNREADABLE_DELIVERY)

@@ -6,6 +6,7 @@ member's path may be (``return_members``).
 """
 
 import datetime as dt
+import errno
 import functools
 import stat
 import tarfile
@@ -17,13 +18,15 @@ from pathlib import Path
 from tarfile import EOFHeaderError, HeaderError  # type: ignore[attr-defined]
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.encoding import AGAIN
+from asco_dagster.sources.readers.encoding import AGAIN, out_of_reach
 from asco_dagster.sources.readers.refusals import RefusedReturnError
 from asco_dagster.sources.readers.return_inspection import BOMB_RATIO
 from asco_dagster.sources.readers.return_kinds import MAX_FILE
 
 MAX_ARCHIVE = 64 * 1024**3  # bytes that a compressed tar may inflate to while it is passed over
 _TAR_FAULTS = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError)
+# Libraries raise OSError at wrong bytes too, without a number; or the bytes tell of a place that cannot be.
+_OF_WRONG_BYTES = (None, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,10 @@ def zip_files(path: Path) -> Iterator[Found]:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     """An archive, opened once a process as long as it stays the same: it may have ten thousand entries."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as fault:
+        raise out_of_reach(path, fault) from fault
     return _opened_as(path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -100,12 +106,24 @@ def _opened_as(path: Path, *_state: int) -> zipfile.ZipFile:
         if min((entry.header_offset for entry in archive.infolist()), default=0) > 0:
             raise zipfile.BadZipFile("the archive does not start where its directory says")
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as fault:
-        raise SourceError(
-            f"the archive of returns is damaged or cut short ({type(fault).__name__})",
-            file=path,
-            remedy=AGAIN,
-        ) from None
+        raise _unreadable(path, fault) from None
     return archive
+
+
+def _unreadable(path: Path, fault: Exception, after: str = "") -> SourceError:
+    """The error of an archive that is damaged, or that the system does not give."""
+    told = _system_fault(fault)
+    if told is not None:
+        return out_of_reach(path, told)
+    what = f"the archive of returns is damaged or cut short{after} ({type(fault).__name__})"
+    return SourceError(what, file=path, remedy=AGAIN)
+
+
+def _system_fault(fault: Exception) -> OSError | None:
+    """What the system told when it did not give bytes; None when it gave them, and they are wrong."""
+    # zipfile calls a file damaged whose end could not be read, while it handles what the system told
+    told = (one for one in (fault, fault.__context__) if isinstance(one, OSError))
+    return next((one for one in told if one.errno not in _OF_WRONG_BYTES), None)
 
 
 def read_zipped(where: Where) -> bytes:
@@ -113,6 +131,7 @@ def read_zipped(where: Where) -> bytes:
 
     Raises:
         RefusedReturnError: damaged, or packed in a way that cannot be read.
+        OutOfReachError: the system does not give them.
     """
     archive = _opened(where.path)
     entry = archive.infolist()[where.index or 0]
@@ -121,7 +140,10 @@ def read_zipped(where: Where) -> bytes:
             return file.read(MAX_FILE + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError):
         raise RefusedReturnError("corrupt") from None
-    except (NotImplementedError, RuntimeError, OSError, ValueError):
+    except (NotImplementedError, RuntimeError, OSError, ValueError) as fault:
+        told = _system_fault(fault)
+        if told is not None:
+            raise out_of_reach(where.path, told) from fault
         raise RefusedReturnError("unreadable") from None
 
 
@@ -158,11 +180,7 @@ def tar_files(path: Path) -> Iterator[Found]:
                     raise SourceError("the archive inflates beyond measure", file=path, remedy=AGAIN)
                 yield _tar_file(path, archive, entry, plain=plain)
     except _TAR_FAULTS as fault:
-        raise SourceError(
-            f"the archive of returns is damaged or cut short after {count} files ({type(fault).__name__})",
-            file=path,
-            remedy=AGAIN,
-        ) from None
+        raise _unreadable(path, fault, f" after {count} files") from None
 
 
 def _tar_file(path: Path, archive: tarfile.TarFile, entry: tarfile.TarInfo, *, plain: bool) -> Found:

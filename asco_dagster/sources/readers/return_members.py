@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from asco_dagster.errors import SourceError
+from asco_dagster.sources.readers.encoding import out_of_reach
 from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
 from asco_dagster.sources.readers.return_archives import (
     Found,
@@ -54,6 +55,7 @@ def members(path: Path) -> Iterator[Member]:
 
     Raises:
         SourceError: it is not there, or it is an archive that is itself damaged or cut short.
+        OutOfReachError: the system does not list or give it.
     """
     if path.is_dir():
         found = _folder(path)
@@ -75,6 +77,7 @@ def read_member(where: Where) -> bytes:
 
     Raises:
         RefusedReturnError: larger than a questionnaire may be, protected, or its archive is damaged there.
+        OutOfReachError: the system does not give them.
     """
     if where.content is not None:
         content = where.content
@@ -85,8 +88,8 @@ def read_member(where: Where) -> bytes:
             with where.path.open("rb") as file:
                 file.seek(where.offset)
                 content = file.read(MAX_FILE + 1 if where.size is None else min(where.size, MAX_FILE + 1))
-        except OSError:
-            raise RefusedReturnError("unreadable") from None
+        except OSError as fault:
+            raise out_of_reach(where.path, fault) from fault
         if where.size is not None and len(content) < min(where.size, MAX_FILE + 1):
             raise RefusedReturnError("truncated")
     if len(content) > MAX_FILE:
@@ -95,17 +98,27 @@ def read_member(where: Where) -> bytes:
 
 
 def _folder(path: Path) -> Iterator[Found]:
-    for found in sorted(path.rglob("*"), key=lambda found: found.relative_to(path).parts):
+    for found in sorted(_below(path), key=lambda found: found.relative_to(path).parts):
         name = found.relative_to(path).as_posix()
         status = found.lstat()
-        if stat.S_ISDIR(status.st_mode):
-            continue
         refused = None
         if stat.S_ISLNK(status.st_mode):
             refused = "symbolic_link"
         elif not stat.S_ISREG(status.st_mode):
             refused = "special_file"
         yield Found(name, Where(found), moment_at(status.st_mtime), refused)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Whatever is no folder, at any depth; ``rglob`` passes in silence over a folder that it may not list."""
+    try:
+        for found in folder.iterdir():
+            if found.is_dir() and not found.is_symlink():
+                yield from _below(found)
+            else:
+                yield found
+    except OSError as fault:
+        raise out_of_reach(folder, fault) from fault
 
 
 def _judged(delivery: Path, found: Found) -> Member:

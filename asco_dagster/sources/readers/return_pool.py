@@ -18,6 +18,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from asco_dagster.errors import OutOfReachError
 from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
 from asco_dagster.sources.readers.return_archives import Where
 from asco_dagster.sources.readers.return_form import Expected, Return
@@ -154,7 +155,11 @@ def read_places(places: list[Where]) -> list[Outcome]:
 
 
 def read_one(where: Where, expected: Mapping[str, Expected]) -> Outcome:
-    """Read one file, in whatever process."""
+    """Read one file, in whatever process.
+
+    Raises:
+        OutOfReachError: the system does not give its bytes: to refuse it would blame whoever sent it.
+    """
     checksum = None
     try:
         content = read_member(where)
@@ -162,7 +167,7 @@ def read_one(where: Where, expected: Mapping[str, Expected]) -> Outcome:
         return checksum, read_workbook(content, expected)
     except RefusedReturnError as refused:
         return checksum, refused.refusal
-    except MemoryError:
+    except (MemoryError, OutOfReachError):
         raise
     except Exception as fault:
         # A fault of ours must not cost the other returns; the file is kept, and its reason names the fault.
