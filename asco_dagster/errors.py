@@ -79,6 +79,15 @@ class SourceError(AscoError):
 class OutOfReachError(SourceError):
     """A delivered file whose bytes the system does not give; a disk, a share or a right is at fault."""
 
+    @classmethod
+    def told(cls, fault: OSError, path: PurePath) -> "OutOfReachError":
+        """The error of a file of which the system told a fault: nobody who sent it can mend that."""
+        return cls(
+            f"it cannot be read ({fault.strerror})",
+            file=path,
+            remedy="check the disk or share that it lies on and who may read it, then run again",
+        )
+
 
 class GateError(AscoError):
     """A quality gate is closed, missing, or older than the data it should judge."""

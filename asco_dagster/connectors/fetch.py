@@ -15,7 +15,7 @@ from typing import Any
 from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
 from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
 from asco_dagster.durable import sync
-from asco_dagster.errors import SourceError
+from asco_dagster.errors import OutOfReachError, SourceError
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
@@ -106,10 +106,22 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def told_of(path: Path) -> dict[str, Any]:
+    """What a manifest tells of a delivered file: its ``sha256`` and its ``bytes``, a number.
+
+    Raises:
+        OutOfReachError: the system does not give it.
+    """
+    try:
+        return {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    except OSError as fault:
+        raise OutOfReachError.told(fault, path) from fault
+
+
 def _check_sum(path: Path, expected: str | None, name: str) -> None:
     if expected is None:
         return
-    found = sha256_of(path)
+    found = told_of(path)["sha256"]
     if found != expected.strip().lower():
         raise SourceError(
             f"its sha256 is {found}",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from asco_dagster.connectors.fetch import fetch, sha256_of
+from asco_dagster.connectors.fetch import fetch, told_of
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.questionnaires.codebook import edits_table, indicators_table, questions_table
 from asco_dagster.sources.census_individuals import no_individuals, tabulate_individuals
@@ -139,8 +139,7 @@ def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, d
                 base=step.places.inbox(step.wave.wave),
                 sha256=delivery.sha256,
             )
-            told = {"address": delivery.address, "sha256": sha256_of(path), "bytes": path.stat().st_size}
-            step.fetched[delivery.address] = path, told
+            step.fetched[delivery.address] = path, {"address": delivery.address, **told_of(path)}
     return [(*step.fetched[delivery.address], delivery) for delivery in deliveries]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from asco_dagster.connectors.addresses import is_remote
-from asco_dagster.connectors.fetch import fetch, sha256_of
+from asco_dagster.connectors.fetch import fetch, told_of
 from asco_dagster.connectors.limesurvey import export_responses
 from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
@@ -30,6 +30,7 @@ from asco_dagster.sources.readers.questionnaires import (
     read_returns,
     reread,
 )
+from asco_dagster.sources.readers.return_members import files_below
 from asco_dagster.sources.readers.sample_list import read_sample
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
@@ -141,8 +142,7 @@ def within_reach(
     if is_remote(delivery.address):
         into = afterwards.enter_context(passing_folder(into))
     path = fetch(delivery.address, into=into, base=places.inbox(wave.wave), sha256=delivery.sha256)
-    told = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
-    return Delivered(path, delivery.return_format, unit_type), {"address": delivery.address, **told}
+    return Delivered(path, delivery.return_format, unit_type), {"address": delivery.address, **told_of(path)}
 
 
 def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
@@ -227,11 +227,10 @@ def sampled_units(wave: Wave, places: Places) -> set[tuple[str, str]] | None:
 def _folder_told(folder: Path) -> dict[str, Any]:
     """Checksum of a folder: that of its files' names and checksums."""
     digest, size = hashlib.sha256(), 0
-    for path in sorted(found for found in folder.rglob("*") if found.is_file() and not found.is_symlink()):
-        digest.update(
-            f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n".encode("utf-8", "replace")
-        )
-        size += path.stat().st_size
+    for path in sorted(found for found in files_below(folder) if found.is_file() and not found.is_symlink()):
+        told = told_of(path)
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{told['sha256']}\n".encode("utf-8", "replace"))
+        size += told["bytes"]
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 

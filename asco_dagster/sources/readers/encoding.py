@@ -32,24 +32,10 @@ def read_bytes(path: Path) -> bytes:
             "the file is not there", file=path, remedy="deliver it, or correct its name in the wave's file"
         ) from None
     except OSError as fault:
-        raise out_of_reach(path, fault) from fault
+        raise OutOfReachError.told(fault, path) from fault
     if not content:
         raise SourceError("the file is empty", file=path, remedy=AGAIN)
     return content
-
-
-def out_of_reach(path: Path, fault: OSError) -> OutOfReachError:
-    """The error of bytes that the operating system did not give: no one who sent the file can mend it.
-
-    Args:
-        path: the file.
-        fault: what the system told, with its number.
-    """
-    return OutOfReachError(
-        f"the file cannot be read ({fault.strerror})",
-        file=path,
-        remedy="check the disk or share that it lies on and who may read it, then run again",
-    )
 
 
 def decode(content: bytes, path: Path, *, sheet: str | None = None) -> str:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tarfile import EOFHeaderError, HeaderError  # type: ignore[attr-defined]
 
-from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.encoding import AGAIN, out_of_reach
+from asco_dagster.errors import OutOfReachError, SourceError
+from asco_dagster.sources.readers.encoding import AGAIN
 from asco_dagster.sources.readers.refusals import RefusedReturnError
 from asco_dagster.sources.readers.return_inspection import BOMB_RATIO
 from asco_dagster.sources.readers.return_kinds import MAX_FILE
@@ -94,7 +94,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     try:
         status = path.stat()
     except OSError as fault:
-        raise out_of_reach(path, fault) from fault
+        raise OutOfReachError.told(fault, path) from fault
     return _opened_as(path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -114,7 +114,7 @@ def _unreadable(path: Path, fault: Exception, after: str = "") -> SourceError:
     """The error of an archive that is damaged, or that the system does not give."""
     told = _system_fault(fault)
     if told is not None:
-        return out_of_reach(path, told)
+        return OutOfReachError.told(told, path)
     what = f"the archive of returns is damaged or cut short{after} ({type(fault).__name__})"
     return SourceError(what, file=path, remedy=AGAIN)
 
@@ -143,7 +143,7 @@ def read_zipped(where: Where) -> bytes:
     except (NotImplementedError, RuntimeError, OSError, ValueError) as fault:
         told = _system_fault(fault)
         if told is not None:
-            raise out_of_reach(where.path, told) from fault
+            raise OutOfReachError.told(told, where.path) from fault
         raise RefusedReturnError("unreadable") from None
 
 

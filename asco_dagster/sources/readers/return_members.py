@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.encoding import out_of_reach
+from asco_dagster.errors import OutOfReachError, SourceError
 from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
 from asco_dagster.sources.readers.return_archives import (
     Found,
@@ -89,7 +88,7 @@ def read_member(where: Where) -> bytes:
                 file.seek(where.offset)
                 content = file.read(MAX_FILE + 1 if where.size is None else min(where.size, MAX_FILE + 1))
         except OSError as fault:
-            raise out_of_reach(where.path, fault) from fault
+            raise OutOfReachError.told(fault, where.path) from fault
         if where.size is not None and len(content) < min(where.size, MAX_FILE + 1):
             raise RefusedReturnError("truncated")
     if len(content) > MAX_FILE:
@@ -97,8 +96,24 @@ def read_member(where: Where) -> bytes:
     return content
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """Whatever is no folder, at any depth; ``rglob`` passes in silence over a folder that it may not list.
+
+    Raises:
+        OutOfReachError: the system does not list one.
+    """
+    try:
+        for found in folder.iterdir():
+            if found.is_dir() and not found.is_symlink():
+                yield from files_below(found)
+            else:
+                yield found
+    except OSError as fault:
+        raise OutOfReachError.told(fault, folder) from fault
+
+
 def _folder(path: Path) -> Iterator[Found]:
-    for found in sorted(_below(path), key=lambda found: found.relative_to(path).parts):
+    for found in sorted(files_below(path), key=lambda found: found.relative_to(path).parts):
         name = found.relative_to(path).as_posix()
         status = found.lstat()
         refused = None
@@ -107,18 +122,6 @@ def _folder(path: Path) -> Iterator[Found]:
         elif not stat.S_ISREG(status.st_mode):
             refused = "special_file"
         yield Found(name, Where(found), moment_at(status.st_mtime), refused)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Whatever is no folder, at any depth; ``rglob`` passes in silence over a folder that it may not list."""
-    try:
-        for found in folder.iterdir():
-            if found.is_dir() and not found.is_symlink():
-                yield from _below(found)
-            else:
-                yield found
-    except OSError as fault:
-        raise out_of_reach(folder, fault) from fault
 
 
 def _judged(delivery: Path, found: Found) -> Member:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from made_returns import OTHER_UNIT, UNIT, read, workbook, zipped
 
+from asco_dagster.connectors.fetch import fetch, told_of
 from asco_dagster.errors import OutOfReachError, SourceError
 from asco_dagster.sources.readers import return_archives, return_pool
 from asco_dagster.sources.readers.refusals import RefusedReturnError
@@ -65,7 +66,7 @@ def test_a_run_stops_and_refuses_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(OutOfReachError) as stopped:
             read(returns, quarantine)
     assert str(stopped.value) == (
-        "file mem: the file cannot be read (Input/output error). Check the disk or share that it lies on "
+        "file mem: it cannot be read (Input/output error). Check the disk or share that it lies on "
         "and who may read it, then run again."
     )
     assert list(quarantine.iterdir()) == []
@@ -120,6 +121,13 @@ def test_a_folder_that_may_not_be_listed_is_not_passed_over(open_folder: Path) -
     (open_folder / "returns" / "closed").chmod(0)
     with unprivileged(), pytest.raises(OutOfReachError, match=r"file closed: .*Permission denied"):
         list(members(open_folder / "returns"))
+
+
+def test_a_delivery_that_may_not_be_read_is_told_as_a_sentence(open_folder: Path) -> None:
+    path = open_folder / "returns.zip"
+    path.touch(mode=0)
+    with unprivileged(), pytest.raises(OutOfReachError, match=r"file returns\.zip: .*Permission denied"):
+        told_of(fetch("returns.zip", into=open_folder, base=open_folder))
 
 
 @pytest.mark.parametrize("name", ["returns.zip", "returns.tar", "returns.tar.gz", "returns.tar.bz2"])
