@@ -4,6 +4,7 @@ Every error that this project raises on purpose is one of these. The command lin
 line and shows a traceback only with ``--debug``. What does not belong here: handling, which is the caller's.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePath
 
@@ -103,3 +104,14 @@ class DisclosureError(AscoError):
 
 class ReleaseError(AscoError):
     """A release is incomplete, altered, or cannot be written."""
+
+
+def is_sentence(name: str | None) -> bool:
+    """Whether an error that a run stored under the name of its class is one of these, of whatever depth."""
+    return name in {kind.__name__ for kind in _kinds(AscoError)}
+
+
+def _kinds(of: type[AscoError]) -> Iterator[type[AscoError]]:
+    yield of
+    for kind in of.__subclasses__():
+        yield from _kinds(kind)

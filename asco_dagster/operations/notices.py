@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from asco_dagster.connectors.addresses import is_loopback
-from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.errors import AscoError, ConfigurationError, is_sentence
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _WAVE_TAG = "dagster/partition"
 _SECONDS = 10.0
 _TRIES = 3
 _LONGEST = 500
-_OWN_ERRORS = {error.__name__ for error in (AscoError, *AscoError.__subclasses__())}
 
 
 @dataclass(frozen=True)
@@ -227,7 +226,7 @@ def _failure(error: Any) -> str:
     """A sentence of this project as it is; of anything else the name alone, since it may quote the data."""
     seen = error
     while seen is not None:
-        if (seen.cls_name or "") in _OWN_ERRORS:
+        if is_sentence(seen.cls_name):
             return str(seen.message).split(": ", 1)[-1]
         error, seen = seen, seen.cause
     return f"{(error.cls_name if error is not None else None) or 'an error'}; the run's page tells more"

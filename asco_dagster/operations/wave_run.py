@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.errors import AscoError
+from asco_dagster.errors import AscoError, is_sentence
 from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
 from asco_dagster.settings import Settings
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from asco_dagster.places import Places
 
 Tell = Callable[[str], None]
-_SENTENCES = {error.__name__ for error in (AscoError, *AscoError.__subclasses__())}
 
 
 class _Narrator:
@@ -81,14 +80,14 @@ class _Narrator:
 
     def _failed(self, error: Any) -> None:
         # ours first: a sentence of this project says more than what a library raised below it
-        while error is not None and error.cause is not None and error.cls_name not in _SENTENCES:
+        while error is not None and error.cause is not None and not is_sentence(error.cls_name):
             error = error.cause
         name = (error.cls_name or "") if error is not None else ""
         if name == "DagsterAssetCheckFailedError":
             return  # told already, as a closed gate
         self.refused = self.refused or name == "GateError"
         message = " ".join(error.message.split()) if error is not None else "a step failed without a reason"
-        told = message.split(": ", 1)[-1] if name in _SENTENCES else message
+        told = message.split(": ", 1)[-1] if is_sentence(name) else message
         if told not in self.failures:  # the failure of the run repeats that of its step
             self.failures.append(told)
 

@@ -1,18 +1,21 @@
 """Messages: to a webhook and by mail, against real local servers; what they say and what they never say."""
 
 import asyncio
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from asco_dagster.errors import AscoError, SourceError
+from asco_dagster.errors import AscoError, OutOfReachError, SourceError
 from asco_dagster.operations.notices import Notice, notices_of, redacted, send, tell_failure
 from asco_dagster.settings import Settings
 
@@ -176,6 +179,13 @@ def refused() -> None:
     raise SourceError("no header row", file="returns.csv", remedy="Deliver it again")
 
 
+@dg.asset(name="raw_b__c", partitions_def=dg.StaticPartitionsDefinition(["2014"]))
+def out_of_reach() -> None:
+    """An asset whose file the disk does not give."""
+    fault = OSError(errno.EIO, os.strerror(errno.EIO))
+    raise OutOfReachError.told(fault, Path("returns.csv")) from fault
+
+
 @dg.asset(name="raw_c__d", partitions_def=dg.StaticPartitionsDefinition(["2014"]))
 def quoting() -> None:
     """An asset whose library quotes the data."""
@@ -207,6 +217,8 @@ def test_a_failure_is_told_as_a_sentence_and_never_quotes_the_data(settings: Set
     with dg.DagsterInstance.ephemeral() as instance:
         [told] = notices_of(instance, run_of(refused, instance), settings)
         assert "file returns.csv: no header row. Deliver it again." in told.sentence()
+        [told] = notices_of(instance, run_of(out_of_reach, instance), settings)
+        assert "file returns.csv: it cannot be read (Input/output error). Check the disk" in told.sentence()
         [told] = notices_of(instance, run_of(quoting, instance), settings)
     assert "Dupont" not in told.sentence()
     assert told.reason == "ValueError; the run's page tells more"

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from asco_dagster.cli import main
-from asco_dagster.errors import AscoError, SourceError
+from asco_dagster.errors import AscoError, OutOfReachError, SourceError
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.wave_run import _Narrator, only_run, storage_told
 from asco_dagster.places import Places
@@ -52,12 +52,13 @@ def test_the_death_of_the_server_in_the_middle_of_a_run_is_one_sentence(
             instance.get_runs()
 
 
-def test_why_a_step_failed_is_told_once() -> None:
-    """Dagster tells it twice: of the step, and again of the run."""
+@pytest.mark.parametrize("kind", [SourceError, OutOfReachError])
+def test_why_a_step_failed_is_told_once(kind: type[SourceError]) -> None:
+    """Dagster tells it twice: of the step, and again of the run; our sentence says more than its cause."""
 
     @dg.asset
     def broken() -> None:
-        raise SourceError("the cell is empty", file="returns.xlsx", remedy="Fill it in")
+        raise kind("the cell is empty", file="returns.xlsx", remedy="Fill it in") from OSError(5, "I/O")
 
     narrator = _Narrator(print, 1)
     with dg.DagsterInstance.ephemeral() as instance:
