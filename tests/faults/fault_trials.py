@@ -99,6 +99,9 @@ def spent() -> float:
 
 def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], book: Path) -> None:
     """Try each fault in turn, so that a call that is stopped has tried all of them about as often."""
+    from asco_dagster.publication.assets import code_version
+
+    commit = code_version()
     kept: dict[str, checkpoints.Checkpoints] = {}
     done = {(t.fault, t.number, t.code) for t in journal.read(book) if t.seed == options.seed}
     for number in range(options.start, options.tries):
@@ -107,6 +110,8 @@ def trials(bench: Bench, options: argparse.Namespace, chosen: list[str], book: P
                 continue
             if options.until and time.strftime("%H:%M") >= options.until:
                 return
+            if code_version() != commit:  # a release names it: no bytes would tie any more
+                raise SystemExit("the checkout changed or was committed during the tries: call again")
             wave = WAVES[number % 2]
             if options.wave not in (None, wave):
                 continue
