@@ -1,9 +1,17 @@
-"""What was written stays written: a file is replaced whole, the disk holds it before anyone counts on it."""
+"""What was written stays written: a file is replaced whole, the disk holds it before anyone counts on it.
+
+Everything written here is its owner's alone, whatever the umask; what is published gets its permissions when
+it is published (``publication.draft``).
+"""
 
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+PRIVATE, PUBLIC = 0o700, 0o755
+"""Permissions of a folder that only its owner may enter, and of one that everybody may read."""
 
 
 def sync(path: Path) -> None:
@@ -24,18 +32,49 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
 
-def write_whole(path: Path, content: str | bytes, *, private: bool = False, synced: bool = False) -> None:
+def make_folder(folder: Path, mode: int = PRIVATE) -> Path:
+    """Make a folder and those missing above it, each with these permissions whatever the umask.
+
+    Args:
+        folder: the folder; one that exists keeps its permissions.
+        mode: ``PRIVATE`` or ``PUBLIC``.
+
+    Returns:
+        The folder.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        with contextlib.suppress(FileExistsError):
+            missing.mkdir(mode=PRIVATE)
+            missing.chmod(mode)
+    return folder
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Let every file made meanwhile be its owner's alone (0600, folders 0700).
+
+    A release gets its public permissions explicitly (``publication.draft``).
+    """
+    former = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+def write_whole(path: Path, content: str | bytes, *, synced: bool = False) -> None:
     """Replace a file whole, or leave it as it was; nothing stays beside it when the disk is full.
+
+    Only its owner may read it, from its first byte on.
 
     Args:
         path: the file.
         content: all that it shall hold; text is written as UTF-8.
-        private: only its owner may read it, from its first byte on.
         synced: the disk holds it before this returns, for what cannot be made again.
     """
     draft = draft_of(path)
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(content.encode() if isinstance(content, str) else content)
             if synced:

@@ -4,12 +4,12 @@ One property a place; nothing else in the project joins these paths by hand. Wor
 keys and Dagster's state are confidential (0700/0600); releases are public.
 """
 
-import contextlib
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from asco_dagster.durable import PUBLIC, make_folder
+from asco_dagster.keys import create_key, read_key
 from asco_dagster.settings import CHECKOUT, Settings
 
 DBT_PROJECT = CHECKOUT / "dbt_project"
@@ -94,8 +94,13 @@ class Places:
         return self._confidential(self.home / "records")
 
     @property
+    def keys(self) -> Path:
+        """Keys of the home, one file each."""
+        return self._confidential(self.home / "keys")
+
+    @property
     def postgres(self) -> Path:
-        """Data folder of the embedded PostgreSQL."""
+        """Data folder of the embedded PostgreSQL, which makes it."""
         return self.home / "postgres"
 
     @property
@@ -109,29 +114,19 @@ class Places:
         return self._confidential(self.home / "demonstration")
 
     def pseudonym_key(self, settings: Settings) -> bytes:
-        """Key of the units' pseudonyms: the one given, else the one of the home, created on first use."""
+        """Key of the units' pseudonyms: the one given, else the one of the home, created on first use.
+
+        Raises:
+            ConfigurationError: the key of the home is short, or others may read or replace it.
+        """
         if settings.pseudonym_key is not None:
             return settings.pseudonym_key.encode()
-        path = self._confidential(self.home / "keys") / "pseudonym.key"
-        if not path.exists():
-            _create_key(path)
-        return path.read_text().encode()
+        path = self.keys / "pseudonym.key"
+        if not path.exists() and not path.is_symlink():
+            create_key(path, secrets.token_hex(32).encode())
+        return read_key(path)
 
     def _confidential(self, folder: Path) -> Path:
         """Make a folder that only its owner may enter, and those between it and the home likewise."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        path = self.home
-        for part in folder.relative_to(self.home).parts:
-            path = path / part
-            path.mkdir(exist_ok=True, mode=0o700)
-        return folder
-
-
-def _create_key(path: Path) -> None:
-    """Put a new key in place whole; when two processes come at once, the first one's stays."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-        handle.write(secrets.token_hex(32))
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+        make_folder(self.home, PUBLIC)  # the releases in it are public
+        return make_folder(folder)

@@ -138,11 +138,12 @@ def _path(text: str) -> Path:
 
 def _check(environ: Mapping[str, str]) -> None:
     for name in _KEYS:
-        length = len(environ.get(name, ""))
-        if 0 < length < SHORTEST_KEY:
+        length = len(environ.get(name, "").strip().encode())
+        # an empty one would silently mean another key, or none: a secret that did not reach the process
+        if name in environ and length < SHORTEST_KEY:
             raise ConfigurationError(
-                f"{name} has {length} characters",
-                expected=f"at least {SHORTEST_KEY}",
+                f"{name} has {length} bytes" if length else f"{name} is empty",
+                expected=f"at least {SHORTEST_KEY} bytes",
                 remedy="Give a longer secret, or unset it",
             )
     for names, expected in _TOGETHER:

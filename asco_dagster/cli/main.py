@@ -5,6 +5,7 @@ A traceback is shown only with ``--debug``. Exit codes: 0 done, 1 a gate refused
 """
 
 import errno
+import os
 import sys
 from typing import Annotated
 
@@ -63,7 +64,8 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what it writes is its owner's alone unless it is published."""
+    os.umask(0o077)
     try:
         app()
     except AscoError as error:

@@ -16,11 +16,11 @@ rotate_key = typer.Typer(
 @rotate_key.command()
 def database(
     new_key: Annotated[
-        Path, typer.Option("--new-key-file", help="File whose first line is the new key; it is not kept.")
+        Path,
+        typer.Option("--new-key-file", help="File (mode 0600) whose first line is the new key."),
     ],
 ) -> None:
     """Encrypt the waves' databases with a new key; ASCO_DATABASE_KEY is the former one, if there was one."""
-    from asco_dagster.errors import ConfigurationError
     from asco_dagster.operations.key_rotation import rotate_database_key
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
@@ -28,14 +28,12 @@ def database(
     from asco_dagster.waves import wave_names
 
     settings = Settings.from_environment()
-    if not new_key.is_file():
-        raise ConfigurationError(f"there is no file {new_key}", remedy="Name the file of the new key")
-    lines = new_key.read_text(encoding="utf-8").splitlines()
+    key = _text(new_key)
     places = Places.of(settings)
     with ExitStack() as owned:
         command = "asco rotate-key"
         held = [owned.enter_context(hold(settings, places, wave, command)) for wave in wave_names()]
-        waves = rotate_database_key(settings, places, lines[0].strip() if lines else "")
+        waves = rotate_database_key(settings, places, key)
         for own in filter(None, held):
             own.keep()
     typer.echo(f"{len(waves)} databases are written anew. From now on ASCO_DATABASE_KEY is the new key.")
@@ -54,3 +52,16 @@ def pseudonym() -> None:
     again = f" Run again, whole: asco run {' '.join(waves)}" if waves else ""
     typer.echo(f"The key of the pseudonyms is new; the former one is gone.{again}")
     raise typer.Exit(0)
+
+
+def _text(file: Path) -> str:
+    """The first line of a key file."""
+    from asco_dagster.errors import ConfigurationError
+    from asco_dagster.keys import read_key
+
+    try:
+        return read_key(file).decode().splitlines()[0].strip()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"the key {file} is no text", remedy="Write it as text, for example in hexadecimal"
+        ) from error

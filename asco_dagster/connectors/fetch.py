@@ -14,7 +14,7 @@ from typing import Any
 
 from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
 from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
-from asco_dagster.durable import sync
+from asco_dagster.durable import make_folder, sync
 from asco_dagster.errors import OutOfReachError, SourceError
 
 FIRST_WAIT = 0.5
@@ -69,7 +69,7 @@ def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, at
         _check_sum(path, sha256, path.name)
         return path
     name = name_of(address)
-    into.mkdir(parents=True, exist_ok=True)
+    make_folder(into)
     _sweep(into, name)
     part, target = into / f".{name}.{os.getpid()}.part", into / name
     known = known_edition(address, target, sha256_of(target) if target.is_file() else None)

@@ -29,6 +29,7 @@ from asco_dagster.demonstration.returns import returned, returns_seed, write_ret
 from asco_dagster.demonstration.sample import draw_sample, write_sample
 from asco_dagster.demonstration.staff_file import write_aid_staff
 from asco_dagster.demonstration.territory_files import write_members, write_populations
+from asco_dagster.durable import make_folder, private_files
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import Codebook, load_codebook
@@ -112,12 +113,15 @@ def write_deliveries(
         )
     if real is not None:
         _check_real(wave, real)
-    with tempfile.TemporaryDirectory(prefix=f"{wave.wave}-writing-", dir=places.demonstration) as folder:
+    with (
+        private_files(),
+        tempfile.TemporaryDirectory(prefix=f"{wave.wave}-writing-", dir=places.demonstration) as folder,
+    ):
         work = Path(folder)
         names = _write_all(wave, work, scale, seed, real, progress or _silent)
         _rename(work / _truth_name(wave), places.demonstration)
         inbox = places.inbox(wave.wave)
-        inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(inbox)
         return [_rename(work / name, inbox) for name in names]
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates.suite import Suite
 from asco_dagster.waves import Wave
@@ -79,7 +79,7 @@ class GateResult:
 
     def write(self, folder: Path) -> None:
         """Keep the result as ``<asset>.json`` in ``folder``, replacing the former one whole."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         target = folder / f"{self.asset}.json"
         write_whole(target, json.dumps({**asdict(self), "closed": self.closed}, ensure_ascii=False, indent=1))
 

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.cluster import binary
 from asco_dagster.operations.home import VERSION, demand_home
@@ -91,7 +92,7 @@ def restore(settings: Settings, places: Places, source: Path, keys: Path | None 
             expected="a home in which nothing has run",
             remedy="Set ASCO_HOME to a new folder",
         )
-    places.home.mkdir(parents=True, exist_ok=True)
+    make_folder(places.home, PUBLIC)
     with tempfile.TemporaryDirectory(dir=places.home) as work:
         laid = Path(work)
         names = _read(source, laid) + (_read(keys, laid) if keys else [])

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asco_dagster.durable import make_folder
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PAUSE = 0.05
 
@@ -80,7 +82,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], log
         environment: its whole environment.
         log: file that takes its output, made anew.
     """
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(log.parent)
     with log.open("wb") as output:
         process = subprocess.Popen(
             list(command),

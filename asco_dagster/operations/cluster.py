@@ -12,16 +12,19 @@ import hashlib
 import os
 import pwd
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from asco_dagster.durable import PRIVATE, PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
 
 SUPERUSER = "postgres"
@@ -29,6 +32,8 @@ _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
 _SOCKET = ".s.PGSQL.5432"
 _SECONDS_TO_DIE = 20.0
 _LONGEST_SOCKET = 100  # bytes; Linux takes 107, macOS 103
+_BY_DESCRIPTOR = "/proc/self/fd/"
+_COPIES = Path("/var/cache/asco")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Cluster:
     @property
     def socket_folder(self) -> Path:
         """Folder of the running server's Unix socket, as the server wrote it down."""
-        return Path((self.data / "postmaster.pid").read_text().splitlines()[4])
+        written = (self.data / "postmaster.pid").read_text().splitlines()[4]
+        return self.data if written.startswith(_BY_DESCRIPTOR) else Path(written)
 
     def answers(self) -> bool:
         """Whether the server takes connections."""
@@ -113,9 +119,10 @@ class Cluster:
         return pid
 
     def _prepare(self, inherited: int) -> None:
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.data)
         if os.geteuid() == 0:
-            self._open_to_system_user()
+            os.chown(self.data, *_system_ids())
+            self.data.chmod(PRIVATE)
         version, ours = self.data / "PG_VERSION", str(_package().TARGET_POSTGRES_VERSION)
         if not version.exists():
             self._initialise(inherited)
@@ -128,9 +135,10 @@ class Cluster:
 
     def _initialise(self, inherited: int) -> None:
         # Only the owner reaches the socket (mode 0700), so that whoever reaches it can be trusted.
-        options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", SUPERUSER, "-D", str(self.data))
+        options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", SUPERUSER)
         try:
-            self._run("initdb", *options, inherited=inherited)
+            with self._named() as (data, descriptors):
+                _run("initdb", *options, "-D", data, inherited=(inherited, *descriptors))
         except subprocess.SubprocessError as error:
             raise ConfigurationError(
                 f"the embedded PostgreSQL cannot make its data folder {self.data}: {_last_line(error)}",
@@ -138,18 +146,24 @@ class Cluster:
             ) from error
 
     def _start(self, inherited: int) -> None:
+        with self._named() as (data, descriptors):
+            self._start_named(data, (inherited, *descriptors))
+
+    def _start_named(self, data: str, inherited: tuple[int, ...]) -> None:
+        folder = self._new_socket_folder()
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": f'"{self._new_socket_folder()}"',
+            "unix_socket_directories": f'"{data if folder == self.data else folder}"',
             "unix_socket_permissions": "0700",
             "log_checkpoints": "off",
         }
         options = shlex.join(part for key, value in settings.items() for part in ("-c", f"{key}={value}"))
-        arguments = ("-w", "-t", "60", "-o", options, "-l", str(self.log), "-D", str(self.data), "start")
+        log = f"{data}/{self.log.name}"
+        arguments = ("-w", "-t", "60", "-o", options, "-l", log, "-D", data, "start")
         end = time.monotonic() + _SECONDS_TO_DIE
         while True:
             try:
-                return self._run("pg_ctl", *arguments, inherited=inherited)
+                return _run("pg_ctl", *arguments, inherited=inherited)
             except subprocess.SubprocessError as error:
                 told = self._log_line() or _last_line(error)
                 dying = "another postmaster" in told or "still in use" in told
@@ -182,39 +196,51 @@ class Cluster:
             os.chown(folder, *_system_ids())
         return folder
 
-    def _open_to_system_user(self) -> None:
-        # To pass through is all that the server's user needs: it may list no folder above its own.
-        for folder in (*self.data.parents, *_binaries().parents):
-            if not folder.stat().st_mode & stat.S_IXOTH:
-                folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-        if not (_binaries() / "postgres").stat().st_mode & stat.S_IXOTH:
-            _package().ensure_folder_permissions(_binaries().parent, stat.S_IXOTH | stat.S_IROTH)
-        os.chown(self.data, *_system_ids())
-        self.data.chmod(0o700)
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The data folder as the server's user can reach it, and the descriptors that it needs for that.
 
-    @staticmethod
-    def _run(program: str, *arguments: str, inherited: int) -> None:
-        user, group = _system_ids() if os.geteuid() == 0 else (None, None)
-        # Output goes to a file, since the server would keep a pipe open for ever.
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-            done = subprocess.run(
-                [str(_binaries() / program), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(inherited,),
-                cwd="/",  # the one folder that the server's user can always enter
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-                user=user,
-                group=group,
-                extra_groups=None if user is None else [],
-                start_new_session=True,  # a Ctrl-C in the terminal is not for the server
-                timeout=90,
-                check=False,
+        Root's server runs as another user, which may not pass a private folder above the data. That folder
+        stays closed: the server inherits the data folder as a descriptor and names it through ``/proc``.
+        """
+        if os.geteuid() != 0 or not _closed_above(self.data):
+            yield str(self.data), ()
+            return
+        if not Path(_BY_DESCRIPTOR).is_dir():
+            raise ConfigurationError(
+                f"user {_SYSTEM_USER}, as which the embedded PostgreSQL runs, may not pass "
+                f"{_closed_above(self.data)}",
+                remedy="Run asco as an ordinary user, set another ASCO_HOME, or set ASCO_POSTGRES_URL",
             )
-            output.seek(0)
-            if done.returncode:
-                raise subprocess.CalledProcessError(done.returncode, program, output.read())
+        descriptor = os.open(self.data, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"{_BY_DESCRIPTOR}{descriptor}", (descriptor,)
+        finally:
+            os.close(descriptor)
+
+
+def _run(program: str, *arguments: str, inherited: tuple[int, ...]) -> None:
+    user, group = _system_ids() if os.geteuid() == 0 else (None, None)
+    # Output goes to a file, since the server would keep a pipe open for ever.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        done = subprocess.run(
+            [str(_programs() / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=inherited,
+            cwd="/",  # the one folder that the server's user can always enter
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            user=user,
+            group=group,
+            extra_groups=None if user is None else [],
+            start_new_session=True,  # a Ctrl-C in the terminal is not for the server
+            timeout=90,
+            check=False,
+        )
+        output.seek(0)
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, program, output.read())
 
 
 def binary(program: str) -> Path:
@@ -231,6 +257,48 @@ def _package() -> ModuleType:
 
 def _binaries() -> Path:
     return Path(_package().POSTGRES_VERSIONS[_package().TARGET_POSTGRES_VERSION])
+
+
+def _programs() -> Path:
+    """PostgreSQL's programs where the server's user can run them.
+
+    Those of an installation in a private folder, such as root's own, are copied once to a folder that all
+    may read: the private one stays closed.
+    """
+    installed = _binaries()
+    if os.geteuid() != 0 or not _closed_above(installed / "postgres"):
+        return installed
+    changed = (installed / "postgres").stat().st_mtime_ns
+    name = hashlib.sha256(f"{installed} {changed}".encode()).hexdigest()[:12]
+    copied = _COPIES / f"postgresql-{_package().TARGET_POSTGRES_VERSION}-{name}"
+    make_folder(_COPIES, PUBLIC)
+    if not copied.is_dir():
+        draft = Path(tempfile.mkdtemp(dir=_COPIES))
+        # the wheel's libraries lie beside its package, where the programs look for them
+        for folder in (installed.parent, installed.parents[2] / f"{installed.parents[1].name}.libs"):
+            shutil.copytree(folder, draft / folder.relative_to(installed.parents[2]), symlinks=True)
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(PUBLIC if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+        try:
+            draft.rename(copied)
+        except OSError:  # another process was first
+            shutil.rmtree(draft)
+    for folder in (_COPIES, copied):
+        told = folder.stat()
+        if told.st_uid != 0 or told.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise ConfigurationError(
+                f"{folder}, which holds PostgreSQL's programs, may be written by others",
+                expected="a folder that only root may write into",
+                remedy=f"Remove {folder}: it is made again",
+            )
+    return copied / installed.relative_to(installed.parents[2])
+
+
+def _closed_above(path: Path) -> Path | None:
+    """The outermost folder above a path that other users may not pass; None when they may pass all."""
+    closed = [folder for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH]
+    return closed[-1] if closed else None
 
 
 def _system_ids() -> tuple[int, int]:

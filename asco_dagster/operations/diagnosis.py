@@ -5,6 +5,7 @@ Each examination yields findings and raises nothing. What does not belong here: 
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import stat
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.keys import read_key
 from asco_dagster.operations.servers import port_is_free
 from asco_dagster.places import Places
 from asco_dagster.settings import CHECKOUT, Settings
@@ -42,7 +45,7 @@ PARTS = {
 }
 _CONFIDENTIAL = (
     *("waves/*", "quarantine/*", "downloads/*", "waves/*/*.duckdb", "keys", "keys/*.key", "records"),
-    *("dagster", "dbt", "demonstration", "postgres"),
+    *("dagster", "dbt", "demonstration", "postgres", "sealed/*", "withdrawn/*", "quality/*", "store"),
 )
 
 
@@ -110,7 +113,7 @@ def home_findings(places: Places) -> Iterator[Finding]:
     """Whether the home can be written, has room, and keeps its confidential folders closed."""
     existing = next(path for path in (places.home, *places.home.parents) if path.exists())
     try:
-        places.home.mkdir(parents=True, exist_ok=True)
+        make_folder(places.home, PUBLIC)
         with tempfile.TemporaryFile(dir=places.home):
             pass
     except OSError as error:
@@ -197,11 +200,37 @@ def _permissions(places: Places) -> Iterator[Finding]:
     found = [path for pattern in _CONFIDENTIAL for path in sorted(places.home.glob(pattern))]
     # A closed folder closes all below it: only what lies open on the whole way is told.
     open_ones = [path for path in found if _reachable(path, places.home)]
+    yield from _replaceable(places.home)
+    yield from _keys(places)
     for path in open_ones:
         told = f"{path} can be read by others (mode {stat.S_IMODE(path.stat().st_mode):04o})"
         yield Finding("problem", "permissions", told, f"chmod go-rwx '{path}'")
     if not open_ones:
         yield Finding("OK", "permissions", "confidential folders are closed to others")
+
+
+def _replaceable(home: Path) -> Iterator[Finding]:
+    """What other users could put something else in place of: the home, a folder above it, a release."""
+    above = [path for path in home.parents if not path.stat().st_mode & stat.S_ISVTX]
+    for path in [home, *above, home / "keys", *sorted((home / "releases").rglob("*"))]:
+        if path.is_symlink() or not path.exists():
+            continue
+        found = path.stat()
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            told = f"other users may write into {path} (mode {stat.S_IMODE(found.st_mode):04o})"
+            yield Finding("problem", "permissions", told, f"chmod go-w '{path}'")
+        elif found.st_uid not in (os.geteuid(), 0):
+            told = f"{path} belongs to another user (uid {found.st_uid}), who may replace what it holds"
+            remedy = f"chown {os.geteuid()} '{path}', or set ASCO_HOME to a folder of your own"
+            yield Finding("problem", "permissions", told, remedy)
+
+
+def _keys(places: Places) -> Iterator[Finding]:
+    for path in sorted((places.home / "keys").glob("*.key")):
+        try:
+            read_key(path)
+        except ConfigurationError as error:
+            yield _problem("keys", error)
 
 
 def _reachable(path: Path, home: Path) -> bool:

@@ -5,10 +5,11 @@
 
 import importlib.metadata
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import PUBLIC, make_folder, write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import Places
 
@@ -23,9 +24,11 @@ def demand_home(places: Places) -> None:
     """Have a home that this code can work on: mark a new one, migrate an older one.
 
     Raises:
-        ConfigurationError: it was written by a newer version, or its version cannot be read.
+        ConfigurationError: others may write into it, it was written by a newer version, or its version cannot
+            be read.
     """
-    places.home.mkdir(parents=True, exist_ok=True)
+    make_folder(places.home, PUBLIC)
+    _demand_unwritable(places.home)
     found = version_of(places.home)
     if found > VERSION:
         raise ConfigurationError(
@@ -36,6 +39,17 @@ def demand_home(places: Places) -> None:
     for version in range(found, VERSION):
         _MIGRATIONS[version](places.home)
         _mark(places.home, version + 1)
+
+
+def _demand_unwritable(home: Path) -> None:
+    """Whoever may write into the home may replace its keys and its releases."""
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigurationError(
+            f"other users may write into the home {home} (mode {mode:04o})",
+            expected="a home that only its owner may write into",
+            remedy=f"Run chmod go-w '{home}', then asco doctor",
+        )
 
 
 def version_of(home: Path) -> int:

@@ -33,9 +33,9 @@ def rotate_database_key(settings: Settings, places: Places, new: str) -> list[st
         ConfigurationError: the new key is too short, or a database has neither key.
         AscoError: a run holds a database.
     """
-    if len(new) < SHORTEST_KEY:
+    if len(new.encode()) < SHORTEST_KEY:
         raise ConfigurationError(
-            f"the new key has {len(new)} characters", expected=f"at least {SHORTEST_KEY}"
+            f"the new key has {len(new.encode())} bytes", expected=f"at least {SHORTEST_KEY}"
         )
     done = []
     for path in sorted((places.home / "waves").glob("*/asco.duckdb")):
@@ -66,8 +66,8 @@ def rotate_pseudonym_key(settings: Settings, places: Places) -> list[str]:
     for database in databases:
         with open_database(database, read_only=True):
             pass  # no run is half-way between two keys
-    path = places.home / "keys" / "pseudonym.key"
-    write_whole(path, secrets.token_hex(32), private=True, synced=True)
+    path = places.keys / "pseudonym.key"
+    write_whole(path, secrets.token_hex(32), synced=True)
     waves = [found.parent.name for found in databases]
     keep_record(places, "rotate-pseudonym-key", {"waves to run again": waves})
     return waves

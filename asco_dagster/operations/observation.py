@@ -6,10 +6,8 @@ belong here: what the step does.
 
 import contextlib
 import ctypes
-import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +28,6 @@ class Cost:
     def told(self) -> dict[str, Any]:
         """Seconds and megabytes, as metadata of an asset."""
         return {SECONDS: round(time.perf_counter() - self._start, 3), PEAK: round(_peak() / 1e6, 1)}
-
-
-@contextlib.contextmanager
-def private_files(*, private: bool = True) -> Iterator[None]:
-    """Let every file made meanwhile be its owner's alone (0600, folders 0700).
-
-    Args:
-        private: False leaves the usual permissions, for what is to be published.
-    """
-    former = os.umask(0o077) if private else None
-    try:
-        yield
-    finally:
-        if former is not None:
-            os.umask(former)
 
 
 def _give_back() -> None:

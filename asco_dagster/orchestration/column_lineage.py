@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -72,7 +72,7 @@ def kept_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
     told = json.dumps([version("sqlglot"), Path(__file__).read_text(encoding="utf-8"), sql, reads])
     path = folder / "lineage" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
     if not path.is_file():
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         write_whole(path, json.dumps(_readable(sql, reads)))
     found = json.loads(path.read_text(encoding="utf-8"))
     if found is None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
-from asco_dagster.operations.observation import PEAK, SECONDS, Cost, private_files
+from asco_dagster.operations.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from asco_dagster.durable import private_files
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
 from asco_dagster.layers import layer_of, table_of
-from asco_dagster.operations.observation import Cost, private_files
+from asco_dagster.operations.observation import Cost
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
@@ -97,7 +98,6 @@ def wave_asset(
 
     def decorate(compute: Callable[[WaveStep], Any]) -> dg.AssetsDefinition:
         name = compute.__name__
-        confidential = layer_of(name) != "publication"
 
         @dg.asset(
             name=name,
@@ -117,7 +117,7 @@ def wave_asset(
                 made = compute(own)
                 return {name: made if isinstance(made, Table) else Table(made, {})}
 
-            with _opened(context, settings, confidential) as own:
+            with _opened(context, settings) as own:
                 for result, checks in _told_or_made(own, [name], deps, state, computed, always):
                     yield result._replace(check_results=list(checks))
 
@@ -145,7 +145,6 @@ def wave_assets(
         A decorator for functions of a ``WaveStep`` that return a ``Table`` for each asset.
     """
     described = dict(name.split(": ", 1) for name in names)
-    confidential = all(layer_of(name) != "publication" for name in described)
 
     def decorate(compute: Callable[[WaveStep], Mapping[str, Table]]) -> dg.AssetsDefinition:
         @dg.multi_asset(
@@ -168,7 +167,7 @@ def wave_assets(
         def step(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-            with _opened(context, settings, confidential) as own:
+            with _opened(context, settings) as own:
                 done = list(_told_or_made(own, list(described), deps, state, compute))
             yield from (result for result, _ in done)
             for _, checks in done:
@@ -180,10 +179,10 @@ def wave_assets(
 
 
 @contextmanager
-def _opened(context: dg.AssetExecutionContext, settings: Settings, confidential: bool) -> Iterator[WaveStep]:
+def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
     with (
-        private_files(private=confidential),
+        private_files(),
         open_database(places.database(wave.wave)) as database,
         ExitStack() as afterwards,
     ):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.durable import sync
+from asco_dagster.durable import PRIVATE, PUBLIC, make_folder, sync
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.shelf import DRAFT, MANIFEST, Shelf, point_latest, read_manifest
 from asco_dagster.publication.tables import ReleasedFile
@@ -26,8 +26,8 @@ def draft_in(shelf: Shelf, folder: Path) -> Iterator[Path]:
     """A new draft in a folder, gone afterwards unless it was renamed; dead ones are swept first."""
     sweep(shelf)
     draft = folder / f"{DRAFT}{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    draft.mkdir()
+    make_folder(folder, PRIVATE if folder == shelf.sealed else PUBLIC)
+    draft.mkdir(mode=PRIVATE)  # nobody reads a draft: it may never become a release
     try:
         yield draft
     finally:
@@ -61,7 +61,7 @@ def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def seal(draft: Path) -> None:
-    """Check that the folder holds what the manifest says, make the files read-only, and fsync everything."""
+    """Check that the folder holds what the manifest says, make it readable by all, and fsync everything."""
     manifest = read_manifest(draft)
     found = {p.relative_to(draft).as_posix() for p in draft.rglob("*") if p.is_file()} - {MANIFEST}
     if found != set(manifest["files"]):
@@ -79,6 +79,7 @@ def seal(draft: Path) -> None:
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     for folder in [*(p for p in draft.rglob("*") if p.is_dir()), draft]:
+        folder.chmod(PUBLIC)
         sync(folder)
 
 
@@ -99,7 +100,7 @@ def put(shelf: Shelf, draft: Path, version: str) -> Path:
 
 def sweep(shelf: Shelf) -> None:
     """Finish or remove what a killed process left; whoever holds the shelf finds dead drafts only."""
-    shelf.releases.mkdir(parents=True, exist_ok=True)
+    make_folder(shelf.releases, PUBLIC)
     for folder in (shelf.releases, shelf.sealed, shelf.withdrawn):
         for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():
             if path.is_dir() and not path.is_symlink():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import sync
+from asco_dagster.durable import make_folder, sync
 from asco_dagster.errors import ReleaseError
 from asco_dagster.places import Places
 
@@ -50,7 +50,7 @@ class Shelf:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the shelf against other processes that publish or withdraw; a dead one holds nothing."""
-        self.sealed.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.sealed)
         with (self.sealed / ".lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -11,7 +11,7 @@ import os
 import shutil
 from typing import Any
 
-from asco_dagster.durable import sync
+from asco_dagster.durable import PUBLIC, make_folder, sync
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.shelf import (
     DRAFT,
@@ -62,7 +62,7 @@ def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
         "withdrawn_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "content_sha256": manifest["content_sha256"],
     }
-    shelf.withdrawn.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(shelf.withdrawn)
     note = shelf.withdrawn / f"{DRAFT}{version}-{os.getpid()}"
     note.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     note.replace(shelf.withdrawn / f"{version}.json")
@@ -92,6 +92,7 @@ def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
     tombstone = shelf.releases / f"{DRAFT}{version}-{os.getpid()}"
     shutil.rmtree(tombstone, ignore_errors=True)
     tombstone.mkdir()
+    tombstone.chmod(PUBLIC)
     text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
     (tombstone / TOMBSTONE).write_text(text, encoding="utf-8")
     (tombstone / TOMBSTONE).chmod(0o444)

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import SourceError
 from asco_dagster.operations.inbox import delivered_files
 from asco_dagster.shared_store.objects import Listed, Store
@@ -40,7 +40,7 @@ def bring_inbox(store: Store, wave: str, folder: Path) -> list[str]:
     for path in delivered_files(folder):
         if path.relative_to(folder).as_posix() not in there:
             path.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_whole(_note(folder), json.dumps({name: own.etag for name, own in there.items()}))
     return brought
 
@@ -91,7 +91,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _bring(store: Store, own: Listed, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(target.parent)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.durable import sync
+from asco_dagster.durable import PRIVATE, PUBLIC, make_folder, sync
 from asco_dagster.errors import AscoError
 from asco_dagster.publication.shelf import DRAFT, point
 from asco_dagster.shared_store.contents import files_of, is_of, release_keys, version_of
@@ -129,10 +129,10 @@ def _lay_version(store: Store, home: Path, wave: str, version: str, files: Mappi
     """Put a whole version in place of what stands there, or remove what the store does not know."""
     own = {name: entry for name, entry in files.items() if (version_of(name) or ("",))[0] == version}
     releases = home / "releases" / wave
-    releases.mkdir(parents=True, exist_ok=True)
+    make_folder(releases, PUBLIC)
     draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=releases))
     try:
-        draft.chmod(0o755)
+        draft.chmod(PUBLIC)
         for name, entry in own.items():
             _bring(store, entry, draft / (version_of(name) or ("", ""))[1], 0o444, public=True)
         target = releases / version
@@ -147,7 +147,7 @@ def _lay_version(store: Store, home: Path, wave: str, version: str, files: Mappi
 
 
 def _bring(store: Store, entry: Entry, target: Path, mode: int, *, public: bool = False) -> None:
-    _open_way(target, 0o755 if public else 0o700)
+    make_folder(target.parent, PUBLIC if public else PRIVATE)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -168,14 +168,3 @@ def _bring(store: Store, entry: Entry, target: Path, mode: int, *, public: bool 
     finally:
         part.unlink(missing_ok=True)
     sync(target.parent)
-
-
-def _open_way(target: Path, mode: int) -> None:
-    """Make the folders above a file, each with the same permissions."""
-    missing = []
-    for folder in target.parents:
-        if folder.is_dir():
-            break
-        missing.append(folder)
-    for folder in reversed(missing):
-        folder.mkdir(mode=mode, exist_ok=True)

@@ -172,7 +172,7 @@ class Quarantine:
 
     def _write(self, entry: Entry) -> None:
         told = json.dumps(asdict(entry), ensure_ascii=False, indent=1)
-        write_whole(self.folder / f"{entry.id}.refusal.json", told, private=True)
+        write_whole(self.folder / f"{entry.id}.refusal.json", told)
 
     def _remove(self, entry: Entry) -> None:
         (self.folder / f"{entry.id}.refusal.json").unlink(missing_ok=True)

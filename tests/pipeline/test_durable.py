@@ -44,13 +44,13 @@ def test_drafts_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> N
     assert (of_dead.exists(), of_living.exists()) == (False, True)
 
 
-def test_a_private_file_is_its_owner_s_from_the_first_byte(tmp_path: Path) -> None:
+def test_a_file_is_its_owner_s_from_the_first_byte(tmp_path: Path) -> None:
     path = tmp_path / "sample"
     umask = os.umask(0)
     try:
-        write_whole(path, b"\xff", private=True, synced=True)
+        write_whole(path, b"\xff", synced=True)
         write_whole(tmp_path / "page", "é")
     finally:
         os.umask(umask)
     assert path.read_bytes() == b"\xff"
-    assert [file.stat().st_mode & 0o777 for file in (path, tmp_path / "page")] == [0o600, 0o666]
+    assert [file.stat().st_mode & 0o777 for file in (path, tmp_path / "page")] == [0o600, 0o600]

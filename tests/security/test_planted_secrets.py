@@ -44,6 +44,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=500,
+        umask=0,
     )
     assert done.returncode == 3, done.stdout
     assert "the file is not there" in done.stdout
@@ -92,6 +93,8 @@ def demand_closed(home: Path) -> None:
     """Databases, quarantine, downloads, records and keys are 0600/0700; the rest lies in closed folders."""
     private = {"waves", "quarantine", "downloads", "records", "keys"}
     open_to_all = {"inbox", "releases", "home.json"}
+    for path in (home, *home.rglob("*")):
+        assert path.is_symlink() or not path.stat().st_mode & 0o022, path
     for top in home.iterdir():
         if top.name in open_to_all:
             continue

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.gates.history.told import PAGE as HISTORY
 from asco_dagster.layers import LAYERS, layer_of
 
@@ -106,5 +106,5 @@ def _styles() -> str:
 
 
 def _write(target: Path, page: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     write_whole(target, page)

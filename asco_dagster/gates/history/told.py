@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.gates.history import chart
 from asco_dagster.gates.history.store import Judgement, Value, figures, judgements, judgements_of
 from asco_dagster.layers import LAYERS, layer_of
@@ -98,7 +98,7 @@ def write_history_page(waves: Path, quality: Path, wave: str) -> Path:
         styles=_STYLES.read_text(encoding="utf-8"),
         written=written,
     )
-    quality.mkdir(parents=True, exist_ok=True)
+    make_folder(quality)
     target = quality / PAGE
     write_whole(target, page)
     return target

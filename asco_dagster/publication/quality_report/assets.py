@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import quality_address
 from asco_dagster.gates.history.store import keep_figures
@@ -71,7 +71,7 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step))
     target = step.places.quality(step.wave.wave) / REPORT
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     write_whole(target, page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
     told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
