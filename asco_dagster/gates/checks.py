@@ -14,13 +14,14 @@ from asco_dagster.gates.data_docs import page_of, write_data_docs
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
 from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
 from asco_dagster.gates.slices import evaluate_table
-from asco_dagster.gates.suite import load_suite
+from asco_dagster.gates.suite import demand_fit, load_suite
 from asco_dagster.gates.validation import GateResult, Verdict, engine, judge
 from asco_dagster.layers import layer_of
 from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.warehouse import columns_of
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run_gate(
         run: identifier of the run, under which the history keeps the result.
     """
     suite = load_suite(asset)
+    demand_fit(suite, wave, columns_of(database, asset))
     engine()  # its import is no gate's own time
     start = time.perf_counter()
     judged = evaluate_table(suite, database, wave)

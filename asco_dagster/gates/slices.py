@@ -17,7 +17,7 @@ from asco_dagster.gates.large_table import LargeTable
 from asco_dagster.gates.repeats import ALL, ANY, repeats
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.tally import Tally, express
-from asco_dagster.gates.validation import SAMPLE, ask, evaluate
+from asco_dagster.gates.validation import NUMBER, SAMPLE, ask, evaluate, numbered
 from asco_dagster.warehouse import columns_of, count_rows, read_table
 from asco_dagster.waves import Wave
 
@@ -106,6 +106,7 @@ class _Judge:
         for place in [*self._slice_by_slice(row_by_row), *range(len(expectations))]:
             if place not in self.results:
                 self._one(place)
+        # what GX leaves out has no result; whoever judges misses it by its number
         results = [self.results[place] for place in self._order()]
         key = [name for name in self.suite.key if name in self.table.types]
         keys = pd.concat(self.keys) if self.keys else pd.DataFrame(columns=key)
@@ -118,12 +119,13 @@ class _Judge:
         for place, expectation in enumerate(self.suite.expectations):
             columns.setdefault(expectation["kwargs"].get("column"), []).append(place)
         grouped = [place for places in columns.values() for place in places]
-        return sorted(grouped, key=lambda place: not _is_uncomputed(self.results[place]))
+        known = [place for place in grouped if place in self.results]
+        return sorted(known, key=lambda place: not _is_uncomputed(self.results[place]))
 
     def _part(self, places: Sequence[int]) -> Suite:
-        """Some of the suite's expectations, each with its place in its meta, where GX hands it back."""
-        own = self.suite.expectations
-        some = [{**own[place], "meta": {**own[place]["meta"], "place": place}} for place in places]
+        """Some of the suite's expectations, each with its number in the suite."""
+        own = numbered(self.suite)
+        some = [own[place] for place in places]
         return Suite(self.suite.asset, {**self.suite.content, "expectations": some})
 
     def _columns(self, places: Sequence[int], *, key: bool) -> list[str]:
@@ -144,7 +146,7 @@ class _Judge:
     def _asked(self, places: Sequence[int], frame: "pd.DataFrame", words: str) -> Iterator[tuple[int, Any]]:
         self.outcome = ask(self._part(places), frame, self.wave, words)
         for result in self.outcome.results:
-            yield result.expectation_config.meta.pop("place"), result
+            yield result.expectation_config.meta[NUMBER] - 1, result
 
     def _slice_by_slice(self, places: Sequence[int]) -> list[int]:
         """Judge expectations of single rows; those left over could be evaluated on some slices only."""
@@ -155,9 +157,10 @@ class _Judge:
             for place, result in self._asked(places, frame, "BASIC"):
                 tallies[place].add(result)
             _let_go()
-        failed = [place for place, tally in tallies.items() if not tally.faults and not tally.holds]
+        judged = {place: tally for place, tally in tallies.items() if tally.slices}
+        failed = [place for place, tally in judged.items() if not tally.faults and not tally.holds]
         self._name_rows({place: tallies[place] for place in failed})
-        settled = [place for place, tally in tallies.items() if tally.faults in (0, tally.slices)]
+        settled = [place for place, tally in judged.items() if tally.faults in (0, tally.slices)]
         self.results.update({place: tallies[place].result(SAMPLE) for place in settled})
         return [place for place in places if place not in settled]
 
@@ -197,9 +200,8 @@ class _Judge:
 
     def _on(self, place: int, frame: "pd.DataFrame") -> None:
         self.outcome = evaluate(self._part([place]), frame, self.wave)
-        (result,) = self.outcome.results
-        result.expectation_config.meta.pop("place")
-        self.results[place] = result
+        for result in self.outcome.results:
+            self.results[place] = result
 
     def _empty(self, columns: Sequence[str]) -> "pd.DataFrame":
         return self.table.frame(
@@ -211,7 +213,7 @@ class _Judge:
         columns = self._columns([place], key=True) or list(self.table.types)[:1]
         frame = read_table(self.table.connection, self.table.asset, columns)
         self._on(place, frame)
-        found = self.results[place].result or {}
+        found = getattr(self.results.get(place), "result", None) or {}
         self._keep_keys(frame, found.get("partial_unexpected_index_list") or [])
 
     def _rows(self, place: int, given: Sequence[str]) -> None:
@@ -221,7 +223,8 @@ class _Judge:
         own = Suite(self.suite.asset, {"expectations": [{**expectation, "kwargs": bare}]})
         (found,) = evaluate(own, counted(self.table, expectation["kwargs"], given), self.wave).results
         self._on(place, self._empty(given))  # for the arguments as GX tells them, condition and all
-        self.results[place].success, self.results[place].result = found.success, found.result
+        if place in self.results:
+            self.results[place].success, self.results[place].result = found.success, found.result
 
     def _repeated(self, place: int) -> None:
         """Judge that no key occurs twice: GX says what it is about, DuckDB what repeats."""
@@ -232,7 +235,8 @@ class _Judge:
         ignored = kwargs.get("ignore_row_if", ALL) if compound else ANY
         found = repeats(self.table, key, ignored, self._columns([place], key=True), SAMPLE)
         self._on(place, self._empty(key))
-        if (self.results[place].exception_info or {}).get("raised_exception", True):
+        told = self.results.get(place)
+        if told is None or (told.exception_info or {}).get("raised_exception", True):
             return
         values = found.sample[key].to_dict("records") if compound else list(found.sample[key[0]])
         tally = Tally(self.results[place], 1, 0, self.table.rows, self.table.rows - found.considered)

@@ -1,20 +1,31 @@
 """A suite file: GX's own JSON, one file an asset, and what this project asks of it.
 
 Every expectation carries GX's ``severity`` and a ``meta.reason`` in plain words; the suite's ``meta.key``
-names the columns that identify an offending row (never contact data). Reading needs no import of GX.
+names the columns that identify an offending row (never contact data). A suite is checked when it is loaded,
+so that none judges less than it says. What does not belong here: what can be wrong with one
+(``suite_faults``).
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.gates.suite_faults import (
+    Fault,
+    argument_faults,
+    bound_faults,
+    form_faults,
+    nearest,
+    parameters_of,
+    unknown_bounds,
+    unknown_columns,
+)
 from asco_dagster.layers import layer_of
 from asco_dagster.places import EXPECTATIONS
-
-SEVERITIES = ("critical", "warning")
+from asco_dagster.strict_json import JsonFault, read_json
+from asco_dagster.waves import Wave
 
 
 @dataclass(frozen=True)
@@ -53,62 +64,119 @@ class Suite:
 
     def parameters(self) -> set[str]:
         """Names of the wave's bounds that the suite takes."""
-        return set(_parameters(self.content["expectations"]))
+        return set(parameters_of(self.content["expectations"]))
 
 
 def suite_path(asset: str, folder: Path = EXPECTATIONS) -> Path:
-    """Where the suite of an asset lies."""
+    """Path of the suite of an asset."""
     return folder / layer_of(asset) / f"{asset}.json"
 
 
-def load_suite(asset: str, folder: Path = EXPECTATIONS) -> Suite:
-    """Read an asset's suite.
+def suite_assets(folder: Path = EXPECTATIONS) -> list[str]:
+    """Assets that have a suite file, in alphabetical order of their layer and name."""
+    return [path.stem for path in sorted(folder.glob("*/*.json"))]
+
+
+def read_suite(asset: str, folder: Path = EXPECTATIONS) -> Suite:
+    """Read an asset's suite and check its form; needs no import of GX.
 
     Raises:
-        ConfigurationError: no file, not JSON, no expectation, or one without severity or reason.
+        ConfigurationError: no file, not JSON, no expectation, a wrong type or key, an expectation without
+            severity or reason or given twice; names the file and the number of the expectation.
     """
     path = suite_path(asset, folder)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"asset {asset} has no suite",
             expected=f"expectations/{layer_of(asset)}/{asset}.json",
             remedy="Write the suite: an asset without a gate is never published",
         ) from error
-    except json.JSONDecodeError as error:
+    except OSError as error:
         raise ConfigurationError(
-            f"not valid JSON: {error.msg}", file=path, row=error.lineno, remedy="Correct the suite"
+            f"it cannot be read ({error.strerror})", file=path, remedy="Check the file and its permissions"
         ) from error
-    if not content.get("expectations"):
-        raise ConfigurationError("the suite is empty", file=path, remedy="Give it at least one expectation")
-    for number, expectation in enumerate(content["expectations"], start=1):
-        _demand_form(path, number, expectation)
+    except JsonFault as error:
+        raise ConfigurationError(error.what, file=path, row=error.row, remedy="Correct the suite") from error
+    _refuse(path, form_faults(content, asset))
     return Suite(asset, content)
 
 
-def _demand_form(path: Path, number: int, expectation: Mapping[str, Any]) -> None:
-    where = f"expectation {number} ({expectation.get('type', 'without type')})"
-    if expectation.get("severity") not in SEVERITIES:
-        raise ConfigurationError(
-            f"{where} has no severity", file=path, expected=f"one of {', '.join(SEVERITIES)}", remedy="Add it"
-        )
-    if not expectation.get("meta", {}).get("reason"):
-        raise ConfigurationError(
-            f"{where} has no meta.reason", file=path, remedy="Say in plain words why it is asked"
-        )
+def load_suite(asset: str, folder: Path = EXPECTATIONS) -> Suite:
+    """Read an asset's suite and check it against Great Expectations, which is imported, slowly, for that.
+
+    Raises:
+        ConfigurationError: as :func:`read_suite`, or an unknown expectation, an unknown or missing argument,
+            a value that an argument cannot have, or an expectation that holds whatever the data are.
+    """
+    suite = read_suite(asset, folder)
+    _refuse(suite_path(asset, folder), argument_faults(suite.expectations))
+    return suite
+
+
+def demand_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
+    """Demand that a suite fits the table that it judges and the bounds of the wave.
+
+    Args:
+        suite: the suite.
+        wave: the wave, for its bounds.
+        columns: names of the table's columns.
+
+    Raises:
+        ConfigurationError: a column that the table does not have, a bound that the wave does not give, or
+            bounds with which an expectation has no meaning.
+    """
+    path, own = suite_path(suite.asset), suite.expectations
+    _refuse(path, unknown_columns(own, suite.key, list(columns)))
+    _refuse(path, bound_faults(own, wave.bounds, f"{wave.wave}.yaml"))
+
+
+def demand_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTATIONS) -> None:
+    """Demand, without importing GX, that each asset has a suite of the right form, and each suite an asset.
+
+    Args:
+        assets: every asset of the pipeline.
+        wave: the wave that is going to be judged, for its bounds.
+        folder: the suites.
+
+    Raises:
+        ConfigurationError: as :func:`read_suite`, a bound that the wave does not give, a suite of no
+            asset.
+    """
+    known, wave_file = sorted(assets), f"{wave.wave}.yaml"
+    for asset in known:
+        suite = read_suite(asset, folder)
+        _refuse(suite_path(asset, folder), unknown_bounds(suite.expectations, wave.bounds, wave_file))
+    for asset in suite_assets(folder):
+        if asset not in known:
+            raise ConfigurationError(
+                f"there is no asset {asset} that this suite could judge",
+                file=f"{asset}.json",
+                expected=nearest(asset, known) or "the name of an asset",
+                remedy="Rename the suite, or remove it",
+            )
+
+
+def demand_sound_suites(assets: Iterable[str], wave: Wave) -> None:
+    """Demand that the suites of some assets are sound and can be judged with the bounds of the wave.
+
+    Raises:
+        ConfigurationError: as :func:`load_suite`, or bounds with which an expectation has no meaning.
+    """
+    for asset in assets:
+        own = load_suite(asset).expectations
+        _refuse(suite_path(asset), bound_faults(own, wave.bounds, f"{wave.wave}.yaml"))
+
+
+def _refuse(path: Path, faults: Iterable[Fault]) -> None:
+    found = list(faults)
+    if not found:
+        return
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    first = found[0]
+    raise ConfigurationError(f"{first.what}{more}", file=path, expected=first.expected, remedy=first.remedy)
 
 
 def _condition_columns(expectation: Mapping[str, Any]) -> list[str]:
     return list(expectation.get("meta", {}).get("condition_columns", []))
-
-
-def _parameters(content: Any) -> Iterator[str]:
-    if isinstance(content, Mapping):
-        if "$PARAMETER" in content:
-            yield content["$PARAMETER"]
-        for value in content.values():
-            yield from _parameters(value)
-    elif isinstance(content, list):
-        for value in content:
-            yield from _parameters(value)

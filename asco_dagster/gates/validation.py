@@ -18,12 +18,17 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates.suite import Suite
+from asco_dagster.gates.suite_faults import MAY_MATCH_NO_ROW
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLE = 10  # offending keys shown: enough to find the fault, too few to be a list of units
+COUNTS_ROWS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
+"""Expectations of which no row is an answer like any other."""
+NUMBER = "number"
+"""Key of an expectation's meta that carries its number in the suite through Great Expectations and back."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
         wave: the wave, for its bounds.
 
     Returns:
-        One verdict an expectation, in the order in which GX evaluates them.
+        A verdict an expectation, in the order in which GX evaluates them; of one that GX leaves out, last, a
+        verdict that closes the gate.
 
     Raises:
         ConfigurationError: the suite takes a bound that the wave file does not give.
@@ -131,7 +137,7 @@ def ask(suite: Suite, frame: "pd.DataFrame", wave: Wave, words: str) -> Any:
     gx, batches = engine()
     own = gx.ExpectationSuite(
         name=suite.asset,
-        expectations=[_plain(expectation) for expectation in suite.expectations],
+        expectations=numbered(suite),
         meta=dict(suite.content.get("meta", {})),
     )
     from asco_dagster.gates.engine import settled_expectations
@@ -162,8 +168,15 @@ def judge(
         wave: the wave.
         rows: rows of the table where ``frame`` does not hold them all.
     """
-    verdicts = [_verdict(result, suite.key, frame) for result in outcome.results]
-    return GateResult(suite.asset, wave.wave, len(frame) if rows is None else rows, verdicts)
+    own_rows = len(frame) if rows is None else rows
+    verdicts = [_verdict(result, suite.key, frame, own_rows) for result in outcome.results]
+    judged = {result.expectation_config.meta.get(NUMBER) for result in outcome.results}
+    missing = [
+        _left_out(number, expectation)
+        for number, expectation in enumerate(suite.expectations, start=1)
+        if number not in judged
+    ]
+    return GateResult(suite.asset, wave.wave, own_rows, [*verdicts, *missing])
 
 
 @functools.cache
@@ -185,30 +198,72 @@ def engine() -> tuple[Any, Any]:
     return gx, source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
 
 
-def _plain(expectation: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: expectation[key] for key in ("type", "kwargs", "severity", "meta")}
+def numbered(suite: Suite) -> list[dict[str, Any]]:
+    """The suite's expectations as GX takes them, each with its number, by which its result is known."""
+    return [
+        {
+            **{key: expectation[key] for key in ("type", "kwargs", "severity")},
+            "meta": {NUMBER: number, **expectation["meta"]},  # of a part of a suite, the number in the whole
+        }
+        for number, expectation in enumerate(suite.expectations, start=1)
+    ]
 
 
-def _verdict(result: Any, key: Sequence[str], frame: "pd.DataFrame") -> Verdict:
-    config, found = result.expectation_config, result.result or {}
-    kwargs = config.kwargs
-    column = kwargs.get("column") or " ~ ".join(
-        kwargs.get("column_list") or [kwargs[c] for c in ("column_A", "column_B") if c in kwargs]
+def _left_out(number: int, expectation: Mapping[str, Any]) -> Verdict:
+    """The verdict on an expectation of which GX gave no result: it closes the gate."""
+    return Verdict(
+        expectation=expectation["type"],
+        column=_column(expectation["kwargs"]),
+        severity=expectation["severity"],
+        passed=False,
+        observed="",
+        unexpected_share=None,
+        reason=expectation["meta"]["reason"],
+        offending=[],
+        fault=f"Great Expectations gave no result of expectation {number}",
     )
+
+
+def _column(kwargs: Mapping[str, Any]) -> str:
+    """The column or columns of an expectation as text; empty for the whole table."""
+    pair = [kwargs[name] for name in ("column_A", "column_B") if name in kwargs]
+    return str(kwargs.get("column") or " ~ ".join(kwargs.get("column_list") or pair))
+
+
+def _verdict(result: Any, key: Sequence[str], frame: "pd.DataFrame", rows: int) -> Verdict:
+    config, found = result.expectation_config, result.result or {}
     share = found.get("unexpected_percent")
     if share is not None and not math.isfinite(share):
         share = None
+    fault = _fault(result) or (_no_row(config, found) if rows else None)
     return Verdict(
         expectation=config.type,
-        column=column,
+        column=_column(config.kwargs),
         severity=str(getattr(config.severity, "value", config.severity)),
-        passed=bool(result.success),
+        passed=bool(result.success) and fault is None,
         observed=_observed(found),
         unexpected_share=None if share is None else share / 100,
         reason=config.meta["reason"],
         offending=[] if result.success else _offending(found, key, frame),
-        fault=_fault(result),
+        fault=fault,
     )
+
+
+def _no_row(config: Any, found: Mapping[str, Any]) -> str | None:
+    """The fault of a condition that no row fulfils, under which whatever is asked holds."""
+    kwargs, meta = config.kwargs, config.meta
+    if not kwargs.get("row_condition") or MAY_MATCH_NO_ROW in meta or config.type in COUNTS_ROWS:
+        return None
+    seen: Any = found.get("observed_value")
+    if "element_count" in found:
+        judged = found["element_count"] > 0
+    elif config.type == "expect_column_unique_value_count_to_be_between":
+        judged = seen != 0
+    else:  # a list of values, or a number that nothing does not have
+        judged = len(seen) > 0 if hasattr(seen, "__len__") else seen is not None and seen == seen
+    if judged:
+        return None
+    return f"expectation {meta.get(NUMBER)} judges nothing: no row fulfils its row_condition"
 
 
 def _observed(found: Mapping[str, Any]) -> str:

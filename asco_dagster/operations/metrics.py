@@ -8,9 +8,10 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.operations.observation import PEAK, SECONDS
-from asco_dagster.operations.overview import STATES, gated_assets, wave_status
+from asco_dagster.operations.overview import STATES, wave_status
 from asco_dagster.operations.releases import list_releases
 from asco_dagster.places import Places
 from asco_dagster.waves import wave_names
@@ -76,7 +77,7 @@ def _materialised(instance: "DagsterInstance", wave: str) -> dict[str, dict[str,
     from dagster import AssetKey, AssetRecordsFilter
 
     found = {}
-    for asset in gated_assets():
+    for asset in suite_assets():
         chosen = AssetRecordsFilter(asset_key=AssetKey(asset), asset_partitions=[wave])
         records = instance.fetch_materializations(chosen, limit=1).records
         made = records[0].asset_materialization if records else None

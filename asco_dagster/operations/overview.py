@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
 from asco_dagster.places import EXPECTATIONS, Places
@@ -72,11 +73,6 @@ class WaveStatus:
         }
 
 
-def gated_assets(expectations: Path = EXPECTATIONS) -> list[str]:
-    """Assets that have a suite, in alphabetical order of their layer and name."""
-    return [path.stem for path in sorted(expectations.glob("*/*.json"))]
-
-
 def overview(settings: Settings, places: Places, expectations: Path = EXPECTATIONS) -> list[WaveStatus]:
     """State of every wave.
 
@@ -84,7 +80,7 @@ def overview(settings: Settings, places: Places, expectations: Path = EXPECTATIO
         ConfigurationError: the storage cannot be had.
         ReleaseError: a release folder cannot be read.
     """
-    assets = gated_assets(expectations)
+    assets = suite_assets(expectations)
     with ExitStack() as stack:
         instance = None
         # Before the first run there is no storage, and looking must not make one.
@@ -100,7 +96,7 @@ def wave_status(instance: "DagsterInstance", places: Places, wave: str) -> WaveS
     Raises:
         ReleaseError: a release folder cannot be read.
     """
-    return _of_wave(instance, places, wave, gated_assets())
+    return _of_wave(instance, places, wave, suite_assets())
 
 
 def _of_wave(instance: "DagsterInstance | None", places: Places, wave: str, assets: list[str]) -> WaveStatus:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError, is_sentence
+from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
 from asco_dagster.settings import Settings
+from asco_dagster.waves import load_wave
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -107,6 +109,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     Raises:
         AscoError: the wave is running already, or Dagster's storage cannot be reached.
+        ConfigurationError: a suite is not as it must be.
     """
     from asco_dagster.operations.instance import (
         is_unserved,
@@ -218,7 +221,9 @@ def _execute(
 
     os.environ["ASCO_HOME"] = str(settings.home)
     job = build_definitions(settings=settings).resolve_job_def("wave_job")
-    narrator = _Narrator(tell, len(job.asset_layer.selected_asset_keys))
+    assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
+    demand_suite_files(assets, load_wave(wave))
+    narrator = _Narrator(tell, len(assets))
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, narrator.follow)
     succeeded = _succeeds(job, wave, settings, instance, run_id, tags)

@@ -21,7 +21,7 @@ from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
-from asco_dagster.orchestration.wave_step import OWNERS, describe, tags_of
+from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import columns_of, open_database
@@ -68,6 +68,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                 stood.pop(_judged(test), None)
         chosen = [name for name in wanted if name not in stood]
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
+        if chosen:
+            demand_suites(context, wave)
         with private_files():
             results = _built([*chosen, *judged], wave, places)
         peak = cost.told()[PEAK]

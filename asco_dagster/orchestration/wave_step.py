@@ -4,6 +4,7 @@
 ``WaveStep`` and nothing of Dagster. Assets made by dbt are in ``dbt_layer``, which reports in the same form.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import dagster as dg
 
 from asco_dagster.durable import private_files
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
+from asco_dagster.gates.suite import demand_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.operations.observation import Cost
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
@@ -205,6 +207,8 @@ def _told_or_made(
     if all(stood) and not always:
         yield from (told for told in stood if told)
         return
+    if not all(stood):
+        demand_suites(own.context, own.wave)
     forget(own.database, names)
     tables = compute(own)
     former = {name: _rows(own.database, name) for name in names} if all(stood) else {}
@@ -224,6 +228,21 @@ def _told_or_made(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])
         )
         yield result, checks
+
+
+def demand_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
+    """Demand, before anything is made, that every suite of the run is sound.
+
+    Raises:
+        ConfigurationError: one is not; names the file and the number of the expectation.
+    """
+    keys = context.job_def.asset_layer.selected_asset_keys
+    _sound_suites(context.run.run_id, tuple(sorted(key.path[-1] for key in keys)), wave.wave)
+
+
+@functools.lru_cache(maxsize=1)  # once a run, not once a step
+def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
+    demand_sound_suites(assets, load_wave(wave))
 
 
 def _gate(own: WaveStep, name: str) -> dg.AssetCheckResult:

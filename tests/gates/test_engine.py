@@ -39,7 +39,7 @@ def plain() -> Callable[[Suite, pd.DataFrame, Wave], list[Verdict]]:
     form = {"result_format": "SUMMARY", "partial_unexpected_count": validation.SAMPLE}
 
     def verdicts(suite: Suite, frame: pd.DataFrame, wave: Wave) -> list[Verdict]:
-        own = gx.ExpectationSuite(name=suite.asset, expectations=suite.expectations)
+        own = gx.ExpectationSuite(name=suite.asset, expectations=validation.numbered(suite))
         batch = whole.get_batch({"dataframe": frame})
         outcome = batch.validate(own, result_format=form, expectation_parameters=dict(wave.bounds))
         return validation.judge(suite, outcome, frame, wave).verdicts
