@@ -11,10 +11,11 @@ from asco_dagster.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from asco_dagster.publication.shelf import Shelf
+    from asco_dagster.publication.signature import Sign
 
 release = typer.Typer(
     name="release",
-    help="The versions of a wave: publish, withdraw, push.",
+    help="The versions of a wave: publish, withdraw, push, and the key that signs them.",
     no_args_is_help=True,
 )
 
@@ -41,7 +42,7 @@ def publish(
             if instant > dt.datetime.now(dt.UTC):
                 typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
                 return
-        published = publish_sealed(shelf, version)
+        published = publish_sealed(shelf, version, _signer())
     typer.echo(
         f"{wave} {version} {'is public' if published.is_new else 'was public already'}: {published.folder}"
     )
@@ -82,11 +83,30 @@ def push(
     if not portal:
         pushed = push_to_store(folder, to)
     else:
-        key = Settings.from_environment().portal_key
-        if key is None:
+        secret = Settings.from_environment().portal_key
+        if secret is None:
             raise ConfigurationError("no key of the portal is given", remedy="Set ASCO_PORTAL_KEY")
-        pushed = push_to_portal(folder, to, key)
+        pushed = push_to_portal(folder, to, secret)
     typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} were there")
+
+
+@release.command()
+def key() -> None:
+    """Print the public key with which others verify what this home published (asco verify --public-key)."""
+    from asco_dagster.places import Places
+    from asco_dagster.publication.signature import public_key
+    from asco_dagster.settings import Settings
+
+    typer.echo(public_key(Places.of(Settings.from_environment())), nl=False)
+
+
+def _signer() -> "Sign | None":
+    from asco_dagster.places import Places
+    from asco_dagster.publication.signature import signer
+    from asco_dagster.settings import Settings
+
+    settings = Settings.from_environment()
+    return signer(settings, Places.of(settings))
 
 
 @contextmanager

@@ -8,18 +8,22 @@ import typer
 
 def verify(
     release: Annotated[Path, typer.Argument(metavar="RELEASE_DIR", help="A release folder.")],
+    public_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Public key (PEM) with which the manifest must be signed."),
+    ] = None,
 ) -> None:
-    """Check hashes, schema and disclosure of a release folder; exits 0 when it holds, 1 when it does not."""
+    """Check signature, hashes, schema and disclosure of a release folder; exits 1 when one does not hold."""
     from asco_dagster.publication.verify import examine
 
-    found = examine(release)
+    found = examine(release, public_key)
     for fault in found.faults:
         typer.echo(f"asco: {fault}", err=True)
     if found.faults:
         raise typer.Exit(1)
     figures = found.figures
     typer.echo(
-        f"{release}: hashes, schema and disclosure hold "
+        f"{release}: {'signature, ' if public_key else ''}hashes, schema and disclosure hold "
         f"({figures['tables']} tables attacked, {figures['skipped']} skipped, "
         f"{figures['suppressed']} suppressed numbers, {figures['breaches']} inferred)"
     )

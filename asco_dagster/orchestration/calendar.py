@@ -13,6 +13,7 @@ from asco_dagster.places import Places
 from asco_dagster.publication.calendar import due_versions
 from asco_dagster.publication.release import publish_sealed
 from asco_dagster.publication.shelf import Shelf
+from asco_dagster.publication.signature import signer
 from asco_dagster.settings import Settings
 from asco_dagster.shared_store.held import demand_held, keep_shelf
 from asco_dagster.waves import wave_names
@@ -31,7 +32,8 @@ class Due(dg.Config):
 def publish_due(context: dg.OpExecutionContext, config: Due, settings: dg.ResourceParam[Settings]) -> None:
     """Publish one sealed version."""
     demand_held(settings, config.wave)
-    published = publish_sealed(Shelf.of(Places.of(settings), config.wave), config.version)
+    places = Places.of(settings)
+    published = publish_sealed(Shelf.of(places, config.wave), config.version, signer(settings, places))
     keep_shelf(settings, config.wave)
     context.log.info("wave %s: version %s is public in %s", config.wave, config.version, published.folder)
 

@@ -37,6 +37,7 @@ from asco_dagster.publication.release import Description, Provenance, Published,
 from asco_dagster.publication.research import pub_asco__research_file, research_tables
 from asco_dagster.publication.revisions import reason_of, revisions
 from asco_dagster.publication.shelf import Shelf, read_manifest
+from asco_dagster.publication.signature import signer
 from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
@@ -107,6 +108,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
         announce=lambda version, content: announce(step, version, content),
         public_from=public_from(step.wave),
+        sign=signer(step.settings, step.places),
     )
     keep_shelf(step.settings, wave)
     tell(step)

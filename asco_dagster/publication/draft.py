@@ -17,6 +17,7 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.durable import PRIVATE, PUBLIC, make_folder, sync
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.shelf import DRAFT, MANIFEST, Shelf, point_latest, read_manifest
+from asco_dagster.publication.signature import Sign
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.publication.withdrawal import finish_withdrawals
 
@@ -54,9 +55,12 @@ def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a draft."""
-    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+def write_manifest(draft: Path, manifest: Mapping[str, Any], sign: Sign | None) -> None:
+    """Write the manifest of a draft, signed where there is a key."""
+    content = {name: value for name, value in manifest.items() if name != "signature"}
+    if sign is not None:
+        content["signature"] = sign(content)
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     (draft / MANIFEST).write_text(text, encoding="utf-8")
 
 

@@ -29,6 +29,7 @@ from asco_dagster.publication.shelf import (
     read_manifest,
     versions,
 )
+from asco_dagster.publication.signature import Sign
 from asco_dagster.publication.tables import ReleasedFile
 
 __all__ = [
@@ -122,6 +123,7 @@ def publish(
     describe: Describe | None = None,
     announce: Announce | None = None,
     public_from: dt.datetime | None = None,
+    sign: Sign | None = None,
 ) -> Published:
     """Write one version and publish it, or seal it when its day has not come.
 
@@ -136,6 +138,7 @@ def publish(
         describe: writes the files that tell of the version itself; they do not count as content.
         announce: is told version and content hash right before a new version becomes public.
         public_from: first instant at which the version may be public; None means at once.
+        sign: signs its manifest; None leaves it unsigned.
 
     Raises:
         ReleaseError: a written file is not what the manifest says, the version stands already, or the content
@@ -160,7 +163,7 @@ def publish(
             if early
             else {"released_at": _told(now)}
         )
-        write_manifest(draft, manifest)
+        write_manifest(draft, manifest, sign)
         seal(draft)
         if early:
             return Published(embargo.keep(shelf, draft), told.version, True, public_from)
@@ -171,17 +174,22 @@ def publish(
         return Published(target, told.version, is_new=True)
 
 
-def publish_sealed(shelf: Shelf, version: str) -> Published:
+def publish_sealed(shelf: Shelf, version: str, sign: Sign | None = None) -> Published:
     """Publish the sealed version, once its instant has come.
+
+    Args:
+        shelf: the wave's folders.
+        version: the version.
+        sign: signs its manifest, which tells then when it was released.
 
     Raises:
         ReleaseError: it is not sealed, its instant has not come, or another was published since.
     """
     with shelf.held():
-        return _publish_sealed(shelf, version)
+        return _publish_sealed(shelf, version, sign)
 
 
-def _publish_sealed(shelf: Shelf, version: str) -> Published:
+def _publish_sealed(shelf: Shelf, version: str, sign: Sign | None) -> Published:
     sealed = embargo.waiting(shelf)
     if sealed is None or read_manifest(sealed)["version"] != version:
         if version in shelf.standing():
@@ -203,7 +211,7 @@ def _publish_sealed(shelf: Shelf, version: str) -> Published:
         with draft_in(shelf, shelf.releases) as draft:
             shutil.copytree(sealed, draft, dirs_exist_ok=True)
             (draft / MANIFEST).unlink()
-            write_manifest(draft, {**manifest, "released_at": _told(now)})
+            write_manifest(draft, {**manifest, "released_at": _told(now)}, sign)
             seal(draft)
             standing = Published(put(shelf, draft, version), version, is_new=True)
     embargo.clear(shelf)

@@ -81,7 +81,7 @@ def read_manifest(release: Path) -> dict[str, Any]:
     """
     path = release / MANIFEST
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_distinct))
     except FileNotFoundError as error:
         if is_withdrawn(release):
             told = json.loads((release / TOMBSTONE).read_text(encoding="utf-8"))
@@ -93,10 +93,18 @@ def read_manifest(release: Path) -> dict[str, Any]:
         raise ReleaseError(
             "no manifest.json", file=release, remedy="Name a release folder, such as releases/2014/1.0.0"
         ) from error
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ReleaseError(
             "the manifest is not JSON", file=path, remedy="Take the release from its source"
         ) from error
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; one that names a key twice would say different things to different readers."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def is_withdrawn(release: Path) -> bool:

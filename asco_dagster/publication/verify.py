@@ -1,22 +1,31 @@
 """Whether a release folder, taken alone, is what its manifest says and keeps its secrets.
 
-Hashes, schema, empty numbers in suppressed cells, and the attack, built from the folder only. What does not
-belong here: anything of the wave's database.
+Signature, hashes, rules, schema, empty numbers in suppressed cells, and the attack, built from the folder
+only. The least that the rules must ask is this code's, not the folder's. What does not belong here: anything
+of the wave's database, and whether the folder may be read at all (``confined``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pydantic
+
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
-from asco_dagster.publication.shelf import MANIFEST, read_manifest
+from asco_dagster.publication.confined import demand_manifest, is_number, oversized, unconfined
+from asco_dagster.publication.shelf import MANIFEST
+from asco_dagster.publication.signature import read_public_key, signature_fault
 from asco_dagster.publication.verify_formats import told_in_other_formats
+from asco_dagster.waves.statistics import Disclosure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+# Rules without which a release is not judged; others were added since the first releases.
+REQUIRED = ("minimum_respondents", "dominance_share", "group_threshold", "protection_level")
 CELLS = "tables/asco_cells.parquet"
 CELLS_AS_CSV = "tables/asco_cells.csv"
 PROFILES = "tables/departement_profiles.parquet"
@@ -57,17 +66,68 @@ def faults_of(release: Path) -> list[str]:
     return examine(release).faults
 
 
-def examine(release: Path) -> Examination:
-    """Examine a release folder: hashes, shape, then disclosure.
+def examine(release: Path, public_key: Path | None = None) -> Examination:
+    """Examine a release folder, of which nothing is trusted: signature, names, hashes, rules, disclosure.
+
+    Args:
+        release: the folder.
+        public_key: file of the key with which its manifest must be signed; None asks for no signature.
 
     Raises:
+        ConfigurationError: the file holds no public key.
         ReleaseError: the folder is no release at all.
     """
-    manifest = read_manifest(release)
-    # What was altered is not worth reading, and what is misshapen cannot be attacked.
-    faults = list(altered(release, manifest)) or list(_misshapen(release))
+    release = release.resolve()  # “latest” is a link
+    key = read_public_key(public_key) if public_key is not None else None
+    manifest = demand_manifest(release)
     figures: dict[str, int] = {}
-    return Examination(faults or list(_disclosed(release, manifest, figures)), figures)
+    # each needs the one before: what may not be opened cannot be compared, what was altered is not worth
+    # reading, and what is misshapen cannot be attacked
+    for faults in (
+        _unsigned(manifest, key),
+        unconfined(release, manifest),
+        altered(release, manifest),
+        weaker_rules(manifest),
+        oversized(release, manifest),
+        _misshapen(release, manifest),
+        _disclosed(release, manifest, figures),
+    ):
+        found = list(_readable(faults))
+        if found:
+            return Examination(found, figures)
+    return Examination([], figures)
+
+
+def _readable(faults: Iterator[str]) -> Iterator[str]:
+    """The faults that a look finds; that it cannot look is one: a file may hold whatever its hash allows."""
+    try:
+        yield from faults
+    except Exception as error:
+        told = str(error) if isinstance(error, AscoError) else type(error).__name__
+        yield f"the release cannot be read to the end: {told}"
+
+
+def _unsigned(manifest: dict[str, Any], key: "Ed25519PublicKey | None") -> Iterator[str]:
+    fault = signature_fault(manifest, key) if key is not None else None
+    if fault is not None:
+        yield fault
+
+
+def weaker_rules(manifest: dict[str, Any]) -> Iterator[str]:
+    """Where a manifest declares weaker disclosure rules than a wave file may, or rounding that is none."""
+    declared = {name: manifest["rules"].get(name) for name in Disclosure.model_fields if name in REQUIRED}
+    try:
+        Disclosure.model_validate(declared, strict=True)
+    except pydantic.ValidationError as error:
+        for fault in error.errors():
+            name = ".".join(map(str, fault["loc"]))
+            yield (
+                f"the manifest declares {name} {fault['input']!r:.40}, weaker than any release may "
+                f"({fault['msg'].lower()})."
+            )
+    for kind, step in manifest["rounding"].items():
+        if not is_number(step) or step <= 0:
+            yield f"the manifest declares the rounding step {step!r:.40} for {kind}."
 
 
 def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
@@ -77,20 +137,37 @@ def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
         file = release / path
         if not file.is_file():
             yield f"{path} is in the manifest but not in the folder."
-        elif sha256_of(file) != entry["sha256"]:
+        elif file.stat().st_size != entry["bytes"] or sha256_of(file) != entry["sha256"]:
             yield f"{path} was altered: its sha256 is not the manifest's."
     present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()}
     for path in sorted(present - set(listed) - {MANIFEST}):
         yield f"{path} is in the folder but not in the manifest."
 
 
-def _misshapen(release: Path) -> Iterator[str]:
+def _misshapen(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
     import pyarrow.parquet
 
+    missing = [path for path in (CELLS, CELLS_AS_CSV, PROFILES) if path not in manifest["files"]]
+    yield from (f"{path} is not among the files of the release." for path in missing)
+    if missing:
+        return
     cells = pyarrow.parquet.read_table(release / CELLS)
-    for column in COLUMNS:
-        if column not in cells.column_names:
-            yield f"{CELLS} has no column {column}."
+    absent = [column for column in COLUMNS if column not in cells.column_names]
+    yield from (f"{CELLS} has no column {column}." for column in absent)
+    if not absent:
+        yield from _unrounded(cells.to_pandas(), manifest["rounding"])
+
+
+def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[str]:
+    """Numbers finer than the declared rounding: with too coarse a step the attack would infer less."""
+    import numpy as np
+
+    for kind, step in steps.items():
+        rows = cells[cells["statistic"] == kind]["estimate"] if kind not in cells else cells[kind]
+        values = rows.dropna().to_numpy(float)
+        finer = ~np.isclose(values, np.round(values / step) * step, rtol=1e-9, atol=step * 1e-6)
+        if finer.any():
+            yield f"{int(finer.sum())} numbers ({kind}) are finer than the declared rounding to {step:g}."
 
 
 def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int]) -> Iterator[str]:

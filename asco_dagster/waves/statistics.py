@@ -179,7 +179,7 @@ class ResearchFile(Form):
 
 
 class Disclosure(Form):
-    """Disclosure rules.
+    """Disclosure rules; their bounds are the least that may be asked, of a wave file and of any release.
 
     Attributes:
         minimum_respondents: a cell of fewer unweighted respondents is not released (status A).
@@ -193,9 +193,9 @@ class Disclosure(Form):
     """
 
     minimum_respondents: int = Field(ge=3)
-    dominance_share: float = Field(gt=0, lt=1)
-    group_threshold: int = Field(ge=3)
-    protection_level: float = Field(gt=0, lt=1)
+    dominance_share: float = Field(gt=0, le=0.85)
+    group_threshold: int = Field(ge=10)
+    protection_level: float = Field(ge=0.1, lt=1)
     sole_over_france: bool = False
     research_file: ResearchFile | None = None
 
