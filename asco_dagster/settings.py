@@ -20,7 +20,7 @@ LOG_FORMATS = ("text", "json")
 _MEMORY = re.compile(r"[1-9]\d*(?:\.\d+)? ?(?:MB|GB|MiB|GiB)")
 _LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
 _MAIL = ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO")
-_KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY")
+_KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY", "ASCO_UI_TOKEN")
 _NEEDED = {
     # pseudonyms of one wave must not depend on the worker; embedded servers and homes are one machine's
     "ASCO_STORE": ("ASCO_PSEUDONYM_KEY",),
@@ -40,9 +40,11 @@ class Settings:
             home, created on first use.
         database_key: key that encrypts the waves' databases at rest (``ASCO_DATABASE_KEY``); None leaves
             them to the permissions of the files.
-        quality_url: address at which ``asco up`` serves the quality pages (``ASCO_QUALITY_URL``); None
-            outside ``asco up``.
+        quality_url: address of the quality pages, for links (``ASCO_QUALITY_URL``, up to and with
+            ``/quality``); ``asco up`` sets it.
         ui_url: address of Dagster's pages, for the links of messages (``ASCO_UI_URL``); ``asco up`` sets it.
+        ui_token: what opens the pages of ``asco up`` (``ASCO_UI_TOKEN``), for a proxy, a script or a
+            collector that must know it beforehand; None means a new one at each start, which is printed.
         limesurvey_url: RemoteControl address of the LimeSurvey server (``ASCO_LIMESURVEY_URL``), with
         limesurvey_user: its user (``ASCO_LIMESURVEY_USER``) and
         limesurvey_password: the password (``ASCO_LIMESURVEY_PASSWORD``); all three or none.
@@ -73,6 +75,7 @@ class Settings:
     database_key: str | None = field(default=None, repr=False)
     quality_url: str | None = None
     ui_url: str | None = None
+    ui_token: str | None = field(default=None, repr=False)
     limesurvey_url: str | None = None
     limesurvey_user: str | None = field(default=None, repr=False)
     limesurvey_password: str | None = field(default=None, repr=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ask_dagster import TOKEN
 
 if TYPE_CHECKING:
     from small_wave import SmallWave
@@ -23,6 +24,7 @@ LONGEST = ("test_dagster_pages", *WAVES_THAT_RUN, "test_wave_2014")
 for _name in [name for name in os.environ if name.startswith("ASCO_")]:
     del os.environ[_name]
 os.environ["ASCO_HOME"] = str(CHECKOUT / "var" / "test-home")
+os.environ["ASCO_UI_TOKEN"] = TOKEN
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 

@@ -1,123 +1,130 @@
 """The read-only server of what people may read in a browser: quality pages and releases, and nothing else.
 
 ``/quality/…`` and ``/releases/…`` show files of these two folders of the home, ``/metrics`` what Prometheus
-may know. No folder is listed, nothing
-is written, no link is followed but a wave's ``latest``. What does not belong here: making the pages.
+may know. No folder is listed, nothing is written, no link is followed but a wave's ``latest``. What does not
+belong here: making the pages; who may ask for them (``doors.py``).
 """
 
+import asyncio
 import html
+import logging
+import mimetypes
+import time
 from collections.abc import Callable
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from asco_dagster.operations.doors import Door, DoorMiddleware
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of Prometheus's text format."""
 
+METRICS = "/metrics"
 MOUNTS = ("quality", "releases")
-_NOWHERE = "/dev/null/nothing"  # a path that cannot exist, below a file
+SECONDS_KEPT = 10.0  # that /metrics repeats what it measured; Prometheus asks every 15 s or less often
+SECONDS_TO_MEASURE = 8.0  # after which /metrics says that it has no answer; Prometheus waits 10 s
+_TYPES = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
+}
 
 
-def page_server(
-    home: Path, host: str, port: int, metrics: Callable[[], bytes] | None = None
-) -> ThreadingHTTPServer:
-    """Bind the server; ``serve_forever`` then answers.
+def page_app(home: Path, door: Door, measure: Callable[[], bytes]) -> Starlette:
+    """The application that shows the pages of a home.
 
     Args:
         home: the home.
-        host: address to bind to.
-        port: port to bind to.
-        metrics: makes what ``/metrics`` answers; None leaves that address unanswered.
-
-    Raises:
-        OSError: the port is taken.
+        door: who may ask.
+        measure: makes what ``/metrics`` answers; called in a thread, by one request at a time.
     """
+    root, metrics = home.resolve(), Metrics(measure)
 
-    class Handler(PageHandler):
-        root = home.resolve()
-        measure = staticmethod(metrics) if metrics is not None else None
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-    return Server((host, port), Handler)
-
-
-class PageHandler(SimpleHTTPRequestHandler):
-    """Answers GET and HEAD for the files below the mounts.
-
-    Attributes:
-        root: the home, resolved.
-        measure: makes what ``/metrics`` answers.
-    """
-
-    root: Path
-    measure: Callable[[], bytes] | None = None
-    server_version = "asco"
-    sys_version = ""
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".parquet": "application/vnd.apache.parquet",
-        ".json": "application/json",
-        ".csv": "text/csv; charset=utf-8",
-    }
-
-    def do_GET(self) -> None:
-        """A file, or the list of the waves' pages at the root."""
-        if urlsplit(self.path).path == "/":
-            self._welcome()
-        elif urlsplit(self.path).path == "/metrics" and self.measure is not None:
-            self._metrics(self.measure)
-        else:
-            super().do_GET()
-
-    def translate_path(self, path: str) -> str:
-        """The file that an address means, or a path that does not exist when it may not be read."""
-        asked = unquote(urlsplit(path).path)
-        found = allowed(self.root, asked)
-        if found is None:
-            return _NOWHERE
-        if found.is_dir() and asked.endswith("/"):
-            index = allowed(self.root, f"{asked}index.html")
-            return str(index) if index is not None and index.is_file() else _NOWHERE
-        return str(found)
-
-    def list_directory(self, path: object) -> None:
-        """No folder is listed."""
-        self.send_error(HTTPStatus.NOT_FOUND)
-
-    def end_headers(self) -> None:
-        """Never let a browser guess a type, or keep a page that the next run replaces."""
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cache-Control", "no-cache")
-        super().end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing in the terminal of ``asco up``."""
-
-    def _welcome(self) -> None:
+    def welcome(_: Request) -> Response:
         links = "".join(
-            f'<li><a href="{html.escape(link)}">{html.escape(link)}</a></li>' for link in pages(self.root)
+            f'<li><a href="{html.escape(link)}">{html.escape(link)}</a></li>' for link in pages(root)
         )
-        body = f"<!doctype html><meta charset=utf-8><title>ASCO</title><h1>ASCO</h1><ul>{links}</ul>".encode()
-        self._answer(body, "text/html; charset=utf-8")
+        return _uncached(
+            HTMLResponse(
+                f"<!doctype html><meta charset=utf-8><title>ASCO</title><h1>ASCO</h1><ul>{links}</ul>"
+            )
+        )
 
-    def _metrics(self, measure: Callable[[], bytes]) -> None:
+    async def measured(_: Request) -> Response:
+        return _uncached(Response(await metrics.current(), media_type=CONTENT_TYPE))
+
+    def page(request: Request) -> Response:
+        return _uncached(_file(root, request.scope["path"]))
+
+    routes = [Route("/", welcome), Route(METRICS, measured), Route("/{path:path}", page)]
+    return Starlette(routes=routes, middleware=[Middleware(DoorMiddleware, door=door)])
+
+
+class Metrics:
+    """What ``/metrics`` answers, measured once for all who ask within ``SECONDS_KEPT``.
+
+    Args:
+        measure: what takes the time.
+    """
+
+    def __init__(self, measure: Callable[[], bytes]) -> None:
+        self._measure = measure
+        self._measuring: asyncio.Task[bytes] | None = None
+        self._until = 0.0
+
+    async def current(self) -> bytes:
+        """The metrics, at most ``SECONDS_KEPT`` old.
+
+        Raises:
+            HTTPException: 503, they cannot be measured, or not in time.
+        """
+        if self._measuring is None or (self._measuring.done() and time.monotonic() > self._until):
+            self._measuring = asyncio.create_task(self._measured())
         try:
-            body = measure()
+            # shielded: the measuring goes on for the next who asks
+            return await asyncio.wait_for(asyncio.shield(self._measuring), SECONDS_TO_MEASURE)
+        except TimeoutError:
+            raise HTTPException(503, "The metrics are not ready in time. Ask again later.") from None
         except Exception:
-            # What went wrong is in the terminal of asco up and not for whoever asks.
-            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
-            return
-        self._answer(body, CONTENT_TYPE)
+            raise HTTPException(503, "The metrics cannot be measured. See the terminal of asco up.") from None
 
-    def _answer(self, body: bytes, content_type: str) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    async def _measured(self) -> bytes:
+        try:
+            return await run_in_threadpool(self._measure)
+        except Exception as error:
+            logging.getLogger(__name__).warning("%s cannot be measured: %s", METRICS, error)
+            raise
+        finally:
+            self._until = time.monotonic() + SECONDS_KEPT
+
+
+def _file(root: Path, asked: str) -> Response:
+    found = allowed(root, asked)
+    if found is not None and found.is_dir():
+        index = allowed(root, f"{asked}/index.html")
+        if index is None or not index.is_file():
+            found = None
+        elif not asked.endswith("/"):
+            return RedirectResponse(f"{found.name}/", status_code=301)  # relative: below the same host
+        else:
+            found = index
+    if found is None:
+        raise HTTPException(404)
+    kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0]
+    return FileResponse(found, media_type=kind or "application/octet-stream")
+
+
+def _uncached(answer: Response) -> Response:
+    """Let no browser keep a page that the next run replaces."""
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
 
 
 def allowed(root: Path, asked: str) -> Path | None:

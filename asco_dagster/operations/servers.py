@@ -6,34 +6,38 @@ What does not belong here: how a child is started and stopped (``children.py``),
 
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import ThreadingHTTPServer
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations import children
 from asco_dagster.operations.children import Child
+from asco_dagster.operations.doors import HEALTH, TOKEN, Door, cookie_of, host_names, origins_of
 from asco_dagster.operations.embedded import open_lock
+from asco_dagster.operations.http_server import ServerThread, listening
 from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
 from asco_dagster.operations.metrics import exposition
-from asco_dagster.operations.pages import page_server
+from asco_dagster.operations.pages import METRICS, page_app
 from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.retries import reminding
 from asco_dagster.places import WORKSPACE, Places
 from asco_dagster.settings import Settings
 
 INTERRUPTED, CHILD_DIED = 0, 3
+WEBSERVER = "dagster-webserver"
 _PATIENCE = 180.0  # seconds until the webserver must answer
 _PAUSE = 0.2
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
 def serve(
@@ -65,45 +69,74 @@ def serve(
     Raises:
         ConfigurationError: a port is taken, the home is already served, or PostgreSQL cannot be had.
     """
-    measured: list[Callable[[], bytes]] = []
-
-    def measure() -> bytes:
-        return measured[0]()
-
     with (
         _only_one(places, url(host, port)),
         _interrupts() as interrupts,
-        _pages(places, host, port, quality_port, measure) as pages,
+        _bound_pages(host, port, quality_port) as bound,
     ):
         _demand_free(host, port)
-        quality_url = f"{url(host, pages.server_port)}/quality"
-        # An office that serves the pages behind a name of its own says so in ASCO_UI_URL.
-        settings = replace(settings, quality_url=quality_url, ui_url=settings.ui_url or url(host, port))
+        served = Served(host, port, bound.getsockname()[1], settings.ui_token or secrets.token_urlsafe(32))
+        quality_door = _quality_door(served, settings)
+        shown = replace(
+            settings,
+            # An office that serves the pages behind names of its own says so.
+            quality_url=settings.quality_url or f"{url(served.reached_at, served.quality_port)}/quality",
+            ui_url=settings.ui_url or url(served.reached_at, port),
+        )
         with storage(settings, places) as postgres_url:
-            process_environment = prepare(settings, places, postgres_url)
+            process_environment = prepare(shown, places, postgres_url)
             with environment(process_environment), instance_of(places) as instance:
                 # this process holds the lock of the home and has started nothing yet
                 mark_dead_runs(instance, unserved=settings.postgres_url is None)
-                measured.append(lambda: exposition(instance, places))
                 wanted = commands(host, port, workspace, read_only=read_only)
+                pages = page_app(places.home, quality_door, lambda: exposition(instance, places))
                 with (
-                    _children(places, wanted, process_environment, interrupts) as started,
+                    _children(places, wanted, process_environment, served.token, interrupts) as started,
                     reminding(instance),
+                    ServerThread(pages, bound),
                 ):
-                    threading.Thread(target=pages.serve_forever, daemon=True).start()
-                    try:
-                        return _watch(started, url(host, port), url(host, pages.server_port), interrupts, say)
-                    finally:
-                        pages.shutdown()
+                    return _watch(started, served, _announcement(served, settings), interrupts, say)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where the pages are served.
+
+    Attributes:
+        host: what they are bound to.
+        port: of Dagster's pages.
+        quality_port: of the quality pages.
+        token: what opens them.
+    """
+
+    host: str
+    port: int
+    quality_port: int
+    token: str
+
+    @property
+    def reached_at(self) -> str:
+        """The host, or this machine's own address when they are bound to all addresses."""
+        return _own_address(self.host) if self.host in _WILDCARDS else self.host
+
+
+def _quality_door(served: Served, settings: Settings) -> Door:
+    return Door(
+        served.token,
+        cookie_of(served.port),
+        host_names(served.host),
+        origins_of([settings.quality_url]),
+        frozenset({METRICS}),
+    )
 
 
 def commands(host: str, port: int, workspace: Path, *, read_only: bool = False) -> Mapping[str, list[str]]:
     """The command of each child process."""
     python = [sys.executable, "-m"]
     return {
-        "dagster-webserver": [
-            *(*python, "dagster_webserver", "-h", host, "-p", str(port), "-w", str(workspace)),
-            *("--dagster-log-level", "warning", "--code-server-log-level", "warning"),
+        WEBSERVER: [
+            *(*python, "asco_dagster.operations.dagster_webserver"),
+            *("-h", host, "-p", str(port), "-w", str(workspace)),
             *(("--read-only",) if read_only else ()),
         ],
         "dagster-daemon": [*python, "dagster._daemon", "run", "-w", str(workspace)],
@@ -172,6 +205,7 @@ def _children(
     places: Places,
     wanted: Mapping[str, list[str]],
     process_environment: Mapping[str, str],
+    token: str,
     interrupts: list[int],
 ) -> Iterator[list[Child]]:
     children.adopt_orphans()
@@ -180,7 +214,9 @@ def _children(
         for name, command in wanted.items():
             # Not "logs": that folder of DAGSTER_HOME is what Dagster's telemetry sends out.
             log = places.dagster_home / "servers" / f"{name}.log"
-            started.append(children.start(name, command, process_environment, log))
+            # No argument, which every user of the machine could read; and to the server of the pages alone.
+            key = {"ASCO_UI_TOKEN": token} if name == WEBSERVER else {}
+            started.append(children.start(name, command, {**process_environment, **key}, log))
         yield started
     finally:
         asked = len(interrupts)
@@ -188,24 +224,28 @@ def _children(
 
 
 @contextmanager
-def _pages(
-    places: Places, host: str, port: int, wanted: int | None, measure: Callable[[], bytes]
-) -> Iterator[ThreadingHTTPServer]:
-    try:
-        server = page_server(places.home, host, wanted if wanted is not None else port + 1, measure)
-    except (OSError, OverflowError) as error:
-        if wanted is not None:
-            raise ConfigurationError(
-                f"port {wanted} of {host} is taken", remedy="Name another port for the quality pages"
-            ) from error
-        server = page_server(places.home, host, 0, measure)
-    with server:
-        yield server
+def _bound_pages(host: str, port: int, wanted: int | None) -> Iterator[socket.socket]:
+    """A socket for the quality pages: at the wanted port, else at the one after Dagster's, else at any."""
+    with ExitStack() as stack:
+        try:
+            bound = stack.enter_context(listening(host, wanted if wanted is not None else port + 1))
+        except (OSError, OverflowError) as error:
+            if wanted is not None:
+                raise ConfigurationError(
+                    f"port {wanted} of {host} is taken", remedy="Name another port for the quality pages"
+                ) from error
+            bound = stack.enter_context(listening(host, 0))
+        yield bound
 
 
 def _watch(
-    started: list[Child], dagster: str, pages: str, interrupts: list[int], say: Callable[[str], None]
+    started: list[Child],
+    served: Served,
+    announcement: list[str],
+    interrupts: list[int],
+    say: Callable[[str], None],
 ) -> int:
+    dagster = url(served.host, served.port)
     answered, since = False, time.monotonic()
     say(f"Starting Dagster at {dagster} …")
     while not interrupts:
@@ -213,15 +253,47 @@ def _watch(
         if dead is not None:
             say(f"{dead.name} ended: {dead.last_words()}. See {dead.log}. Everything else is stopped.")
             return CHILD_DIED
-        if not answered and _answers(f"{dagster}/server_info"):
+        if not answered and _answers(f"{dagster}{HEALTH}"):
             answered = True
-            say(f"Dagster:       {dagster}\nQuality pages: {pages}\nCtrl-C stops everything.")
+            say("\n".join(announcement))
         if not answered and time.monotonic() - since > _PATIENCE:
             say(f"Dagster does not answer after {_PATIENCE:.0f} s. See {started[0].log}. All is stopped.")
             return CHILD_DIED
         time.sleep(_PAUSE)
     say("Stopping …")
     return INTERRUPTED
+
+
+def _announcement(served: Served, settings: Settings) -> list[str]:
+    """What is said when the pages answer: their addresses with the token, unless the environment gave it."""
+    key = f"/?{TOKEN}={served.token}" if settings.ui_token is None else f"/?{TOKEN}=… (of ASCO_UI_TOKEN)"
+    dagster, quality = (url(served.reached_at, port) for port in (served.port, served.quality_port))
+    lines = [f"Dagster:       {dagster}{key}", f"Quality pages: {quality}{key}"]
+    if not _is_this_machine(served.host):
+        lines.append(
+            f"Warning: every machine that reaches {served.reached_at} can open these pages, and what they "
+            "send is not encrypted. Whoever has the token starts, stops and deletes runs. Use --host "
+            "127.0.0.1 and a proxy with TLS before it, and set ASCO_UI_URL to the proxy's address."
+        )
+    return [*lines, "Ctrl-C stops everything."]
+
+
+def _is_this_machine(host: str) -> bool:
+    return host not in _WILDCARDS and is_loopback(host)
+
+
+def _own_address(host: str) -> str:
+    """The address from which this machine would reach others, over the family of a wildcard.
+
+    Nothing is sent: connecting a datagram socket only chooses the route.
+    """
+    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((elsewhere, 9))
+        except OSError:
+            return socket.gethostname()  # no network: the name, which others may know
+        return str(probe.getsockname()[0])
 
 
 def _answers(address: str) -> bool:

@@ -78,7 +78,7 @@ def manifests(wanted: Wanted) -> list[dict[str, Any]]:
             UP,
             wanted.namespace,
             {
-                "pages": ["dagster-webserver", "-h", "0.0.0.0", "-p", "3000", *_CODE],  # noqa: S104 (of a pod)
+                "pages": ["python", "-m", _WEBSERVER, "-h", "0.0.0.0", "-p", "3000", *_CODE],  # noqa: S104
                 "daemon": ["dagster-daemon", "run", *_CODE],
             },
             image=wanted.image,
@@ -142,4 +142,5 @@ def _environment(wanted: Wanted) -> list[Mapping[str, Any]]:
     return [{"configMapRef": {"name": SETTINGS}}, {"secretRef": {"name": wanted.secret}}]
 
 
+_WEBSERVER = "asco_dagster.operations.dagster_webserver"
 _CODE = ["-m", "asco_dagster.definitions", "-a", "defs"]

@@ -31,6 +31,7 @@ import faults
 import forked_modules
 import journal
 import served
+from ask_dagster import TOKEN
 from home_under_test import Bench, NotRecoveredError, SkippedError, demand_quiet
 from small_world import WAVES, shrink, write_waves
 from tried_code import fingerprint
@@ -40,7 +41,7 @@ FAULTS: dict[str, faults.Fault] = {
     "SIGKILL of the run": faults.kill_run,
     "SIGKILL of PostgreSQL": faults.kill_postgres,
     "SIGKILL of the daemon": served.kill_server("dagster._daemon"),
-    "SIGKILL of the webserver": served.kill_server("dagster_webserver"),
+    "SIGKILL of the webserver": served.kill_server("asco_dagster.operations.dagster_webserver"),
     "full disk": faults.full_disk,
     "read-only inbox": faults.read_only_inbox,
     CLOCK: faults.jumping_clock,
@@ -154,7 +155,9 @@ def lane(options: argparse.Namespace, work: Path, book: Path) -> None:
     if not chosen:
         return
     work.mkdir(parents=True, exist_ok=True)
-    os.environ.update(ASCO_HOME=str(work / "home"), ASCO_WAVES=str(write_waves(work / "waves")))
+    os.environ.update(
+        ASCO_HOME=str(work / "home"), ASCO_WAVES=str(write_waves(work / "waves")), ASCO_UI_TOKEN=TOKEN
+    )
     load()
     bench = Bench(work)
     trials(bench, options, chosen, book)
@@ -197,14 +200,13 @@ def with_a_clock(options: argparse.Namespace, work: Path, book: Path) -> None:
 
 def load() -> None:
     """Import all that a run needs, shrink its world, and become the reaper of orphans."""
-    import dagster_webserver.cli  # noqa: F401
     import great_expectations  # noqa: F401
     import highspy  # noqa: F401
     from dbt.cli.main import dbtRunner  # noqa: F401
 
     import asco_dagster.cli.main
     import asco_dagster.definitions  # noqa: F401
-    from asco_dagster.operations import children, wave_run  # noqa: F401
+    from asco_dagster.operations import children, dagster_webserver, wave_run  # noqa: F401
 
     shrink()
     forked_modules.install()

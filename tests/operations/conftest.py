@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ask_dagster import TOKEN
 
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -21,6 +22,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in [name for name in os.environ if name.startswith(("ASCO_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ASCO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ASCO_UI_TOKEN", TOKEN)
     return Settings.from_environment()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ask_dagster import TOKEN
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.servers import serve, url
@@ -65,11 +66,12 @@ def test_everything_answers_and_a_ctrl_c_leaves_nothing(
 ) -> None:
     process = up()
     told = read_until(process, "Ctrl-C")
-    pages = told.split("Quality pages: ")[1].split()[0]
+    pages = told.split("Quality pages: ")[1].split()[0].removesuffix("/?token=…")
 
     question = {"query": "{ assetNodes { assetKey { path } description } }"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/graphql", json.dumps(question), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+    connection.request("POST", "/graphql", json.dumps(question), headers)
     nodes = json.load(connection.getresponse())["data"]["assetNodes"]
     connection.close()
     assert nodes == [{"assetKey": {"path": ["est_small__table"]}, "description": f"{pages}/quality"}]
