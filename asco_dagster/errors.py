@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePath
 
+from asco_dagster.escaping import on_one_line
+
 
 class AscoError(Exception):
     """A failure told as a sentence.
@@ -66,7 +68,7 @@ class AscoError(Exception):
         text += "."
         if self.remedy:
             text += f" {self.remedy[:1].upper()}{self.remedy[1:].rstrip('.')}."
-        return " ".join(text.split())
+        return on_one_line(text)
 
 
 class ConfigurationError(AscoError):

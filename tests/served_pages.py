@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 DEFINITIONS = """
 import dagster as dg
 
@@ -43,6 +45,7 @@ class Up:
     port: int
     quality_port: int
     home: Path
+    pid: int
 
     @property
     def token(self) -> str:
@@ -69,9 +72,14 @@ def free_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def served(folder: Path, environment: Mapping[str, str] | None = None, **options: object) -> Iterator[Up]:
+def served(
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    definitions: str = DEFINITIONS,
+    **options: object,
+) -> Iterator[Up]:
     """Start ``asco up`` in a folder, on free ports, and stop it at the end."""
-    (folder / "small.py").write_text(DEFINITIONS)
+    (folder / "small.py").write_text(definitions)
     workspace = folder / "workspace.yaml"
     workspace.write_text(
         "load_from: [{python_file: {relative_path: small.py, attribute: defs, location_name: small}}]"
@@ -100,7 +108,7 @@ def served(folder: Path, environment: Mapping[str, str] | None = None, **options
             line = process.stdout.readline()
             assert line, f"it ended: {printed}"
             printed += line
-        yield Up(printed, port, quality_port, folder / "home")
+        yield Up(printed, port, quality_port, folder / "home", process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -159,6 +167,11 @@ def graphql(up: Up, query: str) -> dict:
     answer = ask_raw(up.port, "POST /graphql", headers, json.dumps({"query": query}))
     assert answer.status == 200, answer
     return json.loads(answer.text)["data"]
+
+
+def below(up: Up) -> list[psutil.Process]:
+    """``asco up`` and every process that it started."""
+    return [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
 
 
 def events(up: Up) -> tuple[int, int]:

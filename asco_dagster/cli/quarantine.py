@@ -83,10 +83,13 @@ def _show(entries: "list[Entry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from asco_dagster.escaping import on_one_line
+
     table = Table("entry", "state", "file", "reason", "what is wrong, and the remedy", "since (UTC)")
     for entry in entries:
         file = entry.file if entry.row is None else f"{entry.file}, row {entry.row}"
-        table.add_row(entry.id, entry.state, escape(file), entry.reason, escape(entry.en), entry.when)
+        shown = escape(on_one_line(file)), entry.reason, escape(on_one_line(entry.en))
+        table.add_row(entry.id, entry.state, *shown, entry.when)
     console = Console()
     if not console.is_terminal:
         console.width = 240  # a pipe has no width; nothing is cut

@@ -6,12 +6,16 @@ staging, so that it can be made every day of the collection, long before there i
 """
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.warehouse import read_table
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 COLUMNS = ["unit_type", "breakdown", "category", "sampled", "returned", "returned_to_date", "response_rate"]
 UNDATED = "undated"
@@ -36,7 +40,7 @@ def est_asco__collection(step: WaveStep) -> Table:
     report = collection_report(sampled, step.wave.collection.start)
     told: dict[str, dg.MetadataValue] = {
         "response by day": dg.MetadataValue.md(as_markdown(draw(report, step.wave.label.fr))),
-        "lowest départements": dg.MetadataValue.md(_lowest(report)),
+        "lowest départements": _lowest(report),
     }
     for unit_type, own in sampled.groupby("unit_type"):
         told[f"{unit_type} returned"] = dg.MetadataValue.text(
@@ -100,12 +104,21 @@ def _by_day(own: pd.DataFrame, start: dt.date) -> pd.DataFrame:
     )
 
 
-def _lowest(report: pd.DataFrame, shown: int = 10) -> str:
-    """The départements that answer least, as a Markdown table: where to call first."""
+def _lowest(report: pd.DataFrame, shown: int = 10) -> "dg.TableMetadataValue":
+    """The départements that answer least: where to call first."""
+    import dagster as dg
+
     communes = report[(report["breakdown"] == "departement") & (report["unit_type"] == "commune")]
-    lines = ["| département | sampled communes | returned | rate |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {row.category} | {row.sampled} | {row.returned} | {row.response_rate:.1%} |"
-        for row in communes.sort_values(["response_rate", "category"]).head(shown).itertuples()
-    ]
-    return "\n".join(lines)
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "département": str(row["category"]),
+                    "sampled communes": int(row["sampled"]),
+                    "returned": int(row["returned"]),
+                    "rate": f"{row['response_rate']:.1%}",
+                }
+            )
+            for row in communes.sort_values(["response_rate", "category"]).head(shown).to_dict("records")
+        ]
+    )

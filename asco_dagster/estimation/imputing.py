@@ -77,7 +77,9 @@ def est_asco__imputations(step: WaveStep) -> Table:
             )
         )
     rows = pd.concat(made, ignore_index=True)
-    return Table(rows, {"imputed answers": dg.MetadataValue.md(counted(rows, units))})
+    return Table(
+        rows, {"imputed answers": dg.MetadataValue.table(list(map(dg.TableRecord, counted(rows, units))))}
+    )
 
 
 class _Answered(NamedTuple):
@@ -138,15 +140,19 @@ def impute_answers(
     return made[COLUMNS]
 
 
-def counted(made: pd.DataFrame, units: pd.DataFrame) -> str:
-    """How much was imputed, as a Markdown table: one row a type of unit and question."""
+def counted(made: pd.DataFrame, units: pd.DataFrame) -> list[dict[str, str | int]]:
+    """How much was imputed, one record a type of unit and question."""
     respondents = units["unit_type"].value_counts().to_dict()
-    lines = ["| unit | question | imputed | of respondents | from own stratum |", "|---|---|---:|---:|---:|"]
-    for (unit_type, question), rows in made.groupby(["unit_type", "question"], sort=True):
-        own = (rows["donor_class"] == "stratum").mean()
-        share = len(rows) / respondents[unit_type]
-        lines.append(f"| {unit_type} | {question} | {len(rows)} | {share:.1%} | {own:.0%} |")
-    return "\n".join(lines)
+    return [
+        {
+            "unit": str(unit_type),
+            "question": str(question),
+            "imputed": len(rows),
+            "of respondents": f"{len(rows) / respondents[unit_type]:.1%}",
+            "from own stratum": f"{(rows['donor_class'] == 'stratum').mean():.0%}",
+        }
+        for (unit_type, question), rows in made.groupby(["unit_type", "question"], sort=True)
+    ]
 
 
 def _label(units: pd.DataFrame, columns: list[str]) -> np.ndarray:

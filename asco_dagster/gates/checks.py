@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from asco_dagster.escaping import on_one_line
 from asco_dagster.gates.data_docs import page_of, write_data_docs
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
 from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
@@ -115,9 +116,14 @@ def _told(
             quality_address(settings, result.wave, f"{PAGE}#{result.asset}")
         ),
     }
-    offending = [f"- {verdict.column}: {key}" for verdict in failed for key in verdict.offending]
+    # As a table, since Markdown would make links and pictures of what was delivered.
+    offending = [
+        dg.TableRecord({"column": verdict.column, "row": on_one_line(key)})
+        for verdict in failed
+        for key in verdict.offending
+    ]
     if offending:
-        metadata["offending rows"] = dg.MetadataValue.md("\n".join(offending))
+        metadata["offending rows"] = dg.MetadataValue.table(offending)
     metadata |= history
     return dg.AssetCheckResult(
         check_name=gate_name(result.asset),

@@ -11,13 +11,14 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.errors import AscoError, ConfigurationError, is_sentence
+from asco_dagster.escaping import in_chat, on_one_line
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def notices_of(instance: "DagsterInstance", run: "DagsterRun", settings: Setting
 
 def redacted(text: str, settings: Settings) -> str:
     """A text on one line, cut, and with stars for every secret of the settings."""
-    told = " ".join(text.split())
+    told = on_one_line(text)
     for secret in settings.secrets():
         told = told.replace(secret, "***")
         password = _password(secret)
@@ -168,7 +169,8 @@ def _post(notices: Sequence[Notice], address: str) -> None:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigurationError("ASCO_WEBHOOK_URL is no https:// address")
-    body = {"text": "\n".join(_lines(notices)), "notices": [asdict(notice) for notice in notices]}
+    shown = [replace(notice, reason=in_chat(notice.reason)) for notice in notices]
+    body = {"text": "\n".join(_lines(shown)), "notices": [asdict(notice) for notice in notices]}
     request = urllib.request.Request(  # noqa: S310 (the scheme was checked)
         address, json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json"}
     )

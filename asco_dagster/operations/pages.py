@@ -29,7 +29,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METRICS = "/metrics"
 MOUNTS = ("quality", "releases")
 SECONDS_KEPT = 10.0  # that /metrics repeats what it measured; Prometheus asks every 15 s or less often
-SECONDS_TO_MEASURE = 8.0  # after which /metrics says that it has no answer; Prometheus waits 10 s
+SECONDS_TO_MEASURE = 60.0  # after which /metrics says that it has no answer
 _TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".json": "application/json",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError, is_sentence
+from asco_dagster.escaping import on_one_line
 from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
@@ -88,7 +89,7 @@ class _Narrator:
         if name == "DagsterAssetCheckFailedError":
             return  # told already, as a closed gate
         self.refused = self.refused or name == "GateError"
-        message = " ".join(error.message.split()) if error is not None else "a step failed without a reason"
+        message = on_one_line(error.message) if error is not None else "a step failed without a reason"
         told = message.split(": ", 1)[-1] if is_sentence(name) else message
         if told not in self.failures:  # the failure of the run repeats that of its step
             self.failures.append(told)

@@ -45,7 +45,9 @@ def pub_asco__evolution(step: WaveStep) -> Table:
     later = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
     movements = read_table(step.database, "sec_territory__movements")
-    told: dict[str, Any] = {"movements of communes": dg.MetadataValue.md(counted(movements))}
+    told: dict[str, Any] = {
+        "movements of communes": dg.MetadataValue.table(list(map(dg.TableRecord, counted(movements))))
+    }
     if later is None or former is None:
         rows = _compared(None, None, "", step.wave.wave)
         return Table(with_movements(rows, movements), {"former wave": "none is released", **told})
@@ -73,16 +75,16 @@ def with_movements(rows: pd.DataFrame, movements: pd.DataFrame) -> pd.DataFrame:
     return joined.drop(columns=["moved_in", "moved_out"]).assign(same_territory=same)
 
 
-def counted(movements: pd.DataFrame) -> str:
-    """What became of the communes, for France and for the areas that some left or joined, as Markdown."""
-    if movements.empty:
-        return "The wave names no passage between commune geographies."
+def counted(movements: pd.DataFrame) -> list[dict[str, Any]]:
+    """What became of the communes, one record for France and for each area that some left or joined."""
+    if movements.empty:  # the wave names no passage between commune geographies
+        return []
     moved = (movements["moved_in"] + movements["moved_out"] > 0) | (movements["geography"] == "france")
-    shown = movements[moved].sort_values(AREA)
-    names = [*AREA, *COUNTS, "moved_out", "moved_in"]
-    lines = [f"| {' | '.join(names)} |", f"|---|---|{'---:|' * (len(names) - 2)}"]
-    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in shown.to_dict("records")]
-    return "\n".join(lines)
+    counts = [*COUNTS, "moved_out", "moved_in"]
+    return [
+        {**{name: str(row[name]) for name in AREA}, **{name: int(row[name]) for name in counts}}
+        for row in movements[moved].sort_values(AREA).to_dict("records")
+    ]
 
 
 def former_release(places: Places, wave: str) -> Path | None:

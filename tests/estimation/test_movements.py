@@ -103,12 +103,13 @@ def test_the_evolution_says_where_the_territory_is_not_the_same(tables: dict[str
     assert pd.isna(found["same_territory"][3])
     assert found["merged"].tolist()[:3] == [6, 1, 1]
     told = counted(tables["sec_territory__movements"])
-    assert "| departement | 49 |" in told
-    assert "| region | 52 |" not in told
+    areas = [(row["geography"], row["area_code"]) for row in told]
+    assert ("departement", "49") in areas
+    assert ("region", "52") not in areas
 
 
 def test_a_wave_without_passage_says_so(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     none = tables["sec_territory__movements"].iloc[:0]
     rows = with_movements(pd.DataFrame({"geography": ["france"], "area_code": ["FR"]}), none)
     assert rows["same_territory"].isna().all()
-    assert "names no passage" in counted(none)
+    assert counted(none) == []

@@ -5,11 +5,15 @@ browser would send it.
 """
 
 import json
+import socket
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import pytest
-from served_pages import Answer, Up, ask_raw, events, graphql, send_raw, served
+from served_pages import Answer, Up, ask_raw, below, events, graphql, send_raw, served
 
 from asco_dagster.operations.doors import host_names
 
@@ -355,6 +359,40 @@ def test_every_answer_forbids_to_be_framed_or_read_elsewhere(up: Up) -> None:
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_the_token_is_known_to_the_webserver_alone(up: Up) -> None:
+    graphql(up, "{repositoriesOrError{__typename}}")  # code servers are running
+    holders = [process for process in below(up) if up.token in str(process.environ())]
+    assert len(holders) == 1
+    assert "asco_dagster.operations.dagster_webserver" in holders[0].cmdline()
+    commands = [" ".join(process.cmdline()) for process in below(up)]
+    assert any("api grpc" in command for command in commands)
+    assert not [command for command in commands if up.token in command]
+    files = [path for path in up.home.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert not [path for path in files if up.token.encode() in path.read_bytes()]
+
+
+def test_nothing_but_the_pages_listens(up: Up) -> None:
+    """Code servers and PostgreSQL have Unix sockets, in folders or with modes that are their owner's."""
+    graphql(up, "{repositoriesOrError{__typename}}")
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in below(up)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {("127.0.0.1", up.port), ("127.0.0.1", up.quality_port)}
+    sockets = {
+        Path(connection.laddr)
+        for process in below(up)
+        for connection in process.net_connections("unix")
+        if connection.laddr.startswith("/") and Path(connection.laddr).exists()
+    }
+    assert any("tmp" in path.name for path in sockets), "no code server was seen"
+    for path in sockets:
+        closed = stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == 0
+        assert closed or stat.S_IMODE(path.stat().st_mode) & 0o022 == 0, path  # to connect is to write
+
+
 def test_a_mutation_of_the_pages_themselves_is_executed(up: Up) -> None:
     """Last: it changes what the tests above find unchanged."""
     own = [("Cookie", up.cookie), JSON, ("Origin", up.base), ("Sec-Fetch-Site", "same-origin")]
@@ -384,3 +422,41 @@ def test_the_names_of_a_host(host: str, names: set[str]) -> None:
 def test_all_addresses_are_named_by_the_machine_and_itself() -> None:
     assert host_names("0.0.0.0") >= {"localhost", "127.0.0.1", "[::1]"}  # noqa: S104
     assert "evil.example" not in host_names("0.0.0.0")  # noqa: S104
+
+
+def test_a_token_of_the_environment_is_not_printed(tmp_path: Path) -> None:
+    token = "a-token-that-the-office-chose-0123456789"
+    with served(tmp_path, {"ASCO_UI_TOKEN": token, "ASCO_UI_URL": "https://asco.office.example"}) as running:
+        assert token not in running.printed
+        bearer = [("Authorization", f"Bearer {token}")]
+        assert ask_raw(running.port, "GET /", bearer).status == 200
+        # behind a proxy with TLS, which passes the name on or not
+        page = [("Cookie", f"asco_{running.port}={token}"), JSON, ("Origin", "https://asco.office.example")]
+        body = json.dumps({"query": "{version}"})
+        for host in ("asco.office.example", None):
+            assert ask_raw(running.port, "POST /graphql", page, body, host=host).status == 200
+        for host in ("asco.office.example:8080", "office.example", "x.asco.office.example"):
+            assert ask_raw(running.port, "GET /", bearer, host=host).status == 400
+
+
+def test_pages_of_all_addresses_warn_and_print_the_true_one(tmp_path: Path) -> None:
+    with served(tmp_path, host="0.0.0.0", read_only=True) as running:  # noqa: S104
+        address = running.printed.split("Dagster:       http://")[1].split(":")[0]
+        assert "Warning: every machine that reaches" in running.printed
+        assert "not encrypted" in running.printed
+        own = {found.address for net in psutil.net_if_addrs().values() for found in net}
+        assert address in own or address == socket.gethostname()
+        quality = running.printed.split("Quality pages: ")[1].split()[0]
+        assert quality == f"http://{address}:{running.quality_port}/?token={running.token}"
+        for host in (address, "127.0.0.1", "localhost", socket.gethostname()):
+            cookie = [("Cookie", running.cookie)]
+            assert ask_raw(running.port, "GET /", cookie, host=f"{host}:{running.port}").status == 200
+        for host in ("evil.example", "0.0.0.0", "10.11.12.13"):  # noqa: S104
+            assert ask_raw(running.port, "GET /", host=f"{host}:{running.port}").status == 400
+        # … and read-only pages let the owner change nothing either
+        headers = [("Authorization", f"Bearer {running.token}"), JSON]
+        launched = ask_raw(running.port, "POST /graphql", headers, json.dumps({"query": LAUNCH}))
+        assert "UnauthorizedError" in launched.text
+        for kind in REPORTS:
+            path = f"/report_asset_{kind}/est_small__table"
+            assert ask_raw(running.port, f"POST {path}", headers, "{}").status == 401

@@ -8,8 +8,10 @@ import json
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from served_pages import Up, events, graphql, served
@@ -107,9 +109,32 @@ ATTACK = """async ({dagster, quality, mutations}) => {
 }"""
 
 
+DELIVERED = "<img src=x onerror=document.title='alive'> ![p](http://evil.example/p.png) [a](http://evil.example) **b**"
+DEFINITIONS = f"""
+import dagster as dg
+from pathlib import Path
+from asco_dagster.gates.checks import _told
+from asco_dagster.gates.validation import GateResult, Verdict
+from asco_dagster.settings import Settings
+
+DELIVERED = {DELIVERED!r}
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("gx__est_small__table", asset="est_small__table")])
+def est_small__table():
+    verdict = Verdict("expect_column_values_to_be_in_set", "code", "warning", False, DELIVERED, 1.0, "because",
+        offending=[DELIVERED], fault=None)
+    result = GateResult("est_small__table", "2014", 1, [verdict])
+    told = _told(result, Settings(home=Path("home")), {{}}, 0.1)
+    return dg.MaterializeResult(check_results=[told])
+
+small_job = dg.define_asset_job("small_job")
+defs = dg.Definitions(assets=[est_small__table], jobs=[small_job])
+"""
+
+
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with served(tmp_path_factory.mktemp("up")) as running:
+    with served(tmp_path_factory.mktemp("up"), definitions=DEFINITIONS) as running:
         folder = running.home / "quality" / "2014"
         folder.mkdir(parents=True)
         link = f'<a id="back" href="{running.base}/assets/est_small__table">the asset</a>'
@@ -246,4 +271,32 @@ def test_the_page_to_try_queries_on_works(browser, up: Up) -> None:
         headers: {'Content-Type': 'application/json'}})).json()"""
     )
     assert json.dumps(told["data"]) == json.dumps(graphql(up, "{version}"))
+    page.close()
+
+
+def test_delivered_text_is_text_in_dagsters_pages(browser, up: Up) -> None:
+    """A check whose observed value, offending row and description hold what a hostile file may hold."""
+    graphql(up, LAUNCH)
+    query = "{runsOrError(filter: {statuses: [SUCCESS]}) {...on Runs {results {runId}}}}"
+    end = time.monotonic() + 300
+    while not graphql(up, query)["runsOrError"]["results"]:
+        assert time.monotonic() < end, "the run does not end"
+        time.sleep(1)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(120_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{up.base}/assets/est_small__table?view=checks")
+    page.get_by_text("offending rows").first.wait_for()
+    page.get_by_text("onerror").first.wait_for()
+    for button in page.get_by_role("button", name=re.compile("table|markdown", re.IGNORECASE)).all():
+        button.click()
+        page.wait_for_timeout(500)
+        page.keyboard.press("Escape")
+    folder = Path(__file__).parents[2] / "var" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / "delivered-text.png")
+    assert page.locator("img[src='x'], img[src*='evil'], a[href*='evil']").count() == 0
+    assert page.title() != "alive"
+    assert not [url for url in asked if "evil.example" in url]
     page.close()

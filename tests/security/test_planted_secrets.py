@@ -18,6 +18,7 @@ from asco_dagster.settings import DECLARED, Settings
 SECRETS = {
     "ASCO_PSEUDONYM_KEY": "planted-pseudonym-key-0123456789abcdef",
     "ASCO_DATABASE_KEY": "planted-database-key-0123456789abcdef",
+    "ASCO_UI_TOKEN": "planted-ui-token-0123456789abcdefghijkl",
     "ASCO_LIMESURVEY_USER": "planted-limesurvey-user",
     "ASCO_LIMESURVEY_PASSWORD": "planted-limesurvey-password",
     "ASCO_PORTAL_KEY": "planted-portal-key",

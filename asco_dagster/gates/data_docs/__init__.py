@@ -8,6 +8,7 @@ wave's database. What does not belong here: the quality report (``publication.qu
 
 import copy
 import functools
+import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,16 +50,33 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
     for verdict in told.results:
         verdict.result = {
             # GX's renderer reads a number from its representation, which NumPy's scalars do not give
-            name: value.item() if hasattr(value, "item") else value
+            name: _escaped(value.item() if hasattr(value, "item") else value)
             for name, value in (verdict.result or {}).items()
             if name not in _VALUES
         }
+        for fault in _faults(verdict.exception_info or {}):
+            fault["exception_traceback"] = ""  # it says where GX's code is, and GX does not escape it
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(told)
     # GX's own header links to a page of the suite, which this site has not; ours says what it says
     document.sections[0].content_blocks = document.sections[0].content_blocks[1:]
     target = quality / page_of(result.asset)
     _write(target, _view().render(document, gate=result, styles=_styles()))
     _write(quality / "index.html", _index(result.wave, gates, quality))
+
+
+def _escaped(value: Any) -> Any:
+    """What GX observed, as HTML: its templates escape its own texts only, and it may quote the data."""
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, Mapping):
+        return {_escaped(name): _escaped(one) for name, one in value.items()}
+    return [_escaped(one) for one in value] if isinstance(value, list | tuple | set) else value
+
+
+def _faults(info: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The exceptions of an expectation: one, or one a metric."""
+    found = [info] if "raised_exception" in info else info.values()
+    return [fault for fault in found if isinstance(fault, dict)]
 
 
 def _index(wave: str, gates: Path, quality: Path) -> str:
