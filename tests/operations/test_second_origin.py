@@ -41,7 +41,7 @@ ATTACK = """async ({dagster, quality, mutations}) => {
   const loaded = part => new Promise(done => {
     part.onload = part.onopen = () => done('loaded');
     part.onerror = () => done(null);
-    setTimeout(() => done(null), 10000);
+    setTimeout(() => done(null), 30000);
   });
   const disguised = {'Content-Type': 'text/plain; x=application/json'};
   const kinds = [{}, {'Content-Type': 'text/plain'}, disguised, json];
@@ -109,7 +109,10 @@ ATTACK = """async ({dagster, quality, mutations}) => {
 }"""
 
 
-DELIVERED = "<img src=x onerror=document.title='alive'> ![p](http://evil.example/p.png) [a](http://evil.example) **b**"
+DELIVERED = (
+    "<img src=x onerror=document.title='alive'> ![p](http://evil.example/p.png) "
+    "[a](http://evil.example) **b**"
+)
 DEFINITIONS = f"""
 import dagster as dg
 from pathlib import Path
@@ -121,8 +124,8 @@ DELIVERED = {DELIVERED!r}
 
 @dg.asset(check_specs=[dg.AssetCheckSpec("gx__est_small__table", asset="est_small__table")])
 def est_small__table():
-    verdict = Verdict("expect_column_values_to_be_in_set", "code", "warning", False, DELIVERED, 1.0, "because",
-        offending=[DELIVERED], fault=None)
+    kind, reason = "expect_column_values_to_be_in_set", "because"
+    verdict = Verdict(kind, "code", "warning", False, DELIVERED, 1.0, reason, [DELIVERED], None)
     result = GateResult("est_small__table", "2014", 1, [verdict])
     told = _told(result, Settings(home=Path("home")), {{}}, 0.1)
     return dg.MaterializeResult(check_results=[told])
@@ -207,7 +210,7 @@ def test_the_same_attack_from_the_pages_themselves_succeeds(browser, up: Up) -> 
     asked = {"dagster": up.base, "quality": up.quality, "mutations": [LAUNCH]}
     read = set(page.evaluate(ATTACK, asked))
     page.close()
-    kinds = ("img {}/favicon.png", "frame {}/runs", "fetch {}/runs", "window {}/server_info", "socket {}")
+    kinds = ("img {}/favicon.png", "frame {}/runs", "fetch {}/runs", "socket {}")
     assert {"POST", "materialization", *(kind.format(up.base) for kind in kinds)} <= read
     runs, reports = events(up)
     assert runs > 0
@@ -282,7 +285,8 @@ def test_delivered_text_is_text_in_dagsters_pages(browser, up: Up) -> None:
     while not graphql(up, query)["runsOrError"]["results"]:
         assert time.monotonic() < end, "the run does not end"
         time.sleep(1)
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.set_default_timeout(120_000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
