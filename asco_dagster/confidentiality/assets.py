@@ -1,33 +1,38 @@
 """The confidentiality layer: the cells with their status, their log, the audit of the mask, the profiles."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from asco_dagster.confidentiality.drift import sec_quality__drift
-from asco_dagster.confidentiality.earlier import earlier_cells
-from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
-from asco_dagster.confidentiality.over_time import attack_over_time
-from asco_dagster.confidentiality.released import is_released, regions_of, rounding_steps, rules_of
-from asco_dagster.confidentiality.research import sec_asco__research_file
-from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure import attack, contributions, primary, protect, released
-from asco_dagster.methods.disclosure.earlier import closed_before, small_differences, still_true
+from asco_dagster.confidentiality.log import cells_metadata, disclosure_log, held_back_metadata
+from asco_dagster.confidentiality.released import (
+    UNIT_TYPES,
+    areas_of,
+    kinds_of_catalogue,
+    links_of,
+    rules_of,
+)
+from asco_dagster.confidentiality.versions import earlier_versions
+from asco_dagster.methods.disclosure.attack import attack
+from asco_dagster.methods.disclosure.contributions import contributions
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
+from asco_dagster.methods.disclosure.versions import hold_back, since
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.processors import processors
 from asco_dagster.publication.shelf import Shelf
-from asco_dagster.questionnaires.codebook import families, load_indicators
-from asco_dagster.warehouse import read_parts, read_table
+from asco_dagster.releases.record import present_units, respondents_of
+from asco_dagster.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
 
 confidentiality = dbt_layer("confidentiality")
 
-UNIT_TYPES = ("commune", "epci")
-STATISTICS = ("share", "population_share", "total")  # those that the methods of disclosure can protect
 MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units"]
 
 
@@ -43,72 +48,52 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
 )
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
-    estimates = read_table(step.database, "est_asco__estimates", [*KEYS, *MEASURES])
-    known = estimates["statistic"].isin(STATISTICS)
-    cells = estimates[is_released(estimates) & known & (estimates["respondents"] > 0)]
-    made = _composition(step, cells)
-    cells = cells.merge(made[[*KEYS, *AUXILIARY]], on=list(KEYS), how="left", validate="one_to_one")
-    rules, former = rules_of(step.wave), _former(step)
-    closed, public = closed_before(former), still_true(former, cells, rounding_steps(step.wave))
+    areas, rules = areas_of(step.database, step.wave), rules_of(step.wave)
+    versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
     started = time.perf_counter()
-    judged = protect(
-        pd.concat(
-            [
-                primary(cells[cells["unit_type"] == unit_type], rules, _magnitudes(unit_type))
-                for unit_type in UNIT_TYPES
-            ],
-            ignore_index=True,
+    cells = _composition(step, areas)
+    judged = since(primary(cells, rules), present_units(step.database), versions, areas, rules)
+    done = protect(judged, areas, rules, links=links_of(step.wave), workers=processors())
+    seconds = time.perf_counter() - started
+    measured = done.cells.merge(
+        read_table(step.database, "est_asco__estimates", [*KEYS, *MEASURES]).drop(
+            columns=["respondents", "weighted_units"]
         ),
-        regions_of(step.database),
-        rules,
-        together={unit_type: families(unit_type) for unit_type in UNIT_TYPES},
-        closed=closed,
-        public=public,
-        workers=processors(),
-    )
-    judged["quality_flag"] = _flags(judged, step.wave.precision)
-    return Table(judged, cells_metadata(judged, rules, time.perf_counter() - started))
-
-
-def _former(step: WaveStep) -> pd.DataFrame:
-    """Cells of the wave's earlier releases; a withdrawn one stays known."""
-    shelf = Shelf.of(step.places, step.wave.wave)
-    return earlier_cells([shelf.content(version) for version in shelf.known()])
-
-
-def _composition(step: WaveStep, cells: pd.DataFrame) -> pd.DataFrame:
-    """Contributors of every cell, from the respondents."""
-    respondents = read_table(step.database, "est_asco__weights", ["unit_id", "weight"]).merge(
-        read_table(
-            step.database,
-            "est_asco__sample",
-            ["unit_id", "unit_type", "region_code", "departement_code", "size_class", "population"],
-        ),
-        on="unit_id",
+        on=list(KEYS),
+        how="left",
         validate="one_to_one",
     )
-    own = []
-    for unit_type, wanted in cells.groupby("unit_type"):
-        units = respondents[respondents["unit_type"] == unit_type]
-        domains = wanted[["geography", "area_code", "size_class"]].drop_duplicates()
-        own += [
-            contributions(units, values, domains)
-            for values in read_parts(
-                step.database,
-                "est_asco__indicators",
-                ["unit_id", "indicator", "value"],
-                "indicator",
-                only={"unit_type": [str(unit_type)]},
-            )
-        ]
-    return pd.concat(own, ignore_index=True)
+    measured["quality_flag"] = _flags(measured, step.wave.precision)
+    shown = hold_back(measured, versions)
+    return Table(
+        shown[[*KEYS, *MEASURES, *AUXILIARY, *_STATES]],
+        {**cells_metadata(shown, rules, done.families, seconds), **held_back_metadata(shown)},
+    )
 
 
-def _magnitudes(unit_type: str) -> list[str]:
-    """Indicators to which the rule of dominance applies: euros, staff and counts of things or people."""
-    return [
-        indicator.code for indicator in getattr(load_indicators(), unit_type) if indicator.kind != "binary"
+_STATES = [
+    *("status", "reason", "quality_flag", "as_of", "published_in", "closed", "room_up", "room_down"),
+    *("corrected", "correction"),
+]
+
+
+def _composition(step: WaveStep, areas: Any) -> pd.DataFrame:
+    """Contributors of every released cell, from the respondents."""
+    respondents = respondents_of(step.database)
+    answers = read_table(
+        step.database, "est_asco__indicators", ["unit_id", "unit_type", "indicator", "value"]
+    )
+    answers = answers.merge(kinds_of_catalogue(), on=["unit_type", "indicator"], validate="many_to_one")
+    parts = [
+        contributions(
+            respondents[respondents["unit_type"] == unit_type],
+            answers[answers["unit_type"] == unit_type].drop(columns="unit_type"),
+            areas[unit_type],
+        )
+        for unit_type in UNIT_TYPES
+        if (answers["unit_type"] == unit_type).any()
     ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
@@ -132,49 +117,40 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
 
 @wave_asset(deps=["sec_asco__cells"], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
-    """One row a suppressed cell of a table: why it is closed, since which version, and who told it before."""
-    cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
-    log = disclosure_log(cells, former, rounding_steps(step.wave))
-    small = small_differences(former, released(cells), step.wave.disclosure.minimum_respondents)
+    """One row a cell that is closed or held back: why, since when, and which version published it."""
+    versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
+    log = disclosure_log(read_table(step.database, "sec_asco__cells"), versions)
     return Table(
         log,
         {
             "closed in an earlier release": int(log["closed_since"].notna().sum()),
             "published by an earlier release, cannot be withdrawn": int(log["published_in"].notna().sum()),
-            "versions differing by fewer respondents than the threshold": len(small),
+            "versions without a record of their units": sum(version.units is None for version in versions),
         },
     )
 
 
-@wave_asset(
-    deps=["sec_asco__cells", "est_profile__departements"],
-    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
-)
+@wave_asset(deps=["sec_asco__cells", "est_profile__departements"])
 def sec_asco__audit(step: WaveStep) -> Table:
-    """One row a suppressed number and the interval that an intruder can infer; a breach closes the gate."""
-    cells, former = read_table(step.database, "sec_asco__cells"), _former(step)
-    started, regions, rules = time.perf_counter(), regions_of(step.database), rules_of(step.wave)
-    found = attack(released(cells), regions, rules, truth=cells, workers=processors())
-    known = still_true(former, cells, rounding_steps(step.wave))
-    over_time = attack_over_time(cells, known, regions, rules, rounding_steps(step.wave))
-    skipped = (*found.skipped, *over_time.skipped)
-    if skipped:
-        raise DisclosureError(
-            f"{len(skipped)} tables were not attacked, first {skipped[0]}",
-            remedy="Nothing is released that was not attacked: look at the cells of this table",
-        )
-    rows = pd.concat([found.cells, over_time.new], ignore_index=True)
-    rows = rows.assign(
-        recovered=rows["exact"].astype(int),
-        too_close=(rows["by"] != "").astype(int),
-        one_answer_left=rows["one_answer_left"].astype(int),
+    """One row a number that is not published and what an intruder can infer; a breach closes the gate."""
+    cells = read_table(step.database, "sec_asco__cells")
+    areas, rules = areas_of(step.database, step.wave), rules_of(step.wave)
+    started = time.perf_counter()
+    public = released(cells)
+    public["as_of"] = cells.sort_values(list(KEYS))["as_of"].to_numpy()
+    found = attack(public, areas, rules, links=links_of(step.wave), truth=cells, workers=processors())
+    decided = found.decided.assign(
+        status="V", low=0.0, high=1.0, width=1.0, exact=False, too_close=False, by="anyone"
+    )
+    rows = pd.concat([found.cells, decided], ignore_index=True) if len(decided) else found.cells
+    rows = rows.rename(columns={"exact": "recovered"}).astype(
+        {"recovered": int, "too_close": int, "answers": int}
     )
     told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
-    told |= {f"with earlier releases: {name}": count for name, count in over_time.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
 
 
-READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log", "sec_asco__audit")
+READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log")
 """Assets that read the wave's earlier releases: the run's own release must not make them out of date."""
 
 confidentiality_assets = [
@@ -182,6 +158,5 @@ confidentiality_assets = [
     sec_asco__cells,
     sec_asco__audit,
     sec_asco__disclosure_log,
-    sec_asco__research_file,
     sec_quality__drift,
 ]

@@ -5,40 +5,57 @@ in any of it, and none was used to make it.
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from asco_dagster.methods.disclosure import DisclosureRules
-from asco_dagster.methods.disclosure.earlier import closed_before, still_true
-from asco_dagster.methods.disclosure.rules import CELL, KEYS
+from asco_dagster.methods.disclosure.rules import KEYS, DisclosureRules
+from asco_dagster.methods.disclosure.versions import Version
 
-_PLACE = ["unit_type", "indicator", *CELL]
 _TABLE = ["unit_type", "statistic", "breakdown"]
 TOOLS = ("highspy", "numpy", "pandas")
 
 
-def disclosure_log(cells: pd.DataFrame, former: pd.DataFrame, steps: Mapping[str, float]) -> pd.DataFrame:
-    """Why each suppressed cell of a table is closed.
+def disclosure_log(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
+    """Why each cell is closed or held back.
 
     Args:
-        cells: result of ``protect``.
-        former: cells of the earlier releases.
-        steps: rounding step of each statistic.
+        cells: ``sec_asco__cells``.
+        versions: the earlier versions, oldest first.
 
     Returns:
-        ``KEYS``, ``status``, ``reason``, ``closed_since`` (the first version that closed it) and
-        ``published_in`` (a version that published the number it still has); null where there is none.
+        ``KEYS``, ``status`` (``A``, ``B``, ``D``; ``V`` where an earlier number is shown), ``reason``,
+        ``closed_since`` (the first version that closed it) and ``published_in`` (of a closed cell, a version
+        that published a number of it); null where there is none.
     """
-    closed = cells.loc[cells["status"] != "V", [*KEYS, "status", "reason"]]
-    since = closed_before(former)[[*_PLACE, "version"]].rename(columns={"version": "closed_since"})
-    shown = still_true(former, cells, steps)[[*KEYS, "version"]].rename(columns={"version": "published_in"})
-    log = closed.merge(since, on=_PLACE, how="left").merge(shown, on=list(KEYS), how="left")
+    logged = cells.loc[(cells["status"] != "V") | cells["as_of"].notna()]
+    log = logged[[*KEYS, "status", "reason"]].copy()
+    first = [
+        one.cells.loc[one.cells["status"] != "V", list(KEYS)].assign(closed_since=one.name)
+        for one in versions
+    ]
+    empty = pd.DataFrame(columns=[*KEYS, "closed_since"])
+    since = pd.concat([empty, *first]).drop_duplicates(list(KEYS)) if first else empty
+    log = log.merge(since, on=list(KEYS), how="left")
+    shown = logged["published_in"].where((logged["status"] != "V") & (logged["published_in"] != ""))
+    log["published_in"] = shown.to_numpy()
     log = log.astype({"closed_since": "string", "published_in": "string"})
     return log.sort_values(list(KEYS), ignore_index=True)
+
+
+def held_back_metadata(cells: pd.DataFrame) -> dict[str, Any]:
+    """What the operator is told of corrections that do not show yet."""
+    held = cells[cells["as_of"].notna()]
+    return {
+        "cells held back": len(held),
+        "held back, by breakdown": ", ".join(
+            f"{name}: {count}" for name, count in _breakdown(held).value_counts().sort_index().items()
+        )
+        or "none",
+    }
 
 
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
@@ -48,26 +65,21 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
         cells: result of ``protect``.
 
     Returns:
-        One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``frequency``,
-        ``dominance``, ``secondary``, ``withheld_indicators`` and ``value_suppressed_percent``, see
-        ``suppressed_percent``.
+        One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``suppressed``
+        and ``value_suppressed_percent``, see ``suppressed_percent``. By which rule is not in it: the rule of
+        a cell would tell its value.
     """
-    keyed = cells.assign(
-        breakdown=_breakdown(cells), withheld=cells["reason"].str.startswith("withheld whole")
-    )
+    keyed = cells.assign(breakdown=_breakdown(cells))
     hidden = suppressed_percent(cells)
     rows = []
     for table, part in keyed.groupby(_TABLE, sort=True):
-        counts = part["status"].value_counts()
+        shown = int((part["status"] == "V").sum())
         rows.append(
             {
                 **dict(zip(_TABLE, table, strict=True)),
                 "cells": len(part),
-                "released": int(counts.get("V", 0)),
-                "frequency": int(counts.get("A", 0)),
-                "dominance": int(counts.get("B", 0)),
-                "secondary": int(counts.get("D", 0)),
-                "withheld_indicators": int(part.loc[part["withheld"], "indicator"].nunique()),
+                "released": shown,
+                "suppressed": len(part) - shown,
                 "value_suppressed_percent": hidden.get(table),
             }
         )
@@ -100,11 +112,12 @@ def _breakdown(cells: pd.DataFrame) -> pd.Series:
     return cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
 
 
-def cells_metadata(cells: pd.DataFrame, rules: DisclosureRules, seconds: float) -> dict[str, Any]:
-    """The disclosure report of the UI: cells by status, share suppressed, rules, tools, time."""
+def cells_metadata(
+    cells: pd.DataFrame, rules: DisclosureRules, families: pd.DataFrame, seconds: float
+) -> dict[str, Any]:
+    """The disclosure report of the UI: cells by status, gap to the optimum, rules, tools, time."""
     counts = cells["status"].value_counts()
-    withheld = cells.loc[cells["reason"].str.startswith("withheld whole"), ["unit_type", "indicator"]]
-    named = sorted(map(" ".join, withheld.drop_duplicates().itertuples(index=False, name=None)))
+    loss, bound = float(families["loss"].sum()), float(families["bound"].sum())
     return {
         **{f"status {status}": int(counts.get(status, 0)) for status in "VABD"},
         "cells by status and table": dg.MetadataValue.table(
@@ -114,11 +127,16 @@ def cells_metadata(cells: pd.DataFrame, rules: DisclosureRules, seconds: float) 
             ]
         ),
         "figures for France that are closed": ", ".join(closed_for_france(cells)) or "none",
-        "indicators withheld whole": ", ".join(named) or "none",
+        "families whose mask is proved the cheapest": f"{_proved(families)} of {len(families)}",
+        "gap to the optimum at most": f"{(loss - bound) / loss:.1%}" if loss else "0.0%",
         "rules": dg.MetadataValue.json({name: getattr(rules, name) for name in rules.__dataclass_fields__}),
         "tools": dg.MetadataValue.json(tools()),
         "seconds": round(seconds, 1),
     }
+
+
+def _proved(families: pd.DataFrame) -> int:
+    return int((families["bound"] >= families["loss"] * (1 - 1e-6)).sum())
 
 
 def _readable(told: pd.DataFrame) -> pd.DataFrame:

@@ -1,42 +1,68 @@
-"""Which breakdowns are released, and the wave's rules in the form that the methods take.
-
-France × size class, région × size class, département over all sizes: finer estimates exist and stay inside.
-"""
+"""The wave's rules and public geography as the methods take them, and how released numbers are rounded."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from asco_dagster.methods.disclosure.rules import TOTAL, DisclosureRules
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.methods.disclosure.areas import AreaGroup, Areas
+from asco_dagster.methods.disclosure.links import Definition, Link, links
+from asco_dagster.methods.disclosure.rules import DisclosureRules
+from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave
 
-
-def is_released(cells: pd.DataFrame) -> pd.Series:
-    """Which rows of a table of estimates lie in a released breakdown (columns geography and size_class)."""
-    over_all_sizes = cells["size_class"] == TOTAL
-    return cells["geography"].isin(["france", "region"]) | (
-        (cells["geography"] == "departement") & over_all_sizes
-    )
+UNIT_TYPES = ("commune", "epci")
+POPULATION_SHARE_STEP = 0.01  # a point: at a tenth of one, the population of a single town is told apart
+UNITS_STEP = 1.0
 
 
 def rounding_steps(wave: Wave) -> dict[str, float]:
     """Rounding step of each kind of released number, as the attack takes them."""
-    share, total = 10.0**-wave.release.decimals_share, 10.0**-wave.release.decimals_total
     return {
-        "share": share,
-        "population_share": share,
-        "total": total,
-        "weighted_units": total,
-        "denominator": total,
+        "share": 10.0**-wave.release.decimals_share,
+        "population_share": POPULATION_SHARE_STEP,
+        "total": 10.0**-wave.release.decimals_total,
+        "weighted_units": UNITS_STEP,
+        "denominator": UNITS_STEP,
     }
 
 
-def regions_of(database: Any) -> dict[str, str]:
-    """Région of each département of the wave's territory."""
-    areas = read_table(database, "est_profile__departements", ["departement_code", "region_code"])
-    return dict(zip(areas["departement_code"], areas["region_code"], strict=True))
+def areas_of(database: Any, wave: Wave) -> dict[str, Areas]:
+    """The public geography of each unit type's tables.
+
+    Raises:
+        ConfigurationError: the wave file groups an area that the territory does not have.
+    """
+    rows = read_table(database, "est_profile__departements", ["departement_code", "region_code"])
+    regions = dict(zip(rows["departement_code"].astype(str), rows["region_code"].astype(str), strict=True))
+    known = {"region": set(regions.values()), "departement": set(regions)}
+    for group in wave.disclosure.recoding:
+        unknown = sorted(set(group.areas) - known[group.geography])
+        if unknown:
+            raise ConfigurationError(
+                f"disclosure.recoding: group {group.code} names {group.geography} {unknown[0]}, which wave "
+                f"{wave.wave} does not have",
+                expected=", ".join(sorted(known[group.geography])),
+                remedy=f"Correct the areas of {group.code} in the wave file",
+            )
+    return areas_from(regions, wave.disclosure.model_dump()["recoding"])
+
+
+def areas_from(regions: Mapping[str, str], recoding: list[Mapping[str, Any]]) -> dict[str, Areas]:
+    """The same from the groups as a wave file, or the manifest of a release, declares them."""
+    return {
+        unit_type: Areas(
+            regions,
+            tuple(
+                AreaGroup(group["code"], group["geography"], tuple(group["areas"]))
+                for group in recoding
+                if unit_type in group["unit_types"]
+            ),
+        )
+        for unit_type in UNIT_TYPES
+    }
 
 
 def rules_of(wave: Wave) -> DisclosureRules:
@@ -51,5 +77,42 @@ def rules_from(declared: Mapping[str, Any]) -> DisclosureRules:
         dominance=declared["dominance_share"],
         group_threshold=declared["group_threshold"],
         protection=declared["protection_level"],
-        sole_over_france=declared.get("sole_over_france", False),  # releases made before it was a rule
     )
+
+
+def links_of(wave: Wave) -> dict[str, list[Link]]:
+    """What holds between the indicators of each type of unit, by catalogue and questionnaires."""
+    return {unit_type: links(_definitions(wave, unit_type)) for unit_type in UNIT_TYPES}
+
+
+def kinds_of_catalogue() -> pd.DataFrame:
+    """Kind of each indicator: ``unit_type``, ``indicator``, ``kind``."""
+    rows = [
+        (unit_type, one.code, one.kind)
+        for unit_type in UNIT_TYPES
+        for one in getattr(load_indicators(), unit_type)
+    ]
+    return pd.DataFrame(rows, columns=["unit_type", "indicator", "kind"])
+
+
+def _definitions(wave: Wave, unit_type: str) -> list[Definition]:
+    questions = {
+        question.code: question
+        for module in load_codebook(wave.questionnaires[unit_type]).modules
+        for question in module.questions
+    }
+    return [
+        Definition(
+            code=one.code,
+            kind=one.kind,
+            rule=one.rule,
+            questions=tuple(one.questions),
+            all_yes=tuple(one.all_yes),
+            all_no=tuple(one.all_no),
+            between=one.between,
+            choice=one.choice,
+            filtered_by=questions[one.questions[0]].asked_if if one.when_filtered == "missing" else None,
+            choices=len(questions[one.questions[0]].choices) if one.rule == "equals" else 0,
+        )
+        for one in getattr(load_indicators(), unit_type)
+    ]

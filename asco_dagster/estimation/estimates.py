@@ -9,7 +9,7 @@ released total and the number of respondents a mean gives the weighted units awa
 table linked to both, for a number that a reader makes of the two.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,7 +134,12 @@ def estimates_of(
     margins = getattr(wave.calibration, unit_type).margins
     x, *_ = calibration_variables(units, frame, margins, wave.calibration)
     design, population = _design(units, x), units["population"].to_numpy(dtype=float)
-    of_units, of_frame = _described(units, frame), _described(frame, frame)
+    groups = [
+        (group.geography, group.code, group.areas)
+        for group in wave.disclosure.recoding
+        if unit_type in group.unit_types
+    ]
+    of_units, of_frame = _described(units, frame, groups), _described(frame, frame, groups)
     table = estimate(design, answered.values, answered.kinds, of_units.domains, population=population)
     components = model_errors(
         design.weights,
@@ -166,11 +171,13 @@ def _wide(
     return wide.T
 
 
-def _described(units: pd.DataFrame, frame: pd.DataFrame) -> Units:
+def _described(
+    units: pd.DataFrame, frame: pd.DataFrame, groups: Sequence[tuple[str, str, Sequence[str]]]
+) -> Units:
     return Units(
         units["size_class"].to_numpy(dtype=object),
         units["population"].to_numpy(dtype=float),
-        estimation_domains(units, frame),
+        estimation_domains(units, frame, groups),
     )
 
 

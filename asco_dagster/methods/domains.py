@@ -4,7 +4,7 @@ Belongs here: which domains there are and which units lie in each. Does not belo
 released (confidentiality and publication), and the estimates (``estimation``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,8 @@ class EstimationDomains:
 
     Attributes:
         table: ``geography``, ``area_code``, ``size_class`` (``total`` or a class), one row a domain.
-        membership: domain number of each unit, one column a partition, shape (n, partitions); a unit lies in
-            exactly one domain of each partition.
+        membership: domain number of each unit, one column a partition, shape (n, partitions); −1 where a unit
+            lies in none of it (areas that are in no group).
     """
 
     table: pd.DataFrame
@@ -35,19 +35,26 @@ class EstimationDomains:
         """Each domain's number with the rows of its units; domains without units come with none."""
         for partition in self.membership.T:
             order = np.argsort(partition, kind="stable")
+            order = order[partition[order] >= 0]
             numbers, starts = np.unique(partition[order], return_index=True)
-            yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
+            yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=len(numbers) > 0)
         for number in np.setdiff1d(np.arange(len(self.table)), self.membership):
             yield int(number), np.array([], dtype=np.intp)
 
 
-def estimation_domains(units: pd.DataFrame, frame: pd.DataFrame | None = None) -> EstimationDomains:
-    """France, régions and départements, each over all sizes and by size class.
+def estimation_domains(
+    units: pd.DataFrame,
+    frame: pd.DataFrame | None = None,
+    groups: Sequence[tuple[str, str, Sequence[str]]] = (),
+) -> EstimationDomains:
+    """France, régions and départements, and groups of these, each over all sizes and by size class.
 
     Args:
         units: respondents, with ``region_code``, ``departement_code`` and ``size_class``.
         frame: units of the population with the same columns; a domain that exists there but has no
             respondent is listed too. Without it, only domains with respondents are.
+        groups: areas that are published together: geography, code of the group, codes of its areas; a code
+            that no unit has is left out.
 
     Returns:
         The domains, by geography (France, régions, départements), area code and size class (total first).
@@ -58,19 +65,22 @@ def estimation_domains(units: pd.DataFrame, frame: pd.DataFrame | None = None) -
     kinds, kind_of_unit = _kinds(units)
     reference = kinds if frame is None else _kinds(frame)[0]
     tables, columns, offset = [], [], 0
-    for geography, column in GEOGRAPHIES.items():
+    wholes = [(geography, column, None, ()) for geography, column in GEOGRAPHIES.items()]
+    together = [(geography, GEOGRAPHIES[geography], code, areas) for geography, code, areas in groups]
+    for geography, column, code, areas in [*wholes, *together]:
         for by_size in (False, True):
-            keys = _domain_keys(reference, column, by_size).drop_duplicates()
-            keys = keys.sort_values(["area_code", "size_class"], ignore_index=True)
-            own = _domain_keys(kinds, column, by_size)
+            keys = _domain_keys(reference, column, by_size, code, areas).drop_duplicates()
+            keys = keys[keys["area_code"] != ""].sort_values(["area_code", "size_class"], ignore_index=True)
+            own = _domain_keys(kinds, column, by_size, code, areas)
             numbers = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(own))
-            if (numbers < 0).any():
-                lost = own.iloc[int(np.argmin(numbers))]
+            missing = np.flatnonzero((numbers < 0) & (own["area_code"] != "").to_numpy())
+            if missing.size:
+                lost = own.iloc[int(missing[0])]
                 raise EstimationError(
                     f"a respondent lies in {geography} {lost['area_code']}, size class {lost['size_class']}, "
                     "which the frame lacks"
                 )
-            columns.append(numbers + offset)
+            columns.append(np.where(numbers < 0, -1, numbers + offset))
             tables.append(keys.assign(geography=geography))
             offset += len(keys)
     table = pd.concat(tables, ignore_index=True)[["geography", "area_code", "size_class"]]
@@ -88,11 +98,16 @@ def _kinds(units: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return units.iloc[first][names], kind_of_unit
 
 
-def _domain_keys(units: pd.DataFrame, column: str | None, by_size: bool) -> pd.DataFrame:
-    """Area and size class of each unit in one partition."""
+def _domain_keys(
+    units: pd.DataFrame, column: str | None, by_size: bool, group: str | None, areas: Sequence[str]
+) -> pd.DataFrame:
+    """Area and size class of each unit in one partition; the area is "" where a unit is not in the group."""
+    codes = units[column].astype(str).to_numpy() if column else np.full(len(units), "FR", dtype=object)
+    if group is not None:
+        codes = np.where(np.isin(codes, list(areas)), group, "")
     return pd.DataFrame(
         {
-            "area_code": units[column].astype(str).to_numpy() if column else "FR",
+            "area_code": codes,
             "size_class": units["size_class"].astype(str).to_numpy() if by_size else ALL_SIZES,
         },
         index=range(len(units)),
@@ -109,4 +124,5 @@ def _in_order(table: pd.DataFrame, membership: np.ndarray) -> EstimationDomains:
     )
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
-    return EstimationDomains(table.iloc[order].reset_index(drop=True), place[membership])
+    moved = np.where(membership < 0, -1, place[membership])
+    return EstimationDomains(table.iloc[order].reset_index(drop=True), moved)

@@ -150,9 +150,10 @@ def _frame_sums(frame: Units) -> tuple[np.ndarray, np.ndarray]:
     shape = len(frame.domains.table), len(known)
     sums = np.zeros((*shape, 3))
     for partition in frame.domains.membership.T:
-        cell = partition * len(known) + place
+        within = partition >= 0
+        cell = (partition * len(known) + place)[within]
         for number in range(3):
-            added = np.bincount(cell, weights=population**number, minlength=shape[0] * shape[1])
+            added = np.bincount(cell, weights=population[within] ** number, minlength=shape[0] * shape[1])
             sums[..., number] += added.reshape(shape)
     return known, sums
 

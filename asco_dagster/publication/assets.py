@@ -34,13 +34,13 @@ from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.own_release import announce, tell
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.release import Description, Provenance, Published, publish
-from asco_dagster.publication.research import pub_asco__research_file, research_tables
 from asco_dagster.publication.revisions import reason_of, revisions
 from asco_dagster.publication.shelf import Shelf, read_manifest
 from asco_dagster.publication.signature import signer
 from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.releases.record import keep_record
 from asco_dagster.settings import CHECKOUT
 from asco_dagster.shared_store.held import demand_held, keep_shelf
 from asco_dagster.warehouse import read_table, table_of
@@ -84,7 +84,6 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 @wave_asset(
     deps=[
         *RELEASED,
-        "pub_asco__research_file",
         "pub_asco__quality_report",
         "pub_asco__revisions",
         "sec_asco__cells",
@@ -107,6 +106,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         _provenance(step, upstream, gates),
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
         announce=lambda version, content: announce(step, version, content),
+        remember=lambda content: keep_record(step.database, content),
         public_from=public_from(step.wave),
         sign=signer(step.settings, step.places),
     )
@@ -166,7 +166,6 @@ def _content(step: WaveStep) -> Content:
     revised = step.database.table(table_of("pub_asco__revisions")).to_arrow_table()
     if revised.num_rows:
         rows["revisions"] = revised
-    rows |= {stem: _arrow(table) for stem, table in research_tables(step).items()}
     return Content(step.wave, {stem: described(stem, table) for stem, table in rows.items()}, labels)
 
 
@@ -198,10 +197,10 @@ DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] 
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
-    """How many cells of each table are closed, by which rule, and how much of the value they hold."""
+    """How many cells of each table are suppressed, and how much of the value they hold."""
     columns = [
         *("unit_type", "indicator", "statistic", "geography", "size_class"),
-        *("status", "reason", "numerator"),
+        *("status", "numerator"),
     ]
     return _arrow(summary(read_table(step.database, "sec_asco__cells", columns)))
 
@@ -287,7 +286,6 @@ def code_version() -> str:
 
 publication_assets = [
     publication,
-    pub_asco__research_file,
     pub_asco__quality_report,
     pub_asco__revisions,
     pub_asco__release,

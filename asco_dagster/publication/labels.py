@@ -32,12 +32,7 @@ FIXED = {
     },
     "status": {
         "V": ("Diffusée", "Released"),
-        "A": ("Secret : trop peu de répondants", "Suppressed: too few respondents"),
-        "B": ("Secret : un contributeur domine", "Suppressed: one contributor dominates"),
-        "D": (
-            "Secret secondaire : protège une autre cellule",
-            "Secondary suppression: protects another cell",
-        ),
+        "c": ("Secret statistique", "Suppressed (statistical confidentiality)"),
     },
     "quality_flag": {
         "ok": ("Précise", "Precise"),
@@ -64,6 +59,8 @@ def code_labels(wave: Wave, profiles: "pd.DataFrame") -> Labels:
     for row in profiles.sort_values("departement_code").to_dict("records"):
         areas[f"region:{row['region_code']}"] = (str(row["region_name"]),) * 2
         areas[f"departement:{row['departement_code']}"] = (str(row["departement_name"]),) * 2
+    for group in wave.disclosure.recoding:
+        areas[f"{group.geography}:{group.code}"] = (group.label.fr, group.label.en)
     return {
         **FIXED,
         "indicator": {

@@ -122,6 +122,7 @@ def publish(
     *,
     describe: Describe | None = None,
     announce: Announce | None = None,
+    remember: Callable[[str], None] | None = None,
     public_from: dt.datetime | None = None,
     sign: Sign | None = None,
 ) -> Published:
@@ -137,6 +138,8 @@ def publish(
         provenance: where they come from.
         describe: writes the files that tell of the version itself; they do not count as content.
         announce: is told version and content hash right before a new version becomes public.
+        remember: is given the content hash before the version can become public, and also when the version
+            is there already: what it keeps is then there however an earlier run ended.
         public_from: first instant at which the version may be public; None means at once.
         sign: signs its manifest; None leaves it unsigned.
 
@@ -149,6 +152,8 @@ def publish(
     with shelf.held(), draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
         files = entries_of(draft, write(draft))
         content = content_hash(files)
+        if remember is not None:
+            remember(content)
         standing = _standing_with(shelf, content)
         if standing is not None:
             return standing

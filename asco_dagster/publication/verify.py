@@ -45,7 +45,10 @@ NUMBERS = (
     "weighted_units",
     "denominator",
 )
-COLUMNS = ("unit_type", "indicator", "statistic", "geography", "area_code", "size_class", *NUMBERS, "status")
+COLUMNS = (
+    *("unit_type", "indicator", "statistic", "geography", "area_code", "size_class", *NUMBERS),
+    *("status", "quality_flag", "as_of"),
+)
 
 
 @dataclass(frozen=True)
@@ -173,36 +176,46 @@ def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[st
 def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int]) -> Iterator[str]:
     import pandas as pd
 
-    from asco_dagster.confidentiality.released import is_released, rules_from
-    from asco_dagster.methods.disclosure import attack
-    from asco_dagster.methods.disclosure.tables import label
-    from asco_dagster.publication.research import research_faults
+    from asco_dagster.confidentiality.released import areas_from, links_of, rules_from
+    from asco_dagster.methods.disclosure.areas import is_released, label
+    from asco_dagster.methods.disclosure.attack import attack
+    from asco_dagster.waves import load_wave
 
     cells = pd.read_parquet(release / CELLS)
+    unknown = sorted(set(cells["status"]) - {"V", "c"})
+    if unknown:
+        yield f"{CELLS}: status {', '.join(unknown)} tells by which rule a cell was suppressed."
     suppressed = cells[cells["status"] != "V"]
-    told = suppressed[list(NUMBERS)].notna().any(axis=1)
+    told = suppressed[[*NUMBERS, "quality_flag"]].notna().any(axis=1)
     if told.any():
-        yield f"{int(told.sum())} suppressed cells carry a number."
-    finer = ~is_released(cells)
-    if finer.any():
-        yield f"{int(finer.sum())} cells lie in a breakdown that is not released."
+        yield f"{int(told.sum())} suppressed cells carry a number or a quality flag."
+    profiles = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
+    regions = dict(zip(profiles["departement_code"], profiles["region_code"], strict=True))
+    areas = areas_from(regions, manifest["rules"].get("recoding", []))
+    finer = sum(
+        int((~is_released(rows, areas[str(unit_type)])).sum())
+        for unit_type, rows in cells.groupby("unit_type")
+    )
+    if finer:
+        yield f"{finer} cells lie in a breakdown that is not released."
     yield from _told_elsewhere(release, cells)
     yield from told_in_other_formats(release, cells)
-    areas = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
-    regions = dict(zip(areas["departement_code"], areas["region_code"], strict=True))
     try:
-        yield from research_faults(release, manifest, cells, regions)
-        found = attack(cells, regions, rules_from(manifest["rules"]), steps=manifest["rounding"])
+        found = attack(
+            cells,
+            areas,
+            rules_from(manifest["rules"]),
+            links=links_of(load_wave(manifest["wave"])),
+            steps=manifest["rounding"],
+        )
     except AscoError as error:
         yield str(error)
         return
     figures.update(found.summary())
-    for skipped in found.skipped:
-        yield f"{skipped}: this table could not be attacked."
     for row in found.breaches().astype(str).to_dict("records"):
         place = label((row["geography"], row["area_code"], row["size_class"]))
         cell = f"{row['unit_type']}, {row['indicator']}, {place}"
-        yield f"{cell}: {row['quantity']} can be inferred by {row['by']}."
+        yield f"{cell}: {row['statistic']} can be inferred by {row['by']}."
 
 
 def _told_elsewhere(release: Path, cells: "pd.DataFrame") -> Iterator[str]:

@@ -34,7 +34,6 @@ class Indicator(Form):
             ``questions`` is yes; ``count_between`` the number of yes lies in ``between``; ``pattern`` every
             question of ``all_yes`` is yes and every one of ``all_no`` is no.
         when_filtered: what a question not asked counts as: ``zero``, or ``missing`` (the unit is left out).
-        family: indicators of one family can be computed from one another, so they share their mask.
     """
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]+$")
@@ -47,7 +46,6 @@ class Indicator(Form):
     between: tuple[int, int] | None = None
     choice: str | None = None
     when_filtered: Literal["zero", "missing"] = "zero"
-    family: str | None = None
 
     def parts(self) -> list[tuple[str, str]]:
         """The questions that it is made of, each with its role (``any``, ``yes`` or ``no``)."""
@@ -109,15 +107,6 @@ def load_indicators(folder: Path = FOLDER) -> Catalogue:
     """
     path = folder / "indicators.yaml"
     return _validated(Catalogue, _content(path), path)
-
-
-def families(unit_type: str) -> list[list[str]]:
-    """Indicators of a type of unit that share their mask, one list a family."""
-    grouped: dict[str, list[str]] = {}
-    for indicator in getattr(load_indicators(), unit_type):
-        if indicator.family is not None:
-            grouped.setdefault(indicator.family, []).append(indicator.code)
-    return [grouped[name] for name in sorted(grouped)]
 
 
 def questions_table(wave: Wave) -> pd.DataFrame:

@@ -4,12 +4,13 @@ The form of these parts of a wave file. What does not belong here: the methods t
 (``asco_dagster/methods``), and sources and calendar (``wave``).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from asco_dagster.waves.form import Code, Form, UnitType
+from asco_dagster.waves.form import Code, Form, Text, UnitType
 
+AreaCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}[AB]?$")]
 AuxiliaryVariable = Literal["region_code", "departement_code", "size_class", "epci_nature"]
 
 
@@ -160,44 +161,56 @@ class Precision(Form):
         return self
 
 
-class ResearchFile(Form):
-    """Anonymised microdata for researchers; a wave whose file does not ask for them releases none.
+class AreaGroup(Form):
+    """Areas that are published only together, because alone they have too few respondents.
 
     Attributes:
-        k: fewest records alike in all that can be known of a unit from outside.
-        diversity: fewest different values of an answer among them (l-diversity); of a yes or no, two.
-        fraction: part of the respondents in the file, so that nobody is known to be in it.
-        seed: of the choices among records.
-        own_body: by type of unit, the indicator that public registers tell of every unit.
+        code: code of the group in the released tables.
+        label: its name.
+        geography: ``region``: the régions' cells by size class are published together, their totals stay
+            apart; ``departement``: the départements are published together.
+        areas: official codes of the areas.
+        unit_types: types of unit whose tables it concerns.
     """
 
-    k: int = Field(ge=3)
-    diversity: int = Field(ge=2)
-    fraction: float = Field(gt=0, le=0.9)
-    seed: int
-    own_body: dict[UnitType, Code] = Field(default={"commune": "ccas", "epci": "cias"})
+    code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9-]+$")
+    label: Text
+    geography: Literal["region", "departement"]
+    areas: list[AreaCode] = Field(min_length=2)
+    unit_types: list[UnitType] = Field(default=["commune", "epci"], min_length=1)
 
 
 class Disclosure(Form):
     """Disclosure rules; their bounds are the least that may be asked, of a wave file and of any release.
 
     Attributes:
-        minimum_respondents: a cell of fewer unweighted respondents is not released (status A).
+        minimum_respondents: a cell of fewer unweighted respondents is not released (status A); of two
+            versions, a cell in which fewer units were corrected keeps its former number.
         dominance_share: largest share of a magnitude cell that one unit may hold (status B).
         group_threshold: below this many respondents a share of exactly 0 % or 100 % is not released.
         protection_level: half-width, as a share of the value, within which no intruder may infer a
             suppressed cell.
-        sole_over_france: close a national figure that leaves only one answer of a sole respondent possible
-            (Paris, of an indicator that covers 98 % of the population); off, the audit names the cell.
-        research_file: anonymised microdata released beside the tables; none where it is left out.
+        recoding: areas that are published together.
     """
 
     minimum_respondents: int = Field(ge=3)
     dominance_share: float = Field(gt=0, le=0.85)
     group_threshold: int = Field(ge=10)
     protection_level: float = Field(ge=0.1, lt=1)
-    sole_over_france: bool = False
-    research_file: ResearchFile | None = None
+    recoding: list[AreaGroup] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _each_area_in_one_group(self) -> "Disclosure":
+        for unit_type in ("commune", "epci"):
+            for geography in ("region", "departement"):
+                own = [g for g in self.recoding if g.geography == geography and unit_type in g.unit_types]
+                listed = [area for group in own for area in group.areas]
+                twice = sorted({area for area in listed if listed.count(area) > 1})
+                if twice:
+                    raise ValueError(
+                        f"recoding: {geography} {twice[0]} is in two groups of {unit_type} tables"
+                    )
+        return self
 
 
 class PublishedFigure(Form):

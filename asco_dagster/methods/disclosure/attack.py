@@ -1,24 +1,32 @@
 """The attack: what an intruder can infer about every suppressed cell from what is published.
 
-Built from the published frame and the public hierarchy alone. With ``truth`` the intruder is given more:
-the denominators of suppressed cells (the frame of communes and its population are public) and, one at a time,
-the value of each cell with a single respondent, who knows the own answer. The linear programmes stand in
-``inference``; nothing of the suppression is used.
+Built from the published numbers and what is public beside them: the sums of the geography, the logic of the
+questionnaire (``links``), the rounding, the largest population of each cell. With ``truth`` the intruder is
+given more: the denominators of suppressed cells, how far a corrected cell may have moved since an earlier
+version, and, one at a time, the answers of each sole respondent. Nothing of the suppression is used; the
+linear programmes are in ``inference``.
+
+Limits: the intruder is not taken to know which units answered, nor their weights.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.inference import Inference
-from asco_dagster.methods.disclosure.published import Judge, Knowledge, Published
-from asco_dagster.methods.disclosure.rules import CELL, STATISTICS, AdditiveSet, DisclosureRules
+from asco_dagster.methods.disclosure.areas import Areas, Layout, column, label, layout
+from asco_dagster.methods.disclosure.family import same_respondents
+from asco_dagster.methods.disclosure.inference import Inference, Relations
+from asco_dagster.methods.disclosure.links import Link, linked
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, DisclosureRules
 from asco_dagster.methods.disclosure.spread import spread
-from asco_dagster.methods.disclosure.tables import Layout, layout, stacked
-from asco_dagster.methods.disclosure.verdicts import Verdicts
+
+_NEAR = 1e-6  # relative: intervals narrower than this are points
+_EXTREME = 1e-9
+SHARES = ("share", "population_share")
 
 
 @dataclass(frozen=True)
@@ -26,215 +34,479 @@ class Attack:
     """Result of an attack.
 
     Args:
-        cells: one row per suppressed number: ``unit_type``, ``indicator``, ``statistic``, the cell,
-            ``status``, ``quantity`` (``estimate``, ``respondents``, ``weighted_units``), ``low``,
-            ``high``
-            (in the quantity's unit; ``high`` may be infinite), ``width``, ``exact`` (recovered),
-            ``within_protection`` (narrower than the rules demand; A and B only), ``one_answer_left`` (the
-            yes or no of a sole respondent is certain to one who knows that there is only one; needs the
-            truth), ``insider_low``, ``insider_high`` (NaN unless an insider gets too near), ``by`` (``""``,
-            ``anyone``, the insider).
-        skipped: tables that could not be attacked, with the reason.
-        tables: number of tables attacked.
+        cells: one row a number that is not published: ``KEYS``, ``status`` (as given), ``low`` and ``high``
+            (of the estimate; ``high`` may be infinite), ``width``, ``exact`` (recovered), ``too_close``
+            (a sensitive cell that cannot move as far as the rules demand), ``answers`` (units whose answer
+            is certain), ``by`` (``""``, ``anyone``, or the respondent of a cell).
+        decided: one row a published share of population that decides the answer of a unit: ``KEYS`` and
+            ``answers``.
+        systems: number of systems of tables attacked.
     """
 
     cells: pd.DataFrame
-    skipped: tuple[str, ...]
-    tables: int
+    decided: pd.DataFrame
+    systems: int
 
     def breaches(self) -> pd.DataFrame:
-        """Rows that must close the gate."""
-        return self.cells[self.cells["by"] != ""]
+        """Rows that must close the gate: sensitive cells within their protection, and certain answers."""
+        return self.cells[self.cells["too_close"] | (self.cells["answers"] > 0)]
 
     def summary(self) -> dict[str, int]:
         """Counts for the log and the gate."""
         found = self.cells
         return {
-            "tables": self.tables,
-            "skipped": len(self.skipped),
+            "systems": self.systems,
             "suppressed": len(found),
-            "exact": int((found["exact"]).sum()),
-            "within_protection": int(found["within_protection"].sum()),
+            "exact": int(found["exact"].sum()),
+            "too_close": int(found["too_close"].sum()),
             "by_insider": int(found["by"].str.startswith("the respondent").sum()),
-            "one_answer_left": int(found["one_answer_left"].sum()),
-            "breaches": len(self.breaches()),
+            "answers": int(found["answers"].sum()) + int(self.decided["answers"].sum()),
         }
 
     def demand_safe(self) -> None:
-        """Raise when anything was recovered or left unattacked.
+        """Raise when anything was recovered.
 
         Raises:
             DisclosureError: names the first cells.
         """
-        if self.skipped:
-            raise DisclosureError(
-                f"{len(self.skipped)} tables were not attacked, first {self.skipped[0]}",
-                remedy="Give the attack the public denominators",
-            )
-        found = self.breaches()
+        found = pd.concat([self.breaches(), self.decided.assign(by="anyone")], ignore_index=True)
         if len(found):
             names = [
-                f"{row['unit_type']}, {row['indicator']}, {row['statistic'] or row['quantity']}, "
-                f"{row['geography']} × {row['area_code']} × {row['size_class']} (by {row['by']})"
+                f"{row['unit_type']}, {row['indicator']}, {row['statistic']}, "
+                f"{label((row['geography'], row['area_code'], row['size_class']))} (by {row['by']})"
                 for row in found.head(5).to_dict("records")
             ]
             raise DisclosureError(
-                f"{len(found)} suppressed numbers can be inferred: {'; '.join(names)}",
-                expected="no suppressed cell recomputed, none of A or B within its protection interval",
+                f"{len(found)} numbers can be inferred or decide an answer: {'; '.join(names)}",
+                expected="no sensitive cell within its protection interval, no answer of a unit certain",
                 remedy="Release nothing; protect the tables again with all links between them",
             )
 
 
 def attack(
     published: pd.DataFrame,
-    regions: Mapping[str, str],
+    areas: Mapping[str, Areas],
     rules: DisclosureRules,
     *,
+    links: Mapping[str, Sequence[Link]] | None = None,
     steps: Mapping[str, float] | None = None,
-    sets: Sequence[AdditiveSet] = (),
     truth: pd.DataFrame | None = None,
     workers: int = 1,
 ) -> Attack:
-    """Infer the interval of every suppressed number.
+    """Infer the interval of every number that is not published.
 
     Args:
-        published: ``released`` of the cells: ``KEYS``, ``estimate``, ``respondents``, ``weighted_units``
-            (null where suppressed) and ``status``; optionally ``denominator``, public in every cell.
-        regions: département code → région code (public).
+        published: ``released`` of the cells: ``KEYS``, ``estimate``, ``denominator`` (null where suppressed)
+            and ``status``; optionally ``as_of``, the earlier version whose number is shown: it is then no
+            number of this version.
+        areas: by unit type, the public geography.
         rules: for the protection interval.
-        steps: rounding step of each published column (``share``, ``population_share``, ``total``,
-            ``respondents``, ``weighted_units``); 0 where not given.
-        sets: indicators that add up, known to the intruder.
-        truth: result of ``protect``: adds the denominators and the insiders, see above.
+        links: by unit type, what holds between its indicators.
+        steps: rounding step of each statistic's estimates and of ``denominator``; 0 where not given.
+        truth: ``cells`` of ``protect``: adds denominators, respondents, insiders, and what ``since`` says of
+            earlier versions.
         workers: processes; the result does not depend on it.
-
-    Returns:
-        The result; ``breaches()`` is empty when the release holds.
 
     Raises:
         DisclosureError: the published values contradict each other.
     """
-    verdicts, skipped, tables = Verdicts(rules), [], 0
-    alone: list[tuple[Knowledge, Layout, DisclosureRules]] = []
-    joined: list[tuple[Published, Layout, list[str], list[AdditiveSet], str]] = []
-    for unit_type, rows in published.groupby("unit_type", sort=True):
-        cells = layout(zip(*(rows[key] for key in CELL), strict=True), regions)
-        own = None if truth is None else truth[truth["unit_type"] == unit_type]
-        known = Published(str(unit_type), cells, rows, dict(steps or {}), own)
-        for group in known.count_groups():
-            tables += _counts(known, group, verdicts)
-        for statistic in STATISTICS:
-            members = known.members(statistic)
-            joint = [additive for additive in sets if set(additive.members()) <= set(members)]
-            linked = sorted({member for additive in joint for member in additive.members()})
-            for member in members:
-                tables += 1
-                knowledge = known.values(member, statistic)
-                if knowledge is None:
-                    skipped.append(f"{unit_type}, {member}, {statistic}: no public denominators")
-                else:
-                    alone.append((knowledge, cells, rules))
-            if linked:
-                tables += 1
-                joined.append((known, cells, linked, joint, statistic))
+    jobs = list(_systems(published, areas, rules, links or {}, dict(steps or {}), truth))
+    order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].low))
     with spread(workers) as each:
-        for found in each(_alone, alone):
-            verdicts.rows.update(found)
-    for task in joined:  # these narrow what the tables alone gave
-        _joint(*task, verdicts)
-    return Attack(verdicts.frame(), tuple(skipped), tables)
+        found = dict(zip(order, each(_attacked, [jobs[number] for number in order]), strict=True))
+    columns = [*KEYS, "status", "low", "high", "width", "exact", "too_close", "answers", "by"]
+    rows = [row for number in range(len(jobs)) for row in found[number]]
+    frame = pd.DataFrame(rows, columns=columns).astype({"exact": bool, "too_close": bool, "answers": int})
+    return Attack(
+        frame.sort_values(list(KEYS), ignore_index=True), _decided(published, steps, truth), len(jobs)
+    )
 
 
-def _counts(known: Published, group: Sequence[str], verdicts: Verdicts) -> int:
-    """Attack respondents and weighted units, pooled over indicators that the same respondents answered."""
-    for quantity in ("respondents", "weighted_units"):
-        values, error, status = known.counts(group, quantity)
-        size = len(values)
-        name = f"{known.unit_type}, {group[0]}, {quantity}"
-        cells = known.layout
-        found = Inference(
-            cells.matrix, values, error, np.full(size, np.inf), np.zeros(len(cells.matrix)), name
+@dataclass
+class _System:
+    """Linked tables as the intruder sees them; arrays have one entry a column (a cell of an indicator)."""
+
+    unit_type: str
+    statistic: str
+    members: list[str]
+    published: int
+    layout: Layout
+    links: Sequence[Link]
+    rules: DisclosureRules
+    low: np.ndarray
+    high: np.ndarray
+    whole_low: np.ndarray
+    whole_high: np.ndarray
+    hidden: np.ndarray
+    status: np.ndarray
+    step: float
+    respondents: np.ndarray
+    values: np.ndarray
+    largest: np.ndarray
+    correction: np.ndarray
+    informed: bool
+    _cache: dict = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit_type}, {' + '.join(self.members)}, {self.statistic}"
+
+    def relations(self) -> Relations:
+        """Sums and links; what is uncertain about the denominators loosens the links."""
+        size, cells = len(self.members), len(self.layout.cells)
+        blocks = [sparse.csr_matrix(self.layout.matrix)] * size
+        rows, low, high = [sparse.block_diag(blocks, format="csr")], [], []
+        low.append(np.zeros(rows[0].shape[0]))
+        high.append(np.zeros(rows[0].shape[0]))
+        place = {member: number for number, member in enumerate(self.members)}
+        for link in self.links:
+            weights = np.zeros(size)
+            base = slice(place[link.within] * cells, (place[link.within] + 1) * cells)
+            constant = np.maximum(link.constant * self.whole_low[base], link.constant * self.whole_high[base])
+            for member, coefficient in link.coefficients.items():
+                weights[place[member]] = coefficient
+                own = slice(place[member] * cells, (place[member] + 1) * cells)
+                more = np.maximum(self.whole_high[own] - self.whole_low[base], 0.0)
+                constant = constant - min(coefficient, 0.0) * (more if member != link.within else 0.0)
+            rows.append(sparse.kron(weights, sparse.identity(cells), format="csr"))
+            low.append(-constant)
+            least = np.minimum(link.constant * self.whole_low[base], link.constant * self.whole_high[base])
+            high.append(-least if link.exact else np.full(cells, np.inf))
+        return Relations(
+            sparse.vstack(rows, format="csr"), np.concatenate(low), np.concatenate(high), self.name
         )
-        verdicts.counts(known, group[0], quantity, found, status)
-    return 2
 
 
-def _alone(task: tuple[Knowledge, Layout, DisclosureRules]) -> dict[tuple, dict]:
-    """Rows of the verdict on one table of values."""
-    knowledge, cells, rules = task
-    verdicts = Verdicts(rules)
-    _values(knowledge, cells, verdicts, None)
-    return verdicts.rows
+def _systems(
+    published: pd.DataFrame,
+    areas: Mapping[str, Areas],
+    rules: DisclosureRules,
+    links: Mapping[str, Sequence[Link]],
+    steps: Mapping[str, float],
+    truth: pd.DataFrame | None,
+) -> Iterator[_System]:
+    """Every system of linked tables, in a fixed order."""
+    true_by = {} if truth is None else dict(list(truth.groupby(["unit_type", "statistic", "indicator"])))
+    for (unit_type, statistic), rows in published.groupby(["unit_type", "statistic"], sort=True):
+        known = layout(zip(*(rows[key] for key in CELL), strict=True), areas[str(unit_type)])
+        by_indicator = {str(name): part for name, part in rows.groupby("indicator", sort=True)}
+        own = [] if statistic == "total" else list(links.get(str(unit_type), ()))
+        for members, between in linked(list(by_indicator), own):
+            tables = [
+                _seen(by_indicator[m], known, steps, true_by.get((unit_type, statistic, m)), rules)
+                for m in members
+            ]
+            ending = [link for link in between if link.rest is not None] if truth is not None else []
+            tables += [_rest(link, members, tables, rules) for link in ending]
+            sums = [
+                Link(
+                    {str(link.rest): 1.0, **dict.fromkeys(link.coefficients, 1.0)},
+                    -1.0,
+                    link.within,
+                    exact=True,
+                )
+                for link in ending
+            ]
+            stacked = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+            yield _System(
+                str(unit_type),
+                str(statistic),
+                [*members, *(str(link.rest) for link in ending)],
+                len(members),
+                known,
+                [*between, *sums],
+                rules,
+                step=steps.get(str(statistic), 0.0),
+                informed=truth is not None,
+                **stacked,
+            )
 
 
-def _values(knowledge: Knowledge, cells: Layout, verdicts: Verdicts, joint: Inference | None) -> None:
-    """Attack the numerators of one table, its complements, and again with each insider's knowledge."""
-    right = np.zeros(len(cells.matrix))
-    upper = knowledge.upper()
-    found = joint or Inference(
-        cells.matrix, knowledge.numerator, knowledge.error, upper, right, knowledge.name
+def _seen(
+    rows: pd.DataFrame,
+    known: Layout,
+    steps: Mapping[str, float],
+    true: pd.DataFrame | None,
+    rules: DisclosureRules,
+) -> dict[str, np.ndarray]:
+    """One indicator's table as intervals of its numerators and denominators."""
+    order, statistic = known.index(), str(rows["statistic"].iloc[0])
+    share = statistic in SHARES
+    there = column(rows.assign(one=1.0), "one", order) > 0
+    estimate, whole = (_numbers(rows, name, order, there) for name in ("estimate", "denominator"))
+    shown = there & ~np.isnan(estimate)
+    if "as_of" in rows.columns:
+        stale = column(rows.assign(old=rows["as_of"].fillna("").ne("").astype(float)), "old", order) > 0
+        shown &= ~stale
+    nothing = np.zeros(len(order))
+    facts = dict.fromkeys(("respondents", "numerator", "largest", "weighted_units"), nothing)
+    status = np.full(len(order), "", dtype=object)
+    places = [order[cell] for cell in zip(*(rows[key] for key in CELL), strict=True)]
+    status[places] = rows["status"]
+    if true is None:
+        off = steps.get("denominator", 0.0) / 2
+        whole_low, whole_high = _denominators(known, whole, off, there, str(rows["indicator"].iloc[0]))
+    else:
+        facts = {name: column(true, name, order) for name in facts if name in true.columns}
+        facts.setdefault("correction", nothing)
+        facts["largest"] = np.maximum(facts["largest"], column(true, "largest_weighted", order))
+        status[[order[cell] for cell in zip(*(true[key] for key in CELL), strict=True)]] = true["status"]
+        whole_low = whole_high = column(true, "denominator", order)
+    half = steps.get(statistic, 0.0) / 2
+    if share:
+        low = np.where(shown, np.maximum(estimate - half, 0.0) * whole_low, 0.0)
+        high = np.where(shown, np.minimum(estimate + half, 1.0) * whole_high, whole_high)
+    else:
+        low = np.where(shown, np.maximum(estimate - half, 0.0), 0.0)
+        high = np.where(shown, estimate + half, np.where(there, np.inf, 0.0))
+    if true is not None and not half:  # given the unrounded values, so that nothing is hidden by rounding
+        low, high = np.where(shown, facts["numerator"], low), np.where(shown, facts["numerator"], high)
+    if true is not None and "room_up" in true.columns:
+        up, down = (column(true, name, order, np.inf) for name in ("room_up", "room_down"))
+        low = np.where(shown, low, np.maximum(low, facts["numerator"] - down))
+        high = np.where(shown, high, np.minimum(high, facts["numerator"] + up))
+    return {
+        "low": low,
+        "high": np.where(there, high, 0.0),
+        "whole_low": whole_low,
+        "whole_high": whole_high,
+        "hidden": there & ~shown,
+        "status": status,
+        "respondents": facts["respondents"],
+        "values": facts["numerator"],
+        "largest": facts["largest"],
+        "correction": facts["correction"],
+    }
+
+
+def _rest(
+    link: Link, members: Sequence[str], tables: Sequence[dict[str, np.ndarray]], rules: DisclosureRules
+) -> dict[str, np.ndarray]:
+    """An answer that is not published, but is all that the published ones leave of their units."""
+    own = [table for member, table in zip(members, tables, strict=True) if member in link.coefficients]
+    first, whole = own[0], own[0]["whole_high"]
+    values = np.maximum(whole - sum(table["values"] for table in own), 0.0)
+    near = _EXTREME * np.maximum(whole, 1.0)
+    extreme = (values <= near) | (values >= whole - near)
+    few = first["respondents"] < np.where(extreme, rules.group_threshold, rules.threshold)
+    there = first["respondents"] > 0
+    return {
+        **first,
+        "low": np.zeros(len(whole)),
+        "high": whole,
+        "hidden": there,
+        "status": np.where(there, np.where(few, "A", "V"), "").astype(object),
+        "values": values,
+    }
+
+
+def _numbers(rows: pd.DataFrame, name: str, order: Mapping, there: np.ndarray) -> np.ndarray:
+    """A published column, NaN where null, 0 where there is no row."""
+    if name not in rows.columns:
+        return np.where(there, np.nan, 0.0)
+    return column(
+        rows.assign(**{name: rows[name].astype("Float64").to_numpy(float, na_value=np.nan)}), name, order
     )
-    rest = None
-    if knowledge.statistic != "total":
-        complement = knowledge.denominator - knowledge.numerator
-        rest = Inference(cells.matrix, complement, knowledge.error, upper, right, knowledge.name)
-    verdicts.values(knowledge, found, rest)
-    for insider in knowledge.insiders():
-        fixed = np.full(len(upper), np.nan)
-        fixed[insider] = knowledge.true_numerator[insider]
-        verdicts.insider(knowledge, insider, found.given(fixed, knowledge.enough(insider, verdicts.rules)))
 
 
-def _joint(
-    known: Published,
-    cells: Layout,
-    linked: list[str],
-    joint: Sequence[AdditiveSet],
-    statistic: str,
-    verdicts: Verdicts,
-) -> None:
-    """Attack the tables of additive sets as one, the sums over indicators included."""
-    parts = [known.values(member, statistic) for member in linked]
-    if any(part is None for part in parts):
-        return  # each of them already stands among the skipped tables
-    ready = [part for part in parts if part is not None]
-    matrix = stacked(cells.matrix, linked, joint)
-    right = np.zeros(len(matrix))
-    keep = np.ones(len(matrix), dtype=bool)
-    size, first = len(cells.cells), len(cells.matrix) * len(linked)
-    for number, additive in enumerate(joint):
-        if additive.total is None:
-            block = slice(first + number * size, first + (number + 1) * size)
-            whole = ready[linked.index(additive.parts[0])].denominator
-            right[block] = -np.nan_to_num(whole)
-            keep[block] = ~np.isnan(whole)  # where the denominator is unknown the sum says nothing
-    values, error, upper = (
-        np.concatenate([getter(part) for part in ready])
-        for getter in (lambda p: p.numerator, lambda p: p.error, lambda p: p.upper())
+def _denominators(
+    known: Layout, whole: np.ndarray, off: float, there: np.ndarray, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals of the denominators: the published ones within their rounding, the others by their sums."""
+    low = np.where(np.isnan(whole), 0.0, np.maximum(whole - off, 0.0))
+    high = np.where(np.isnan(whole), np.where(there, np.inf, 0.0), whole + off)
+    sums = sparse.csr_matrix(known.matrix)
+    nothing = np.zeros(sums.shape[0])
+    found = Inference(Relations(sums, nothing, nothing, f"{name}, denominators"), low, high)
+    found.enclose(map(int, np.flatnonzero(np.isnan(whole))))
+    return found.low, found.high
+
+
+def _attacked(system: _System) -> list[tuple]:
+    """One row a hidden column."""
+    hidden = list(map(int, np.flatnonzero(system.hidden)))
+    if not hidden:
+        return []
+    relations = system.relations()
+    found = Inference(relations, system.low, system.high)
+    found.enclose(hidden)
+    rows = {one: _verdict(system, one, found.low[one], found.high[one], found.tolerance) for one in hidden}
+    if system.informed:
+        _pardon(system, relations, rows)
+        _by_insiders(system, relations, found, rows)
+    return [
+        (
+            system.unit_type,
+            system.members[one // len(system.layout.cells)],
+            system.statistic,
+            *system.layout.cells[one % len(system.layout.cells)],
+            system.status[one],
+            *row.values(),
+        )
+        for one, row in rows.items()
+        # what follows from published answers is no finding unless it is sensitive itself
+        if one < system.published * len(system.layout.cells) or row["too_close"] or row["answers"]
+    ]
+
+
+def _verdict(system: _System, one: int, low: float, high: float, tolerance: float) -> dict:
+    """What an interval of a numerator tells."""
+    share = system.statistic in SHARES
+    whole_low, whole_high = system.whole_low[one], system.whole_high[one]
+    if share:
+        least = low / whole_high if whole_high > 0 and np.isfinite(whole_high) else 0.0
+        most = min(high / whole_low, 1.0) if whole_low > 0 else 1.0
+    else:
+        least, most = low, high
+    scale = 1.0 if share else max(most, 1e-9)
+    exact = bool(
+        np.isfinite(most) and (high - low <= tolerance or most - least <= max(system.step, _NEAR * scale))
     )
-    name = f"{known.unit_type}, {' + '.join(linked)}, {statistic}"
-    found = Inference(matrix[keep], values, error, upper, right[keep], name)
-    for number, part in enumerate(ready):
-        block = slice(number * size, (number + 1) * size)
-        verdicts.linked(part, found.low[block], found.high[block])
-    for insider in sorted({cell for part in ready for cell in part.insiders()}):
-        fixed = np.full(len(values), np.nan)
-        for number, part in enumerate(ready):
-            fixed[number * size + insider] = part.true_numerator[insider]
-        enough = _each_by_its_own([part.enough(insider, verdicts.rules) for part in ready], size)
-        for column, interval in found.given(fixed, enough).items():
-            verdicts.insider(ready[column // size], insider, {column % size: interval})
+    close = system.informed and bool(_too_close(system, one, low, high))
+    return {
+        "low": least,
+        "high": most,
+        "width": most - least,
+        "exact": exact,
+        "too_close": close,
+        "answers": _answers(system, one, least, most) if share else 0,
+        "by": "anyone" if close or exact else "",
+    }
 
 
-def _each_by_its_own(judges: Sequence[Judge], size: int) -> Judge:
-    """One judge for tables side by side: each column goes to the judge of its table."""
+def _answers(system: _System, one: int, least: float, most: float) -> int:
+    """Units whose answer is certain: all of a cell that can only be 0 or 100 %."""
+    respondents = system.respondents[one] if system.informed else 1.0
+    unit = 0.5 / max(respondents, 1.0)
+    return int(respondents) if most < unit or least > 1.0 - unit else 0
 
-    def judge(columns: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        alone = [slice(number, number + 1) for number in range(len(columns))]
-        verdicts = [
-            judges[column // size](np.array([column % size]), low[one], high[one])[0]
-            for column, one in zip(columns, alone, strict=True)
-        ]
-        return np.array(verdicts, dtype=bool)
 
-    return judge
+def _too_close(
+    system: _System, one: int, low: float, high: float, part: float = 1.0, own: float = 0.0
+) -> bool:
+    """Whether a sensitive cell cannot move as far as the rules demand, or a correction shows.
+
+    Args:
+        system: of the cell.
+        one: its column.
+        low: least value.
+        high: largest value.
+        part: of the cell's units that is not the insider's.
+        own: the insider's value in it.
+    """
+    if part == 1.0 and system.correction[one]:  # the value without the correction must remain possible
+        wanted, near = system.correction[one], 1e-4 * abs(system.correction[one]) + system.step
+        if (
+            low > system.values[one] + min(wanted, 0.0) + near
+            or high < system.values[one] + max(wanted, 0.0) - near
+        ):
+            return True
+    if system.status[one] not in ("A", "B"):
+        return False
+    value, whole = system.values[one], system.whole_high[one]
+    rules = system.rules
+    if system.statistic == "share":
+        up = down = float(rules.share_level(np.array([system.respondents[one]]))[0]) * whole * part
+        room = (whole * part - (value - own), value - own)
+    elif system.statistic == "population_share":
+        up = max(system.largest[one] - value, 0.0)
+        down = max(system.largest[one] - (whole - value), 0.0)
+        room = (whole * part - (value - own), value - own)
+    else:
+        down = rules.protection * (value - own)
+        up = rules.protection * (value - own) if value > 0 else _NEAR
+        if system.status[one] == "B":
+            up = max(up, system.largest[one] / rules.dominance - value)
+        room = (np.inf, value - own)
+    near = 1e-4 * max(value, whole if system.statistic in SHARES else value, 1e-9) + system.step
+    return bool(high < value + min(up, room[0]) - near or low > value - min(down, room[1]) + near)
+
+
+def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> None:
+    """Take back what open cells of 0 or 100 % alone imply: on so many respondents they may be published."""
+    caught = [one for one, row in rows.items() if row["too_close"] or row["answers"] or row["exact"]]
+    if not caught:
+        return
+    low, high = _by_saturated(system)
+    alone = Inference(relations, low, high)
+    alone.enclose(caught)
+    for one in caught:
+        row = rows[one]
+        if alone.high[one] - alone.low[one] <= alone.tolerance:
+            row.update(exact=False, too_close=False, answers=0, by="")
+
+
+def _by_saturated(system: _System) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the columns when only open cells of 0 or 100 % with enough respondents are published."""
+    share = system.statistic in SHARES
+    whole = system.whole_high
+    near = _EXTREME * np.maximum(whole, 1.0)
+    extreme = (system.values <= near) | (share & (system.values >= whole - near))
+    may = ~system.hidden & extreme & (system.respondents >= system.rules.group_threshold)
+    empty = system.respondents == 0
+    low = np.where(may, system.values, 0.0)
+    high = np.where(may, system.values, whole if share else np.where(empty, 0.0, np.inf))
+    return low, np.where(empty, 0.0, high)
+
+
+def _by_insiders(system: _System, relations: Relations, found: Inference, rows: dict[int, dict]) -> None:
+    """What each sole respondent can tell of sensitive cells, beyond what open cells of 0 or 100 % imply."""
+    cells = len(system.layout.cells)
+    respondents = system.respondents.reshape(-1, cells).max(axis=0)
+    same, parts = same_respondents(system.layout, respondents), system.layout.parts()
+    sensitive = [one for one in rows if system.status[one] in ("A", "B")]
+    low, high = _by_saturated(system)
+    alone = Inference(relations, low, high)
+    for insider in map(int, np.flatnonzero(respondents == 1)):
+        known = {
+            insider + cells * m: float(system.values[insider + cells * m]) for m in range(len(system.members))
+        }
+        wanted = [one for one in sensitive if same[one % cells] != same[insider]]
+        with found.given(known) as told:
+            told.enclose(wanted)
+            caught = []
+            for one in wanted:
+                part, own = _others(system, one, insider, parts)
+                if part > _NEAR and _too_close(system, one, told.low[one], told.high[one], part, own):
+                    caught.append(one)
+        if not caught:
+            continue
+        with alone.given(known) as implied:
+            implied.enclose(caught)
+            for one in caught:
+                part, own = _others(system, one, insider, parts)
+                anyway = _too_close(system, one, implied.low[one], implied.high[one], part, own)
+                if not anyway and not rows[one]["by"]:
+                    who = f"the respondent of {label(system.layout.cells[insider])}"
+                    rows[one].update(too_close=True, by=who)
+
+
+def _others(system: _System, one: int, insider: int, parts: np.ndarray) -> tuple[float, float]:
+    """Part of a cell's units that are not an insider's, and the insider's value in it."""
+    cell = one % len(system.layout.cells)
+    if not parts[cell, insider]:
+        return 1.0, 0.0
+    mine = one - cell + insider
+    part = 1.0 - system.whole_high[mine] / max(system.whole_high[one], 1e-9)
+    return part, float(system.values[mine])
+
+
+def _decided(
+    published: pd.DataFrame, steps: Mapping[str, float] | None, truth: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Published shares of population from which the answer of the largest unit follows."""
+    columns = [*KEYS, "answers"]
+    people = published[(published["statistic"] == "population_share") & (published["status"] == "V")]
+    if truth is None or people.empty:
+        return pd.DataFrame(columns=columns).astype({"answers": int})
+    half = dict(steps or {}).get("population_share", 0.0) / 2
+    rows = people[list(KEYS)].merge(truth, on=list(KEYS), validate="one_to_one")
+    rows = rows.assign(published=people["estimate"].to_numpy(float))
+    if "as_of" in people.columns:
+        rows = rows[people["as_of"].fillna("").eq("").to_numpy()]
+    yes = (rows["published"] - half) * rows["denominator"] > rows["denominator"] - rows["largest"]
+    no = (rows["published"] + half) * rows["denominator"] < rows["largest"]
+    near = _EXTREME * rows["denominator"].clip(lower=1.0)
+    alike = (rows["numerator"] <= near) | (rows["numerator"] >= rows["denominator"] - near)
+    hit = rows.loc[(yes | no) & ~alike, list(KEYS)]
+    return hit.assign(answers=1).reset_index(drop=True)

@@ -1,192 +1,108 @@
-"""What follows from a table with holes: the interval of every hole, by elimination and linear programming.
+"""What follows from tables with holes: the interval of every hole, by linear programming.
 
-The intruder's own arithmetic, shared with the suppression in nothing but the relations: known values with
-their rounding error on one side, holes bounded by 0 and what may be known above on the other. What counts as
-a breach is decided in ``attack``.
+The intruder's own arithmetic, shared with the suppression in nothing but the sums and the links: known values
+within their rounding on one side, holes between 0 and what they can be at most on the other. What counts as a
+breach is decided in ``attack``.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.programme import programme, settle
 
-if TYPE_CHECKING:
-    import highspy
-
-_SLACK = 1e-9  # of a component's scale: sums of floats do not close exactly
-_POINTS = 40
-_FAR = 1e5  # scaled values up here stand for "without bound": no solver status has to be told apart
+_SLACK = 1e-8  # relative: sums of floats do not close exactly
+_FAR = 1e12  # stands for "without bound"
 
 
-class Inference:
-    """Intervals of the unknown values of one table.
+@dataclass(frozen=True)
+class Relations:
+    """What holds between the columns of one system: ``low ≤ matrix @ values ≤ high``.
 
     Args:
-        matrix: relations × columns, ``matrix @ values = right``.
-        values: known values, NaN where unknown.
-        error: half-width of the rounding of each known value.
-        upper: a priori upper bound of each unknown value (the lower one is 0).
-        right: right-hand side of each relation.
+        matrix: relations × columns.
+        low: shape (relations,).
+        high: likewise; infinite where only ``low`` counts.
         name: for messages.
     """
 
-    def __init__(
-        self,
-        matrix: np.ndarray,
-        values: np.ndarray,
-        error: np.ndarray,
-        upper: np.ndarray,
-        right: np.ndarray,
-        name: str,
-    ) -> None:
-        self.matrix, self.right, self.name = matrix, right, name
-        self.values, self.error = values.copy(), np.where(np.isnan(values), 0.0, error)
-        self.unknown = np.flatnonzero(np.isnan(values))
-        self.low, self.high, self.ceiling = np.zeros(len(values)), upper.copy(), upper
-        self.points: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._eliminate()
-        for columns in self._components():
-            self._enclose(columns)
+    matrix: sparse.csr_matrix
+    low: np.ndarray
+    high: np.ndarray
+    name: str
 
-    def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the known values leave for the unknown ones in each relation, and how far it may be off."""
-        filled = np.nan_to_num(self.values)
-        part = np.where(np.isnan(self.values), 0.0, self.matrix[rows])
-        left = self.right[rows] - part @ filled
-        return left, np.abs(part) @ self.error + _SLACK * (np.abs(part) @ np.abs(filled))
 
-    def _eliminate(self) -> None:
-        """Solve every relation with a single unknown, again and again: recovered values are then known."""
-        while True:
-            holes = np.isnan(self.values)
-            lonely = np.flatnonzero(((self.matrix != 0) & holes).sum(axis=1) == 1)
-            if not lonely.size:
-                return
-            row = lonely[:1]
-            column = int(np.flatnonzero((self.matrix[row[0]] != 0) & holes)[0])
-            left, error = self._known(row)
-            value = float(left[0] / self.matrix[row[0], column])
-            self.low[column] = max(0.0, value - error[0])
-            self.high[column] = min(self.high[column], max(0.0, value + error[0]))
-            self.values[column], self.error[column] = max(value, 0.0), error[0]
+class Inference:
+    """Intervals of the values of one system.
 
-    def _components(self) -> Iterator[np.ndarray]:
-        """Unknown columns that relations tie together, each group once."""
-        holes = np.isnan(self.values)
-        links = (self.matrix != 0) & holes
-        group = np.where(holes, np.arange(len(holes)), -1)
-        changed = True
-        while changed:
-            changed = False
-            for row in links[links.any(axis=1)]:
-                least = group[row].min()
-                if (group[row] != least).any():
-                    group[row], changed = least, True
-        for number in np.unique(group[holes]):
-            yield np.flatnonzero(group == number)
+    Args:
+        relations: what holds.
+        low: least value of each column that is known beforehand, shape (columns,).
+        high: largest value; equal to ``low`` where it is known exactly.
+    """
 
-    def _enclose(self, columns: np.ndarray) -> None:
-        """Least and largest value of each unknown of a component, and the tables that attain them."""
-        solver, scale = self._model(columns)
-        points = []
-        for position, column in enumerate(columns):
-            for largest in (False, True):
-                value, point = _extreme(solver, position, largest, self.name)
-                if point is not None:
-                    points.append(point)
-                if largest:
-                    self.high[column] = min(self.high[column], value * scale)
-                else:
-                    self.low[column] = max(0.0, value * scale)
-        for column in columns:
-            self.points[int(column)] = (columns, np.array(points) * scale)
+    def __init__(self, relations: Relations, low: np.ndarray, high: np.ndarray) -> None:
+        self.name = relations.name
+        self.low, self.high = low.astype(float).copy(), high.astype(float).copy()
+        self.scale = max(float(np.max(np.where(high < _FAR, high, 0.0), initial=0.0)), 1.0)
+        self.tolerance = 10 * _SLACK * self.scale  # narrower intervals are points
+        # Columns known to the last digit go to the right-hand side.
+        loose = self.high - self.low > _SLACK * self.scale
+        self.place = {int(column): number for number, column in enumerate(np.flatnonzero(loose))}
+        known = np.where(loose, 0.0, (self.low + self.high) / 2)
+        off = np.where(loose, 0.0, (self.high - self.low) / 2)
+        part = relations.matrix[:, loose]
+        used = np.diff(part.indptr) > 0
+        sums = relations.matrix @ known
+        slack = _SLACK * self.scale + abs(relations.matrix) @ off
+        rows = (relations.low - sums - slack)[used], (relations.high - sums + slack)[used]
+        bounds = self.low[loose], np.minimum(self.high[loose], _FAR)
+        self._solver = programme(part[used], bounds, rows)
 
-    def given(
-        self, fixed: np.ndarray, enough: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-    ) -> dict[int, tuple[float, float]]:
-        """Intervals that become too narrow for one who also knows the true values of some columns.
+    def enclose(self, columns: Iterable[int]) -> None:
+        """Narrow ``low`` and ``high`` of some columns to what the relations allow.
 
-        Tables already found are mixed first: if a mixture keeps the known values and leaves an interval that
-        is wide enough, no programme is needed.
-
-        Args:
-            fixed: known values, NaN elsewhere.
-            enough: for columns, lows and highs whether each interval is wide enough.
-
-        Returns:
-            column → (low, high) for the columns whose interval is too narrow.
+        Raises:
+            DisclosureError: the known values contradict each other.
         """
-        narrow: dict[int, tuple[float, float]] = {}
-        done: set[int] = set()
-        for own in np.flatnonzero(~np.isnan(fixed)):
-            if int(own) not in self.points or int(own) in done:
-                continue
-            columns, points = self.points[int(own)]
-            done |= set(map(int, columns))
-            wanted = np.flatnonzero(np.isnan(fixed[columns]))
-            known = np.flatnonzero(~np.isnan(fixed[columns]))
-            if len(known) == 1:
-                low, high = _mixtures(points, int(known[0]), float(fixed[columns[known[0]]]))
-                wanted = wanted[~enough(columns[wanted], low[wanted], high[wanted])]
-            if not wanted.size:
-                continue
-            solver, scale = self._model(columns, fixed)
-            for position in map(int, wanted):
-                low_, high_ = (
-                    _extreme(solver, position, largest, self.name)[0] * scale for largest in (False, True)
-                )
-                column = columns[position : position + 1]
-                if not enough(column, np.array([low_]), np.array([high_]))[0]:
-                    narrow[int(column[0])] = (max(low_, 0.0), high_)
-        return narrow
+        for column in columns:
+            if column in self.place:
+                self.low[column] = max(self.low[column], self._extreme(column, 1.0))
+                self.high[column] = min(self.high[column], self._extreme(column, -1.0))
 
-    def _model(self, columns: np.ndarray, fixed: np.ndarray | None = None) -> tuple["highspy.Highs", float]:
-        """The HiGHS model of a component, scaled to values near 1, and the scale."""
-        rows = np.flatnonzero((self.matrix[:, columns] != 0).any(axis=1))
-        left, error = self._known(rows)
-        scale = max(float(np.abs(left).max(initial=0.0)), 1e-6)
-        part = self.matrix[np.ix_(rows, columns)]
-        lower, upper = np.zeros(len(columns)), np.minimum(self.ceiling[columns] / scale, _FAR)
-        if fixed is not None:
-            own = ~np.isnan(fixed[columns])
-            lower[own] = upper[own] = fixed[columns][own] / scale
-        slack = error / scale + _SLACK
-        bounds = left / scale - slack, left / scale + slack
-        return programme(part, (lower, upper), bounds), scale
+    @contextmanager
+    def given(self, known: Mapping[int, float]) -> "Iterator[Inference]":
+        """The same for one who also knows the values of some columns; afterwards all is as before."""
+        before = self.low.copy(), self.high.copy()
+        inside = [column for column in known if column in self.place]
+        near = _SLACK * self.scale
+        for column in inside:
+            self._bound(column, max(known[column] - near, 0.0), known[column] + near)
+        yield self
+        self.low, self.high = before
+        for column in inside:
+            self._bound(column, float(self.low[column]), float(self.high[column]))
 
+    def _bound(self, column: int, low: float, high: float) -> None:
+        self._solver.changeColBounds(self.place[column], low, min(high, _FAR))
 
-def _extreme(
-    solver: "highspy.Highs", position: int, largest: bool, name: str
-) -> tuple[float, np.ndarray | None]:
-    """Extreme value of one column and the table that attains it (None when unbounded)."""
-    import highspy
+    def _extreme(self, column: int, cost: float) -> float:
+        import highspy
 
-    solver.changeColCost(position, -1.0 if largest else 1.0)
-    status = settle(solver)
-    solver.changeColCost(position, 0.0)
-    if status != highspy.HighsModelStatus.kOptimal:
-        raise DisclosureError(
-            f"{name}: the published values contradict each other ({solver.modelStatusToString(status)})",
-            expected="totals equal to the sums of their parts within the rounding given",
-            remedy="Give the attack the rounding steps of the release, and check that all parts are there",
-        )
-    point = np.asarray(solver.getSolution().col_value)
-    if point[position] >= 0.9 * _FAR:
-        return np.inf, None
-    return float(point[position]), point
-
-
-def _mixtures(points: np.ndarray, column: int, value: float) -> tuple[np.ndarray, np.ndarray]:
-    """Range of each column over mixtures of two tables that hold ``value`` in ``column``."""
-    width = points.shape[1]
-    above = points[points[:, column] >= value][:_POINTS]
-    below = points[points[:, column] <= value][:_POINTS]
-    if not len(above) or not len(below):
-        return np.full(width, np.nan), np.full(width, np.nan)
-    gap = above[:, None, column] - below[None, :, column]
-    part = np.where(gap > 0, (value - below[None, :, column]) / np.where(gap > 0, gap, 1.0), 0.0)[..., None]
-    mixed = (part * above[:, None] + (1 - part) * below[None]).reshape(-1, width)
-    return mixed.min(axis=0), mixed.max(axis=0)
+        number, solver = self.place[column], self._solver
+        solver.changeColCost(number, cost)
+        status = settle(solver)
+        values = solver.getSolution().col_value
+        solver.changeColCost(number, 0.0)
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise DisclosureError(
+                f"{self.name}: the published values contradict each other "
+                f"({solver.modelStatusToString(status)})",
+                expected="totals equal to the sums of their parts within the rounding of the release",
+                remedy="Check that the cells are those of one version, with all parts of each total",
+            )
+        return np.inf if values[number] >= 0.9 * _FAR else float(values[number])

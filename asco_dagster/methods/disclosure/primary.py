@@ -1,10 +1,8 @@
 """Primary suppression: the cells that are sensitive by themselves, and the rule that says so.
 
 Each cell is judged alone, on its own respondents. What must be suppressed so that these cells cannot be
-recomputed is the matter of ``secondary``.
+recomputed is the matter of ``masks``.
 """
-
-from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -14,27 +12,25 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, DisclosureRul
 
 FREQUENCY = "fewer respondents than the threshold"
 GROUP = "group disclosure"
-FEW_POSITIVE = "numerator or complement resting on too few respondents"
 DOMINANCE = "dominance of the largest contributor"
+POPULATION = "the largest population decides its answer"
 
 _EXTREME = 1e-9  # a share this close to 0 or 1 is one: weights are floats
 
 
-def primary(
-    cells: pd.DataFrame, rules: DisclosureRules, magnitudes: Collection[str] | None = None
-) -> pd.DataFrame:
+def primary(cells: pd.DataFrame, rules: DisclosureRules) -> pd.DataFrame:
     """Status of every cell by the primary rules.
 
-    Frequency (A): fewer respondents than ``threshold``, unweighted. Group disclosure (A): share of exactly
-    0 % or 100 % with fewer respondents than ``group_threshold``. Few positive (A): numerator or complement
-    resting on 1 to ``minimum_positive`` − 1 respondents. Dominance (B), totals only: largest unweighted
-    contribution above ``dominance`` × the weighted total or, by ``weighted_dominance``, the largest weighted
-    one. Source: InseeFrLab, *manuel de protection des tableaux*.
+    Frequency (A): fewer respondents than ``threshold``, unweighted. Group disclosure (A): a share of exactly
+    0 % or 100 %, or an amount of exactly 0, with fewer respondents than ``group_threshold``. Dominance (B),
+    totals: the largest contribution, unweighted or weighted, above ``dominance`` × the weighted total.
+    Source: InseeFrLab, *manuel de protection des tableaux*. Population (B), shares of population: the largest
+    population of the cell exceeds that of the units that say yes, or of those that say no, so that its answer
+    follows from the share; not where all answer alike, which is group disclosure.
 
     Args:
-        cells: one row per ``KEYS`` with ``respondents`` and the columns of ``contributions``.
+        cells: one row per ``KEYS`` with the columns of ``contributions``.
         rules: of the wave.
-        magnitudes: indicators (amounts, staff) to which dominance applies; None: every total.
 
     Returns:
         The frame with ``status`` (``V``, ``A``, ``B``) and ``reason`` ("" where V), rows as they came.
@@ -44,25 +40,18 @@ def primary(
     """
     _demand(cells)
     respondents = cells["respondents"].to_numpy(float)
-    share = cells["statistic"].isin(["share", "population_share"]).to_numpy()
-    positive = cells["positive_respondents"].to_numpy(float)
-    numerator = cells["numerator"].to_numpy(float)
-    denominator = cells["denominator"].to_numpy(float)
+    numerator, denominator = (cells[name].to_numpy(float) for name in ("numerator", "denominator"))
     total = (cells["statistic"] == "total").to_numpy()
-    if magnitudes is not None:
-        total = total & cells["indicator"].isin(list(magnitudes)).to_numpy()
+    people = (cells["statistic"] == "population_share").to_numpy()
     slack = _EXTREME * np.maximum(denominator, 1.0)
-    extreme = share & ((numerator <= slack) | (numerator >= denominator - slack))
-    lone = (positive > 0) & (positive < rules.minimum_positive)
-    lone |= share & (respondents > positive) & (respondents - positive < rules.minimum_positive)
-    largest = cells["largest"].to_numpy(float)
-    if rules.weighted_dominance:
-        largest = np.maximum(largest, cells["largest_weighted"].to_numpy(float))
+    nothing, everything = numerator <= slack, ~total & (numerator >= denominator - slack)
+    largest = np.maximum(cells["largest"].to_numpy(float), cells["largest_weighted"].to_numpy(float))
+    decided = largest >= np.minimum(numerator, denominator - numerator)
     verdicts = [
         (respondents < rules.threshold, "A", FREQUENCY),
+        ((nothing | everything) & (respondents < rules.group_threshold), "A", GROUP),
         (total & (numerator > 0) & (largest > rules.dominance * numerator), "B", DOMINANCE),
-        (extreme & (respondents < rules.group_threshold), "A", GROUP),
-        (lone, "A", FEW_POSITIVE),
+        (people & ~nothing & ~everything & decided, "B", POPULATION),
     ]
     holds = [verdict[0] for verdict in verdicts]
     status = np.select(holds, [verdict[1] for verdict in verdicts], "V")
@@ -84,17 +73,13 @@ def _demand(cells: pd.DataFrame) -> None:
     if repeated.any():
         first = " × ".join(map(str, cells.loc[repeated, list(KEYS)].iloc[0]))
         raise DisclosureError(
-            f"{int(repeated.sum())} cells stand twice, first {first}", expected="one row a cell"
+            f"{int(repeated.sum())} cells appear twice, first {first}", expected="one row a cell"
         )
     blank = cells[needed].isna().any()
     if blank.any():
+        names = ", ".join(blank.index[blank])
         raise DisclosureError(
-            f"empty values in {', '.join(blank.index[blank])}",
-            expected="a number in every cell that is to be judged",
-            remedy="Leave out cells without any respondent: nothing is released for them",
-        )
-    if (cells["respondents"] < 1).any():
-        raise DisclosureError(
-            f"{int((cells['respondents'] < 1).sum())} cells have no respondent",
-            remedy="Leave them out: nothing is released for them",
+            f"the cells have no value in {names}",
+            expected="a value in every cell that has a respondent",
+            remedy="Leave cells without any respondent out",
         )

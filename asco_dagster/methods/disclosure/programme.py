@@ -6,6 +6,7 @@ Only construction and the solver's verdict; what a programme asks is written whe
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 if TYPE_CHECKING:
     import highspy
@@ -14,7 +15,7 @@ _DUAL, _PRIMAL = 1, 4  # HiGHS's numbers of its simplex strategies
 
 
 def programme(
-    matrix: np.ndarray,
+    matrix: np.ndarray | sparse.csr_matrix,
     columns: tuple[np.ndarray, np.ndarray],
     rows: tuple[np.ndarray, np.ndarray],
 ) -> "highspy.Highs":
@@ -37,11 +38,11 @@ def programme(
     model.col_cost_ = np.zeros(matrix.shape[1])
     model.col_lower_, model.col_upper_ = columns
     model.row_lower_, model.row_upper_ = rows
-    at, to = np.nonzero(matrix)
+    rows_ = sparse.csr_matrix(matrix)
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.searchsorted(at, np.arange(len(matrix) + 1)).astype(np.int32)
-    model.a_matrix_.index_ = to.astype(np.int32)
-    model.a_matrix_.value_ = matrix[at, to]
+    model.a_matrix_.start_ = rows_.indptr.astype(np.int32)
+    model.a_matrix_.index_ = rows_.indices.astype(np.int32)
+    model.a_matrix_.value_ = rows_.data.astype(float)
     solver = highspy.Highs()
     options: dict[str, bool | int | str] = {
         "output_flag": False,

@@ -1,92 +1,164 @@
 """The whole suppression of a wave: primary statuses in, statuses over all linked tables out.
 
-One mask covers every statistic of an indicator (and of its family), so that a share cannot give away a total
-of the same cell. Frequency cells are the same under all indicators that the same respondents answered: they
-are protected once, on the counts, and every indicator adds to that mask what its own values require; thus
-counts repeated under other indicators give nothing away. The programme itself stands in ``secondary``.
+Shares, shares of population and amounts are protected each as what they are: the mask of one closes nothing
+in the others. Indicators that logic links are protected together (``links``), every other one by itself.
+Counts of respondents and weighted units are taken to be known to the intruder, for closed cells too: what has
+to be hidden is what they answered.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.masking import Base, Family, Unit
-from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, AdditiveSet, DisclosureRules
-from asco_dagster.methods.disclosure.spread import Each, spread
-from asco_dagster.methods.disclosure.tables import families, layout
+from asco_dagster.methods.disclosure.areas import Areas, label, layout
+from asco_dagster.methods.disclosure.family import Family, Table
+from asco_dagster.methods.disclosure.links import Link, linked
+from asco_dagster.methods.disclosure.masks import Mask, search
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, DisclosureRules
+from asco_dagster.methods.disclosure.spread import spread
+
+EARLIER = "closed in an earlier release"
+HELD_BACK = "held back: fewer units corrected than the threshold"
+FILTERED = "about the units that say yes in a closed cell"
+IMPLIED = "implied by an open cell of enough respondents"
+
+
+@dataclass(frozen=True)
+class Protected:
+    """What a suppression came to.
+
+    Attributes:
+        cells: the rows as they came, ``status`` ``V``, ``A``, ``B`` or ``D``, ``reason`` completed.
+        families: one row a family: ``unit_type``, ``statistic``, ``members``, ``sensitive``, ``secondary``
+            (columns), ``loss`` and ``bound`` (weighted cells; equal where the mask is the cheapest).
+    """
+
+    cells: pd.DataFrame
+    families: pd.DataFrame
 
 
 def protect(
     cells: pd.DataFrame,
-    regions: Mapping[str, str],
+    areas: Mapping[str, Areas],
     rules: DisclosureRules,
     *,
-    together: Sequence[Sequence[str]] | Mapping[str, Sequence[Sequence[str]]] = (),
-    sets: Sequence[AdditiveSet] = (),
-    closed: pd.DataFrame | None = None,
-    public: pd.DataFrame | None = None,
+    links: Mapping[str, Sequence[Link]] | None = None,
     workers: int = 1,
-) -> pd.DataFrame:
+) -> Protected:
     """Add the secondary cells: status ``D`` wherever a sensitive cell could otherwise be recomputed.
 
     Args:
-        cells: result of ``primary``.
-        regions: département code → région code.
+        cells: result of ``primary``; with the columns of ``versions.since`` where there are earlier versions.
+        areas: by unit type, the public geography.
         rules: of the wave.
-        together: indicators that share a mask (a yes/no question and the amount asked if yes); for all types
-            of unit, or by type.
-        sets: indicators that add up in every cell; they share a mask and are solved as one programme.
-        closed: cells (``unit_type``, ``indicator``, geography, area_code, size_class) suppressed in an
-            earlier release of the wave: they stay closed, and those that its ``status`` calls A or B (all,
-            without that column) stay protected as sensitive cells.
-        public: cells (same columns) whose value an earlier release made public: closing them hides nothing
-            any more, so they protect others only where nothing else can.
+        links: by unit type, what holds between its indicators.
         workers: processes; the result does not depend on it.
 
-    Returns:
-        The frame in the order it came with ``status`` ``V``/``A``/``B``/``D`` and ``reason`` completed. All
-        statistics of a cell are suppressed together: where one is A or B, another that no rule hits is D.
-
     Raises:
-        DisclosureError: a cell cannot be protected, totals do not add up, or a value is negative.
+        DisclosureError: totals do not add up, or a value is negative.
     """
     ordered = _steady(cells.sort_values(list(KEYS)))
-    tasks = [
-        (
-            Unit(str(unit_type), layout(_cells(rows), regions), rows, rules),
-            together.get(str(unit_type), ()) if isinstance(together, Mapping) else together,
-            sets,
-            closed,
-            public,
-        )
-        for unit_type, rows in ordered.groupby("unit_type", sort=True)
-    ]
+    jobs = list(_families(ordered, areas, rules, links or {}))
+    # The largest first, so that no process waits for one that began last.
+    order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].system.values))
     with spread(workers) as each:
-        jobs = [family for families_of_unit in each(_bases, tasks) for family in families_of_unit]
-        found = each(_family, jobs)
-        again = list(range(len(jobs)))
-        while again := _pool_counts(jobs, found, again, each):
-            for number, renewed in zip(again, each(_family, [jobs[n] for n in again]), strict=True):
-                found[number] = renewed
-    return _with_status(cells, pd.concat([verdicts for verdicts, _, _ in found], ignore_index=True))
+        found = dict(zip(order, each(_masked, [jobs[number] for number in order]), strict=True))
+    verdicts = pd.concat([found[number][0] for number in range(len(jobs))], ignore_index=True)
+    families = pd.DataFrame([found[number][1] for number in range(len(jobs))])
+    merged = cells[list(KEYS)].merge(verdicts, on=list(KEYS), how="left", validate="one_to_one")
+    by_rule = merged["status"].isin(["A", "B"]).to_numpy()
+    reason = np.where(by_rule, cells["reason"].to_numpy(object), merged["reason"].to_numpy(object))
+    done = cells.assign(status=merged["status"].to_numpy(object), reason=reason)
+    return Protected(done, families)
 
 
 def released(cells: pd.DataFrame) -> pd.DataFrame:
-    """What may be published: every number of a suppressed cell empty, auxiliary columns and reasons gone.
+    """What may be published: every number of a suppressed cell empty, one status for all of them.
 
     Args:
-        cells: result of ``protect``.
+        cells: ``cells`` of ``protect``.
 
     Returns:
-        ``KEYS``, the numbers (nullable where suppressed) and ``status``, sorted by ``KEYS``.
+        ``KEYS``, the numbers (nullable where suppressed) and ``status`` (``V`` or ``c``), sorted by ``KEYS``.
     """
     numbers = [name for name in NUMBERS if name in cells.columns]
     public = cells[[*KEYS, *numbers, "status"]].sort_values(list(KEYS), ignore_index=True)
+    public["status"] = np.where(public["status"] == "V", "V", "c")
     for name in numbers:
         public[name] = public[name].astype("Float64").mask(public["status"] != "V", pd.NA)
     return public
+
+
+def _families(
+    cells: pd.DataFrame,
+    areas: Mapping[str, Areas],
+    rules: DisclosureRules,
+    links: Mapping[str, Sequence[Link]],
+) -> list[Family]:
+    """Every family, in a fixed order."""
+    found = []
+    for (unit_type, statistic), rows in cells.groupby(["unit_type", "statistic"], sort=True):
+        known = layout(zip(*(rows[key] for key in CELL), strict=True), areas[str(unit_type)])
+        by_indicator = {str(name): part for name, part in rows.groupby("indicator", sort=True)}
+        own = [] if statistic == "total" else list(links.get(str(unit_type), ()))
+        for members, between in linked(list(by_indicator), own):
+            tables = [
+                Table.of(by_indicator[member], known, f"{unit_type}, {member}, {statistic}")
+                for member in members
+            ]
+            found.append(Family.of(str(unit_type), known, tables, between, rules))
+    return found
+
+
+def _masked(family: Family) -> tuple[pd.DataFrame, dict]:
+    """Status and reason of every cell of a family, and what its mask costs."""
+    found = search(family.system, family.targets(), family.start, family.cost)
+    corrected = np.flatnonzero(family.stacked("correction"))
+    shown = {target.column for target in found.hopeless} & set(map(int, corrected))
+    closed = found.closed
+    if shown:  # no mask hides the correction: nothing new of the family is published
+        closed = family.stacked("respondents") > 0
+    closed = closed | family.filtered(closed)
+    return _verdicts(family, found, closed), {
+        "unit_type": family.unit_type,
+        "statistic": family.tables[0].statistic,
+        "members": " ".join(table.indicator for table in family.tables[: family.published]),
+        "sensitive": int((family.start & family.sensitive).sum()),
+        "secondary": int((closed & ~family.start).sum()),
+        "loss": round(found.loss, 6),
+        "bound": round(found.bound, 6),
+    }
+
+
+def _verdicts(family: Family, found: Mask, closed: np.ndarray) -> pd.DataFrame:
+    cells, size = family.layout.cells, len(family.layout.cells)
+    status, answered = family.stacked("status"), family.stacked("respondents") > 0
+    corrected, before = family.stacked("correction") != 0, family.stacked("closed")
+    published = np.isfinite(family.stacked("room_up"))
+    rows = []
+    for column in map(int, np.flatnonzero(answered[: family.published * size])):
+        table, cell = family.tables[column // size], cells[column % size]
+        state, reason = str(status[column]), ""
+        if not closed[column]:
+            reason = IMPLIED if state != "V" else ""
+            state = "V"
+        elif state == "V":
+            state = "D"
+            why = found.protects.get(column)
+            if before[column]:
+                reason = EARLIER
+            elif corrected[column] or (published[column] and why is None):
+                reason = HELD_BACK
+            elif why is None:
+                reason = FILTERED
+            else:
+                protected = family.tables[why // size].indicator
+                other = "" if protected == table.indicator else f" of {protected}"
+                reason = f"protects {label(cells[why % size])}{other}"
+        rows.append((family.unit_type, table.indicator, table.statistic, *cell, state, reason))
+    return pd.DataFrame(rows, columns=[*KEYS, "status", "reason"])
 
 
 def _steady(cells: pd.DataFrame) -> pd.DataFrame:
@@ -105,72 +177,3 @@ def _to_digits(values: np.ndarray, digits: int = 10) -> np.ndarray:
         places = digits - 1 - np.floor(np.log10(np.abs(values)))
     scale = 10.0 ** np.where(np.isfinite(places), places, 0.0)
     return np.round(values * scale) / scale
-
-
-def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Cell keys of the rows."""
-    return list(zip(*(rows[key] for key in CELL), strict=True))
-
-
-def _bases(task: tuple) -> list[Family]:
-    """Masks of one unit type's counts, and the families that start from them."""
-    unit, together, sets, closed, public = task
-    groups = families(unit.rows["indicator"], together, sets)
-    return unit.families(groups, sets, closed, public)
-
-
-def _family(family: Family) -> tuple[pd.DataFrame, np.ndarray, dict[int, int]]:
-    """Verdicts of one family (unit_type, indicator, cell, ``by``: a reason), its mask, what protects what."""
-    return family.verdicts()
-
-
-def _pool_counts(
-    jobs: Sequence[Family], found: Sequence[tuple], changed: Sequence[int], each: Each
-) -> list[int]:
-    """Families to protect again, because counts released under some give away counts closed under all.
-
-    Indicators that the same respondents answered repeat the same counts: an intruder knows the count of
-    every cell that any of them releases. What stays closed under all of them must hold by itself.
-    """
-    groups: dict[tuple[str, bytes], list[int]] = {}
-    for number, family in enumerate(jobs):
-        for signature in sorted(family.signatures()):
-            groups.setdefault((family.unit.unit_type, signature), []).append(number)
-    groups = {own: numbers for own, numbers in groups.items() if not set(changed).isdisjoint(numbers)}
-    closed = [np.logical_and.reduce([found[number][1] for number in numbers]) for numbers in groups.values()]
-    tasks = [
-        (jobs[numbers[0]].counting(), np.frombuffer(signature).reshape(2, -1), common)
-        for ((_, signature), numbers), common in zip(groups.items(), closed, strict=True)
-    ]
-    again: set[int] = set()
-    for numbers, common, wider in zip(groups.values(), closed, each(_pooled, tasks), strict=True):
-        if (wider.mask & ~common).any():
-            for number in numbers:
-                jobs[number].protects = {**found[number][2], **jobs[number].protects}
-                jobs[number].adopt(wider)
-            again |= set(numbers)
-    return sorted(again)
-
-
-def _pooled(task: tuple[Family, np.ndarray, np.ndarray]) -> Base:
-    """The mask of one group of counts."""
-    family, counts, common = task
-    return family.pooled(counts, common)
-
-
-def _with_status(cells: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Write D and its reason into the rows that no primary rule hit."""
-    on = ["unit_type", "indicator", *CELL]
-    merged = cells[on].merge(verdicts, on=on, how="left", validate="many_to_one")
-    why = merged["by"].to_numpy()
-    hit = merged["by"].notna().to_numpy() & (cells["status"] == "V").to_numpy()
-    done = cells.copy()
-    done.loc[hit, "status"] = "D"
-    done.loc[hit, "reason"] = why[hit]
-    open_again = (done["status"] != "V").to_numpy() & merged["by"].isna().to_numpy()
-    if open_again.any():
-        raise DisclosureError(
-            f"{int(open_again.sum())} sensitive cells are missing from the mask",
-            expected="a mask that covers every primary cell",
-        )
-    return done.assign(status=np.asarray(done["status"], dtype=object))

@@ -1,10 +1,12 @@
-"""What the wave file decides about disclosure: thresholds, protection levels, linked indicators.
+"""What the wave file decides about disclosure: thresholds and protection levels.
 
-Only settings and the names of columns live here; the rules themselves are in ``primary``, their consequences
-in ``secondary``.
+Only settings and the names of columns are here; the rules themselves are in ``primary``, their consequences
+in ``masks``.
 """
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from asco_dagster.errors import ConfigurationError
 
@@ -22,6 +24,7 @@ NUMBERS = (
     "cv",
     "respondents",
     "weighted_units",
+    "denominator",
 )
 # What the rules need beside the numbers and what is never released, for any cell.
 AUXILIARY = (
@@ -35,61 +38,30 @@ AUXILIARY = (
 
 
 @dataclass(frozen=True)
-class AdditiveSet:
-    """Indicators that add up in every cell: the answers of one single-choice question, parts of an amount.
-
-    Args:
-        parts: indicators whose numerators add up.
-        total: the indicator they add up to; None when the shares add up to 100 % of those who answered.
-    """
-
-    parts: tuple[str, ...]
-    total: str | None = None
-
-    def members(self) -> tuple[str, ...]:
-        """All indicators concerned, parts first."""
-        return self.parts if self.total is None else (*self.parts, self.total)
-
-
-@dataclass(frozen=True)
 class DisclosureRules:
     """The rules of a wave.
 
-    Source of the first two: InseeFrLab, *manuel de protection des tableaux*; the protection range follows the
-    second parameter of τ-Argus's ``FREQ(3, 10)``.
+    Source of threshold and dominance: InseeFrLab, *manuel de protection des tableaux*; the protection range
+    follows the second parameter of τ-Argus's ``FREQ(3, 10)``, made granular for few respondents.
 
     Args:
-        threshold: fewest unweighted respondents of a released cell.
+        threshold: fewest unweighted respondents of a released cell; of two versions, fewest units whose
+            correction may show in a cell.
         dominance: largest part of a magnitude cell that one contributor may hold, ``NK(1, 85)``.
-        weighted_dominance: also compare the largest *weighted* contribution with the weighted total.
-        group_threshold: a share of exactly 0 % or 100 % is sensitive below this number of respondents.
-            0 switches the rule off.
-        minimum_positive: fewest respondents on which a numerator, or its complement, may rest when it rests
-            on any. 0, the default, switches the rule off: neither units nor weights are published, so that
-            one yes among fifty respondents names nobody, and rare actions would be lost in every cell.
+        group_threshold: a share of exactly 0 % or 100 %, or an amount of exactly 0, is sensitive below this
+            number of respondents: it gives the answer of each of them.
         protection: half-width of the interval that an intruder must not get below, as a part of the cell
-            (totals, counts) or in points of share / 100 (shares).
-        sole_protection: the same for the share of a cell with a single respondent, whose answer is 0 or 1:
-            at 1 both answers stay possible.
-        sole_over_france: close France's own cells too where ``sole_protection`` needs them. Off by default:
-            a commune of more inhabitants than an indicator leaves uncovered in all of France is told by that
-            national figure (Paris, by 98 %), which is what the survey is for; its cell then keeps
-            ``protection``, and the audit names it.
-        secondary_protection: how far a secondary cell must be able to move, so that it too stays unknown.
-        information_loss: what is minimised: ``units``, a cell's weighted units to the power 3/4 (large
-            cells stay open, above all France's), or ``cells``, their number.
+            (totals) or of its units (shares).
+        step: the least change of a share that the number of respondents allows, in answers: with ``n``
+            respondents the interval is at least ``step / n`` wide on each side, so that another number of
+            yes remains possible.
     """
 
     threshold: int = 3
     dominance: float = 0.85
-    weighted_dominance: bool = True
-    group_threshold: int = 5
-    minimum_positive: int = 0
+    group_threshold: int = 10
     protection: float = 0.10
-    sole_protection: float = 1.0
-    sole_over_france: bool = False
-    secondary_protection: float = 0.01
-    information_loss: str = "units"
+    step: float = 1.25
 
     def __post_init__(self) -> None:
         """Refuse rules that would protect nothing or cannot be met."""
@@ -97,16 +69,19 @@ class DisclosureRules:
             "threshold": self.threshold >= 1,
             "dominance": 0 < self.dominance <= 1,
             "group_threshold": self.group_threshold >= 0,
-            "minimum_positive": self.minimum_positive >= 0,
             "protection": 0 < self.protection <= 1,
-            "sole_protection": 0 < self.sole_protection <= 1,
-            "secondary_protection": 0 < self.secondary_protection <= self.protection,
-            "information_loss": self.information_loss in ("units", "cells"),
+            "step": self.step >= 1,
         }
         for name, holds in checks.items():
             if not holds:
                 raise ConfigurationError(
                     f"the disclosure rule {name} is {getattr(self, name)}",
-                    expected="counts from 0 (threshold from 1), parts above 0 up to 1, loss: units or cells",
+                    expected="counts from 0 (threshold and step from 1), parts above 0 up to 1",
                     remedy=f"Correct {name} under the disclosure rules of the wave file",
                 )
+
+    def share_level(self, respondents: np.ndarray) -> np.ndarray:
+        """How far the share of a sensitive cell must be able to move, as a part of its units; shape kept."""
+        few = self.step / np.maximum(respondents, 1.0)
+        small = respondents < self.group_threshold
+        return np.minimum(np.where(small, np.maximum(self.protection, few), self.protection), 1.0)

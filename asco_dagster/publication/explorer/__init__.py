@@ -48,6 +48,14 @@ def _told(content: Content) -> dict[str, Any]:
         "label": [wave.label.fr, wave.label.en],
         "source": [source.format(PUBLISHER, wave.wave), source.format("DREES", wave.wave).replace(" :", ":")],
         "labels": {dimension: dict(codes) for dimension, codes in content.labels.items()},
+        "groups": {
+            unit_type: {
+                group.code: group.areas
+                for group in wave.disclosure.recoding
+                if group.geography == "departement" and unit_type in group.unit_types
+            }
+            for unit_type in ("commune", "epci")
+        },
         "cells": _cells(content),
         "shapes": json.loads(SHAPES.read_text(encoding="utf-8")),
     }

@@ -90,8 +90,10 @@ function classes(values) {
   return { starts: own, last: sorted.at(-1), of: (value) => own.findLastIndex((start) => value >= start) };
 }
 function drawMap() {
-  const own = new Map(cells().filter((cell) => cell[0] === "departement").map((cell) => [cell[1], cell]));
-  const values = [...own.values()].filter((cell) => cell[6] === "V" && cell[3] !== null).map((cell) => cell[3]);
+  // Départements that are published together show the value of their group.
+  const drawn = cells().filter((cell) => cell[0] === "departement");
+  const own = new Map(drawn.flatMap((cell) => (content.groups[state.unit][cell[1]] || [cell[1]]).map((code) => [code, cell])));
+  const values = drawn.filter((cell) => cell[6] === "V" && cell[3] !== null).map((cell) => cell[3]);
   const scale = classes(values);
   for (const path of document.querySelectorAll("#map path[data-code]")) {
     const cell = own.get(path.dataset.code), small = path.closest("#shapes");

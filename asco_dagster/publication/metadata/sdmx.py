@@ -1,7 +1,8 @@
 """SDMX 3.0: the structure of the cells (SDMX-JSON 2.0) and the cells themselves (SDMX-CSV 2.0).
 
-One dataflow a wave. Confidentiality is coded as in SDMX's own list of codes: F free, A small counts, O one
-contributor dominates, D secondary. Agency and identifiers are this project's own: no registry gave them.
+One dataflow a wave. Confidentiality is coded as in SDMX's own list of codes (CL_CONF_STATUS): F free, C
+confidential; by which rule is not public. Agency and identifiers are this project's own: no registry gave
+them.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,7 @@ URN = "urn:sdmx:org.sdmx.infomodel"
 AREA_PREFIX = {"france": "", "region": "REG_", "departement": "DEP_"}
 CONFIDENTIALITY = {
     "V": ("F", "Libre de diffusion", "Free (free for publication)"),
-    "A": ("A", "Secret primaire : effectif faible", "Primary confidentiality due to small counts"),
-    "B": ("O", "Secret primaire : une unité domine", "Primary confidentiality due to dominance by one unit"),
-    "D": ("D", "Secret secondaire", "Secondary confidentiality, not for publication"),
+    "c": ("C", "Information confidentielle", "Confidential statistical information"),
 }
 # Dimensions, measures and attributes: identifier, released column, French and English name.
 DIMENSIONS = (

@@ -215,7 +215,7 @@ found as (
     select 'disclosure', 'attacked', 'all', 'total', '', count(*)
     from confidentiality.sec_asco__audit
     union all
-    select 'disclosure', 'recovered', 'all', 'total', '', count(*) filter (where recovered > 0 or too_close > 0)
+    select 'disclosure', 'recovered', 'all', 'total', '', count(*) filter (where answers > 0 or too_close > 0)
     from confidentiality.sec_asco__audit
     union all
     select 'burden', 'questions', unit_type, 'total', '', count(*)

@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent
 WORST = 12  # questions and indicators shown: those with the highest rates
 RESPONSE_LIMITS = (0.6, 0.7, 0.75, 0.8)
 OPEN_LIMITS = (0.2, 0.4, 0.6, 0.8)
-STATUS_COLOURS = {"V": drawings.BLUES[3], "A": "#f2b134", "B": "#b3471d", "D": "#d9d9d9"}
+STATUS_COLOURS = {"V": drawings.BLUES[3], "c": "#d9d9d9"}
 
 
 def render(

@@ -20,6 +20,18 @@ domains as (
         'act_poverty' as indicator
 ),
 
+areas as (
+    select distinct
+        'region' as geography,
+        region_code as area_code
+    from {{ ref('stg_territory__communes') }}
+    union all
+    select distinct
+        'departement' as geography,
+        departement_code as area_code
+    from {{ ref('stg_territory__communes') }}
+),
+
 survey as (
     select
         estimates.geography,
@@ -40,7 +52,13 @@ survey as (
         domains.indicator as local_indicator
     from {{ source('estimation', 'est_asco__estimates') }} as estimates
     inner join domains on estimates.indicator = domains.indicator
-    where estimates.size_class = 'total'
+    where
+        estimates.size_class = 'total'
+        -- groups of areas that are published together have no profile
+        and (
+            estimates.geography = 'france'
+            or (estimates.geography, estimates.area_code) in (select * from areas)
+        )
     group by estimates.geography, estimates.area_code, domains.domain, domains.indicator
 ),
 

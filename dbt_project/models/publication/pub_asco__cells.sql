@@ -6,12 +6,13 @@ cells as (
 ),
 
 rounded as (
-    -- shares to a ten-thousandth of a point, totals to a tenth: no false precision, and no last digit that
-    -- depends on the order of a sum
+    -- no false precision, no last digit that depends on the order of a sum, and none that helps an intruder:
+    -- shares of population to a point, since at a tenth of one a single town can be told apart
     select
         *,
-        case
-            when statistic = 'total' then {{ var('decimals_total') }}
+        case statistic
+            when 'total' then {{ var('decimals_total') }}
+            when 'population_share' then 2
             else {{ var('decimals_share') }}
         end as decimals
     from cells
@@ -31,11 +32,13 @@ final as (
         case when status = 'V' then round(ci_high, decimals) end as ci_high,
         case when status = 'V' then round(cv, {{ var('decimals_share') }}) end as cv,
         case when status = 'V' then cast(respondents as bigint) end as respondents,
-        case when status = 'V' then round(weighted_units, {{ var('decimals_total') }}) end as weighted_units,
+        case when status = 'V' then round(weighted_units) end as weighted_units,
         -- what a share is a share of; without it nobody outside could add shares up, nor attack them
-        case when status = 'V' then round(denominator, {{ var('decimals_total') }}) end as denominator,
-        status,
-        case when status = 'V' then quality_flag end as quality_flag
+        case when status = 'V' then round(denominator) end as denominator,
+        -- one status for every suppressed cell: the rule that closed it would tell its value
+        case when status = 'V' then 'V' else 'c' end as status,
+        case when status = 'V' then quality_flag end as quality_flag,
+        as_of
     from rounded
 )
 

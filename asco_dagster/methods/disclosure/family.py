@@ -1,0 +1,379 @@
+"""From rows to the system of one family: its columns, what holds between them, what must be able to move.
+
+A family is the shares of indicators that logic links, or one indicator alone; amounts and shares of
+population are families of their own. Each column (a cell of an indicator) has its own status: a closed amount
+closes no share, a closed share no other share, but what they imply of each other is a relation of the system.
+The search for the mask is in ``masks``.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from asco_dagster.errors import DisclosureError
+from asco_dagster.methods.disclosure.areas import Layout, column, demand_additive, label
+from asco_dagster.methods.disclosure.links import Link
+from asco_dagster.methods.disclosure.masks import Target
+from asco_dagster.methods.disclosure.moves import Moves, System
+from asco_dagster.methods.disclosure.rules import CELL, TOTAL, DisclosureRules
+
+_EXTREME = 1e-9
+# What closing a cell costs, by breakdown: départements before classes of a région, France last.
+_COSTS = {("france", True): 4000.0, ("france", False): 800.0, ("region", True): 60.0}
+_COST_DEPARTEMENT, _COST_CLASS, _FEW = 6.0, 1.0, 50
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of one indicator and statistic, in the layout's order; 0 where nobody answered.
+
+    Args:
+        indicator: code.
+        statistic: ``share``, ``population_share`` or ``total``.
+        values: numerators, shape (cells,).
+        whole: denominators of shares; weighted units of totals.
+        respondents: counts.
+        largest: largest contribution, weighted or not.
+        status: ``V``, ``A`` or ``B``; "" where nobody answered.
+        closed: cells that an earlier version closed.
+        room_up: how far above the value it may lie by what earlier versions published of it; infinite where
+            none did.
+        room_down: the same below.
+        correction: in cells where too few units were corrected since an earlier version, by how much the
+            value must be able to move, signed, so that the correction does not show; 0 elsewhere.
+    """
+
+    indicator: str
+    statistic: str
+    values: np.ndarray
+    whole: np.ndarray
+    respondents: np.ndarray
+    largest: np.ndarray
+    status: np.ndarray
+    closed: np.ndarray
+    room_up: np.ndarray
+    room_down: np.ndarray
+    correction: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, layout: Layout, name: str) -> "Table":
+        """The table of one indicator's rows (all of one statistic).
+
+        Args:
+            rows: result of ``primary``; with the columns of ``versions.since`` where there are earlier
+                versions.
+            layout: cells and sums of its statistic.
+            name: for messages.
+
+        Raises:
+            DisclosureError: it does not add up, or a share exceeds 100 %.
+        """
+        order = layout.index()
+        values, whole = column(rows, "numerator", order), column(rows, "denominator", order)
+        demand_additive(layout.matrix, values, layout.cells, name)
+        statistic = str(rows["statistic"].iloc[0])
+        if statistic != "total":
+            demand_additive(layout.matrix, whole, layout.cells, f"{name}, denominator")
+            if (values > whole * (1 + 1e-9)).any():
+                worst = label(layout.cells[int(np.argmax(values - whole))])
+                raise DisclosureError(f"{name}: the share of {worst} is above 100 %", expected="0 to 100 %")
+            values = np.minimum(values, whole)
+        status = np.full(len(order), "", dtype=object)
+        status[[order[cell] for cell in zip(*(rows[key] for key in CELL), strict=True)]] = rows["status"]
+        versions = "room_up" in rows.columns
+        nothing = np.zeros(len(order))
+        return cls(
+            str(rows["indicator"].iloc[0]),
+            statistic,
+            values,
+            whole,
+            column(rows, "respondents", order),
+            np.maximum(column(rows, "largest", order), column(rows, "largest_weighted", order)),
+            status,
+            column(rows, "closed", order) > 0 if versions else nothing > 0,
+            column(rows, "room_up", order, np.inf) if versions else nothing + np.inf,
+            column(rows, "room_down", order, np.inf) if versions else nothing + np.inf,
+            column(rows, "correction", order) if versions else nothing,
+        )
+
+    def level(self, rules: DisclosureRules) -> tuple[np.ndarray, np.ndarray]:
+        """How far each cell must move up and down if it is sensitive; shape (cells,) each.
+
+        Shares: a part of their units, more where few answered. Shares of population: until the largest
+        population no longer decides. Totals: a part of the value, of the mean amount where it is 0, and for
+        dominance what hides the largest contributor, ``largest / dominance − value`` (τ-Argus manual,
+        protection of the (n, k) rule).
+        """
+        if self.statistic == "share":
+            level = rules.share_level(self.respondents) * self.whole
+            return level, level
+        if self.statistic == "population_share":
+            room = 1.01 * self.largest
+            up, down = room - self.values, room - (self.whole - self.values)
+            return np.maximum(up, 0.0), np.maximum(down, 0.0)
+        mean = self.values.max(initial=0.0) / max(self.whole.max(initial=0.0), 1.0) or 1.0
+        size = np.where(self.values > 0, self.values, self.whole * mean)
+        dominated = np.where(self.status == "B", self.largest / rules.dominance - self.values, 0.0)
+        return np.maximum(rules.protection * size, dominated), rules.protection * size
+
+    @classmethod
+    def rest(cls, link: Link, tables: Sequence["Table"], rules: DisclosureRules) -> "Table":
+        """What the members of a link leave of their units: an answer that is not published, but follows."""
+        own = [table for table in tables if table.indicator in link.coefficients]
+        first = own[0]
+        values = np.maximum(first.whole - sum(table.values for table in own), 0.0)
+        near = _EXTREME * np.maximum(first.whole, 1.0)
+        values = np.where(values <= near, 0.0, values)
+        extreme = (values <= near) | (values >= first.whole - near)
+        few = first.respondents < np.where(extreme, rules.group_threshold, rules.threshold)
+        status = np.where(first.respondents == 0, "", np.where(few, "A", "V")).astype(object)
+        nothing = np.zeros(len(values))
+        return cls(
+            str(link.rest),
+            first.statistic,
+            values,
+            first.whole,
+            first.respondents,
+            nothing,
+            status,
+            nothing > 0,
+            np.max([table.room_up for table in own], axis=0),
+            np.max([table.room_down for table in own], axis=0),
+            nothing,
+        )
+
+    def saturated(self, threshold: int) -> np.ndarray:
+        """Cells of 0 or 100 % (amounts: of 0) on so many respondents that they may be published."""
+        near = _EXTREME * np.maximum(self.whole, 1.0)
+        extreme = self.values <= near
+        if self.statistic != "total":
+            extreme |= self.values >= self.whole - near
+        return extreme & (self.respondents >= threshold)
+
+
+@dataclass
+class Family:
+    """The tables that are protected together.
+
+    Args:
+        unit_type: of the units.
+        layout: cells and sums.
+        tables: one a member, columns side by side in this order.
+        links: between the members.
+        rules: of the wave.
+        published: number of tables, the first, that are published; the others follow from them.
+    """
+
+    unit_type: str
+    layout: Layout
+    tables: Sequence[Table]
+    links: Sequence[Link]
+    rules: DisclosureRules
+    published: int
+
+    @classmethod
+    def of(
+        cls,
+        unit_type: str,
+        layout: Layout,
+        tables: Sequence[Table],
+        links: Sequence[Link],
+        rules: DisclosureRules,
+    ) -> "Family":
+        """The family of some tables, with the answers that are not published but follow from them."""
+        known = {table.indicator for table in tables}
+        ending = [link for link in links if link.rest is not None and set(link.coefficients) <= known]
+        more = [Table.rest(link, tables, rules) for link in ending]
+        sums = [
+            Link(
+                {str(link.rest): 1.0, **dict.fromkeys(link.coefficients, 1.0)}, -1.0, link.within, exact=True
+            )
+            for link in ending
+        ]
+        return cls(unit_type, layout, [*tables, *more], [*links, *sums], rules, len(tables))
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        members = " + ".join(table.indicator for table in self.tables)
+        return f"{self.unit_type}, {members}, {self.tables[0].statistic}"
+
+    def stacked(self, name: str) -> np.ndarray:
+        """One attribute of all tables, in the order of the columns."""
+        return np.concatenate([getattr(table, name) for table in self.tables])
+
+    @functools.cached_property
+    def system(self) -> System:
+        """Values, rooms and relations."""
+        values, whole = self.stacked("values"), self.stacked("whole")
+        answered = self.stacked("respondents") > 0
+        above = np.inf if self.tables[0].statistic == "total" else whole - values
+        up = np.where(answered, np.minimum(above, self.stacked("room_up")), 0.0)
+        down = np.where(answered, np.minimum(values, self.stacked("room_down")), 0.0)
+        blocks = [sparse.csr_matrix(self.layout.matrix)] * len(self.tables)
+        equal, least, slack = [sparse.block_diag(blocks, format="csr")], [], [np.zeros(0)]
+        for link in self.links:
+            rows, constant = self._link(link)
+            if link.exact:
+                equal.append(rows)
+            else:
+                least.append(rows)
+                slack.append(np.maximum(rows @ values + constant, 0.0))
+        none = sparse.csr_matrix((0, len(values)))
+        return System(
+            values,
+            up,
+            down,
+            sparse.vstack(equal, format="csr"),
+            sparse.vstack(least, format="csr") if least else none,
+            np.concatenate(slack),
+        )
+
+    def _link(self, link: Link) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """A link in every cell, and its constant there: those who did not answer all of it loosen it."""
+        place = {table.indicator: number for number, table in enumerate(self.tables)}
+        base = self.tables[place[link.within]].whole
+        weights = np.zeros(len(self.tables))
+        constant = link.constant * base
+        for indicator, coefficient in link.coefficients.items():
+            weights[place[indicator]] = coefficient
+            more = np.maximum(self.tables[place[indicator]].whole - base, 0.0)
+            constant = constant - min(coefficient, 0.0) * more
+        return sparse.kron(weights, sparse.identity(len(base)), format="csr"), constant
+
+    @functools.cached_property
+    def sensitive(self) -> np.ndarray:
+        """Columns that a primary rule hits."""
+        return np.isin(self.stacked("status"), ["A", "B"])
+
+    @functools.cached_property
+    def implied(self) -> np.ndarray:
+        """Columns of 0 or 100 % (amounts: of 0) that open cells of enough respondents imply.
+
+        A département where all four say no tells nothing when the région of forty, all of which say no, is
+        published: closing it would hide nothing.
+        """
+        moves, whole, system = Moves(self.system), self.stacked("whole"), self.system
+        able = np.isfinite(self._costs) | self._forced | self._unpublished
+        found = np.zeros(len(whole), dtype=bool)
+        extreme = np.minimum(system.values, whole - system.values) <= _EXTREME * np.maximum(whole, 1.0)
+        for one in map(int, np.flatnonzero(self.sensitive & extreme)):
+            up, down = (min(float(side[one]), float(whole[one])) for side in (system.up, system.down))
+            move = up if up > down else -down
+            found[one] = move == 0 or moves.reach(one, move, able) < 1e-6
+        return found
+
+    @functools.cached_property
+    def start(self) -> np.ndarray:
+        """Columns whose new value is not published under any mask."""
+        group = self.sensitive & (self.stacked("respondents") >= self.rules.threshold)
+        return (self.sensitive & ~(self.implied & group)) | self._forced | self._unpublished
+
+    def filtered(self, closed: np.ndarray) -> np.ndarray:
+        """Columns about the units that say yes in a closed column: they would give its numerator away."""
+        place = {table.indicator: number for number, table in enumerate(self.tables)}
+        found = np.zeros((len(self.tables), len(self.layout.cells)), dtype=bool)
+        for link in self.links:
+            if link.filtered_by is not None:
+                hidden = closed.reshape(found.shape)[place[link.filtered_by]]
+                for member in set(link.coefficients) - {link.filtered_by}:
+                    found[place[member]] |= hidden
+        return found.ravel() & (self.stacked("respondents") > 0)
+
+    @property
+    def _forced(self) -> np.ndarray:
+        """Columns that earlier versions keep from being published."""
+        return (self.stacked("closed") | (self.stacked("correction") != 0)) & (
+            self.stacked("respondents") > 0
+        )
+
+    @property
+    def _unpublished(self) -> np.ndarray:
+        number = np.repeat(np.arange(len(self.tables)), len(self.layout.cells))
+        return (number >= self.published) & (self.stacked("respondents") > 0)
+
+    @property
+    def cost(self) -> np.ndarray:
+        """What is lost with each column: infinite where it cannot serve or must stay open."""
+        return np.where(self.implied, np.inf, self._costs)
+
+    @functools.cached_property
+    def _costs(self) -> np.ndarray:
+        each = []
+        for cell in self.layout.cells:
+            known = _COSTS.get((cell[0], cell[2] == TOTAL))
+            each.append(known or (_COST_DEPARTEMENT if cell[0] == "departement" else _COST_CLASS))
+        respondents = self.stacked("respondents")
+        cost = np.tile(each, len(self.tables)) * (1.0 + 0.5 * np.minimum(respondents / _FEW, 2.0))
+        fixed = np.concatenate([t.saturated(self.rules.group_threshold) for t in self.tables])
+        return np.where((respondents > 0) & ~fixed, cost, np.inf)
+
+    def targets(self) -> list[Target]:
+        """Moves that each sensitive column must be able to make, for anyone and for each insider.
+
+        An insider is the only respondent of a cell: what it answered is known to it, in every table, so that
+        of a cell that it lies in the rest must be able to move.
+        """
+        levels = [table.level(self.rules) for table in self.tables]
+        up, down = (np.concatenate([level[side] for level in levels]) for side in (0, 1))
+        made: dict[Target, None] = {}
+        for one in map(int, np.flatnonzero(self.sensitive & ~self.implied)):
+            for insider in (None, *self._insiders(one)):
+                for move in self._moves_wanted(one, up[one], down[one], insider):
+                    still = () if insider is None else self._everywhere(insider)
+                    made[Target(one, move, still)] = None
+        correction = self.stacked("correction")
+        for one in map(int, np.flatnonzero(correction)):
+            made[Target(one, float(correction[one]))] = None
+        return list(made)
+
+    def _moves_wanted(self, column: int, up: float, down: float, insider: int | None) -> Iterator[float]:
+        system, whole = self.system, self.stacked("whole")
+        rooms, part = (system.up[column], system.down[column]), 1.0
+        if insider is not None and self._parts[column % len(self.layout.cells), insider]:
+            own = column - column % len(self.layout.cells) + insider
+            above = rooms[0] - system.up[own] if np.isfinite(rooms[0]) else rooms[0]
+            rooms = (above, rooms[1] - system.down[own])
+            part = 1.0 - whole[own] / max(whole[column], 1e-9)
+        for sign, level, room in ((1, up, rooms[0]), (-1, down, rooms[1])):
+            amount = float(min(level * part, room))
+            if amount > 1e-6 * max(level, 1e-9):
+                yield sign * amount
+
+    def _insiders(self, column: int) -> Iterator[int]:
+        """Cells with a single respondent that are not this column's cell itself."""
+        cell = column % len(self.layout.cells)
+        for insider in self._sole:
+            if self._same[insider] != self._same[cell]:
+                yield int(insider)
+
+    def _everywhere(self, cell: int) -> tuple[int, ...]:
+        """The columns of a cell under every member."""
+        return tuple(cell + len(self.layout.cells) * member for member in range(len(self.tables)))
+
+    @functools.cached_property
+    def _parts(self) -> np.ndarray:
+        return self.layout.parts()
+
+    @functools.cached_property
+    def _same(self) -> np.ndarray:
+        return same_respondents(self.layout, np.max([t.respondents for t in self.tables], axis=0))
+
+    @functools.cached_property
+    def _sole(self) -> np.ndarray:
+        most = np.max([table.respondents for table in self.tables], axis=0)
+        return np.flatnonzero(most == 1)
+
+
+def same_respondents(layout: Layout, respondents: np.ndarray) -> np.ndarray:
+    """Class of each cell: a total with a single part that has respondents holds the same ones."""
+    classes = np.arange(len(layout.cells))
+    for row in layout.matrix:
+        parts, totals = np.flatnonzero((row < 0) & (respondents > 0)), np.flatnonzero(row > 0)
+        if len(parts) == 1 and len(totals) == 1:
+            classes[classes == classes[parts[0]]] = classes[totals[0]]
+    return classes

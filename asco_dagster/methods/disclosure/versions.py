@@ -1,0 +1,196 @@
+"""What earlier versions of a release leave to a new one: the versions together are one table more.
+
+Every version has numbers of its own truth: the answers and weights it was made of. What stays the same from
+one truth to the next is known from the earlier version; where something was corrected, the difference of two
+versions is itself a cell, of the units that were corrected, and subject to the frequency rule. Therefore
+
+- a cell that an earlier version closed stays closed, so that no version opens what another needs closed;
+- a cell in which units were corrected since it was last published, but fewer than the threshold, is held
+  back: the number of the earlier version remains, and nothing can be subtracted;
+- a cell that was published and in which nothing was corrected is known: it protects no other.
+
+Corrections are counted over all answers of a unit at once, so that what is held back does not tell which
+answer was corrected. They accumulate until a cell has enough of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from asco_dagster.methods.disclosure.areas import Areas, partitions
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, DisclosureRules
+
+_PLACE = ["region_code", "departement_code", "size_class"]
+UNITS = ["unit_type", *_PLACE, "population", "weight", "answers"]
+"""Columns of the record of a truth, one row a respondent; no identifier among them."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that was public once.
+
+    Args:
+        name: for example ``1.0.0``.
+        cells: its released cells: ``KEYS``, ``estimate``, ``denominator``, ``status``, and ``as_of`` (the
+            version whose number is shown where it is another one's) where it has the column.
+        units: result of ``record_of_units`` when it was made; None where it was not kept.
+    """
+
+    name: str
+    cells: pd.DataFrame
+    units: pd.DataFrame | None
+
+
+def record_of_units(respondents: pd.DataFrame, indicators: pd.DataFrame) -> pd.DataFrame:
+    """What has to be kept of a truth to count later what was corrected.
+
+    Args:
+        respondents: ``unit_id``, ``unit_type``, ``region_code``, ``departement_code``, ``size_class``,
+            ``population``, ``weight``.
+        indicators: ``unit_id``, ``indicator``, ``value``.
+
+    Returns:
+        The columns ``UNITS``; ``answers`` is a hash of all values of the unit. No identifier is kept, so that
+        a new pseudonym key changes nothing.
+    """
+    wide = indicators.pivot(index="unit_id", columns="indicator", values="value").sort_index(axis=1)
+    hashes = pd.Series(pd.util.hash_pandas_object(wide.astype(float), index=False).to_numpy(), wide.index)
+    units = respondents.assign(answers=respondents["unit_id"].map(hashes).astype("uint64"))
+    return units[UNITS].sort_values(UNITS, ignore_index=True)
+
+
+def since(
+    cells: pd.DataFrame,
+    units: pd.DataFrame,
+    versions: Sequence[Version],
+    areas: Mapping[str, Areas],
+    rules: DisclosureRules,
+) -> pd.DataFrame:
+    """Put beside each cell what the earlier versions published of it.
+
+    Args:
+        cells: present cells: ``KEYS``, ``numerator``, ``denominator``.
+        units: ``record_of_units`` of the present truth.
+        versions: those that were ever public, oldest first.
+        areas: by unit type, the public geography.
+        rules: of the wave.
+
+    Returns:
+        The rows with ``closed`` (an earlier version closed the cell), ``published_in`` (the newest version
+        that shows it; "" for none), ``room_up`` and ``room_down`` (how far the numerator can lie from the
+        truth by what was published of it; infinite where nothing was), ``corrected`` (units corrected since,
+        0 where nothing was published) and ``correction`` (move that the numerator must be able to make so
+        that too small a correction does not show; 0 where none is to be hidden).
+    """
+    done = cells.assign(
+        closed=False, published_in="", room_up=np.inf, room_down=np.inf, corrected=0, correction=0.0
+    )
+    keyed = pd.MultiIndex.from_frame(done[list(KEYS)])
+    for version in versions:
+        shown = version.cells.set_index(list(KEYS)).reindex(keyed)
+        there = shown["status"].notna().to_numpy()
+        public = (shown["status"] == "V").to_numpy()
+        done["closed"] |= there & ~public
+        done["published_in"] = np.where(public, version.name, done["published_in"])
+        if "as_of" in shown.columns:  # a number that was held back is that of an older truth
+            public &= shown["as_of"].fillna("").eq("").to_numpy()
+        moved = _corrected(units, version.units, areas)
+        _narrow(done, shown, public, moved, rules)
+    return done
+
+
+def _narrow(
+    done: pd.DataFrame, shown: pd.DataFrame, public: np.ndarray, moved: pd.DataFrame, rules: DisclosureRules
+) -> None:
+    """Add what one version tells of each cell that it published."""
+    place = done[["unit_type", *CELL]].merge(moved, on=["unit_type", *CELL], how="left")
+    count = place["units"].fillna(0).to_numpy(int)
+    share, people = done["statistic"] == "share", done["statistic"] == "population_share"
+    reach = np.select(
+        [count == 0, share, people],
+        [0.0, place["weight"].fillna(0.0), place["inhabitants"].fillna(0.0)],
+        np.inf,
+    )
+    now = done["numerator"].to_numpy(float)
+    estimate = shown["estimate"].astype("Float64").to_numpy(float, na_value=np.nan)
+    then = np.where(done["statistic"] == "total", estimate, estimate * done["denominator"].to_numpy(float))
+    off = np.where(count == 0, 0.0, then - now)  # where nothing was corrected only weights moved: it is known
+    up, down = np.maximum(off + reach, 0.0), np.maximum(reach - off, 0.0)
+    done["room_up"] = np.where(public, np.minimum(done["room_up"], up), done["room_up"])
+    done["room_down"] = np.where(public, np.minimum(done["room_down"], down), done["room_down"])
+    few = public & (count > 0) & (count < rules.threshold)
+    least = np.maximum(1e-3 * np.abs(now), 1e-3)
+    wanted = np.where(
+        np.abs(off) > least, off, np.where(np.isfinite(reach), reach, np.maximum(0.1 * now, 1.0))
+    )
+    more = few & (np.abs(wanted) > np.abs(done["correction"].to_numpy(float)))
+    done["correction"] = np.where(more, wanted, done["correction"])
+    done["corrected"] = np.where(public, np.maximum(done["corrected"], count), done["corrected"])
+
+
+def _corrected(now: pd.DataFrame, then: pd.DataFrame | None, areas: Mapping[str, Areas]) -> pd.DataFrame:
+    """Units of each cell that differ between two truths: ``units``, ``weight``, ``inhabitants`` (weighted).
+
+    A unit whose answers changed is counted once, not as one that went and one that came. Without a record of
+    the earlier truth nothing counts as corrected.
+    """
+    columns = ["unit_type", *CELL, "units", "weight", "inhabitants"]
+    nothing = pd.DataFrame(columns=columns).astype({"units": int, "weight": float, "inhabitants": float})
+    if then is None:
+        return nothing
+    identity = ["unit_type", *_PLACE, "population", "answers"]
+    both = pd.concat([now.assign(side="now"), then.assign(side="then")], ignore_index=True)
+    both["number"] = both.groupby([*identity, "side"]).cumcount()
+    alone = both[~both.duplicated([*identity, "number"], keep=False)]
+    alone = alone.assign(inhabitants=alone["weight"] * alone["population"], units=1).reset_index(drop=True)
+    parts = []
+    places = (
+        place
+        for unit_type, own in areas.items()
+        for place in partitions(alone[alone["unit_type"] == unit_type], own)
+        if len(place)
+    )
+    for place in places:
+        keyed = pd.concat(
+            [alone[["unit_type", "side", "units", "weight", "inhabitants"]], place], axis=1, join="inner"
+        )
+        sides = keyed.groupby(["unit_type", *CELL, "side"], observed=True)[
+            ["units", "weight", "inhabitants"]
+        ].sum()
+        parts.append(sides.groupby(level=["unit_type", *CELL]).max())
+    if not parts:
+        return nothing
+    return pd.concat(parts).reset_index()[columns]
+
+
+def hold_back(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
+    """Show the earlier number where the new one is held back.
+
+    Args:
+        cells: ``cells`` of ``protect`` on the result of ``since``, with the numbers to be published.
+        versions: those that were ever public, oldest first.
+
+    Returns:
+        The rows with ``as_of``: the version whose number a cell shows, null where it is its own. A secondary
+        cell (D) that was public before shows that number again, with status V: it tells nothing new.
+    """
+    done = cells.assign(as_of=None).astype({"as_of": object})
+    held = (done["status"] == "D") & (done["published_in"] != "") & ~done["closed"]
+    numbers = [name for name in NUMBERS if name in done.columns]
+    for version in versions:
+        rows = (held & (done["published_in"] == version.name)).to_numpy()
+        if not rows.any():
+            continue
+        keyed = pd.MultiIndex.from_frame(done.loc[rows, list(KEYS)])
+        shown = version.cells.set_index(list(KEYS)).reindex(keyed)
+        for name in [*numbers, "quality_flag"]:
+            if name in shown.columns and name in done.columns and name != "denominator":
+                done.loc[rows, name] = shown[name].to_numpy(object)
+        source = (
+            shown["as_of"] if "as_of" in shown.columns else pd.Series(None, index=shown.index, dtype=object)
+        )
+        done.loc[rows, "as_of"] = source.where(source.fillna("") != "", version.name).to_numpy(object)
+        done.loc[rows, "status"] = "V"
+    return done
