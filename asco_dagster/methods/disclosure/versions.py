@@ -193,4 +193,4 @@ def hold_back(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
         )
         done.loc[rows, "as_of"] = source.where(source.fillna("") != "", version.name).to_numpy(object)
         done.loc[rows, "status"] = "V"
-    return done
+    return done.astype({"as_of": "string"})

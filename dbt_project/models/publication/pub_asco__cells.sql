@@ -38,7 +38,7 @@ final as (
         -- one status for every suppressed cell: the rule that closed it would tell its value
         case when status = 'V' then 'V' else 'c' end as status,
         case when status = 'V' then quality_flag end as quality_flag,
-        as_of
+        cast(as_of as varchar) as as_of
     from rounded
 )
 
