@@ -24,6 +24,6 @@ def verify(
     figures = found.figures
     typer.echo(
         f"{release}: {'signature, ' if public_key else ''}hashes, schema and disclosure hold "
-        f"({figures['tables']} tables attacked, {figures['skipped']} skipped, "
-        f"{figures['suppressed']} suppressed numbers, {figures['breaches']} inferred)"
+        f"({figures['systems']} systems of tables attacked, {figures['suppressed']} suppressed numbers, "
+        f"{figures['exact']} recomputed, {figures['answers']} answers certain)"
     )

@@ -239,7 +239,7 @@ def _seen(
         stale = column(rows.assign(old=rows["as_of"].fillna("").ne("").astype(float)), "old", order) > 0
         shown &= ~stale
     nothing = np.zeros(len(order))
-    facts = dict.fromkeys(("respondents", "numerator", "largest", "weighted_units"), nothing)
+    facts = dict.fromkeys(("respondents", "numerator", "largest", "correction"), nothing)
     status = np.full(len(order), "", dtype=object)
     places = [order[cell] for cell in zip(*(rows[key] for key in CELL), strict=True)]
     status[places] = rows["status"]
