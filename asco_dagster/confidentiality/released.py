@@ -12,8 +12,9 @@ from asco_dagster.methods.disclosure.rules import DisclosureRules
 from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
 from asco_dagster.warehouse import read_table
 from asco_dagster.waves import Wave
+from asco_dagster.waves.form import UnitType
 
-UNIT_TYPES = ("commune", "epci")
+UNIT_TYPES: tuple[UnitType, ...] = ("commune", "epci")
 POPULATION_SHARE_STEP = 0.01  # a point: at a tenth of one, the population of a single town is told apart
 UNITS_STEP = 1.0
 
@@ -95,7 +96,7 @@ def kinds_of_catalogue() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["unit_type", "indicator", "kind"])
 
 
-def _definitions(wave: Wave, unit_type: str) -> list[Definition]:
+def _definitions(wave: Wave, unit_type: UnitType) -> list[Definition]:
     questions = {
         question.code: question
         for module in load_codebook(wave.questionnaires[unit_type]).modules
@@ -109,7 +110,7 @@ def _definitions(wave: Wave, unit_type: str) -> list[Definition]:
             questions=tuple(one.questions),
             all_yes=tuple(one.all_yes),
             all_no=tuple(one.all_no),
-            between=one.between,
+            between=one.between or (0, 0),
             choice=one.choice,
             filtered_by=questions[one.questions[0]].asked_if if one.when_filtered == "missing" else None,
             choices=len(questions[one.questions[0]].choices) if one.rule == "equals" else 0,

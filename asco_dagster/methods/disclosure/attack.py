@@ -10,11 +10,12 @@ Limits: the intruder is not taken to know which units answered, nor their weight
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.areas import Areas, Layout, column, label, layout
@@ -145,7 +146,6 @@ class _System:
     largest: np.ndarray
     correction: np.ndarray
     informed: bool
-    _cache: dict = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -207,7 +207,9 @@ def _systems(
                 )
                 for link in ending
             ]
-            stacked = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+            stacked: dict[str, Any] = {
+                name: np.concatenate([table[name] for table in tables]) for name in tables[0]
+            }
             yield _System(
                 str(unit_type),
                 str(statistic),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.areas import Layout, column, demand_additive, label

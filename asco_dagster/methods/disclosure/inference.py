@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.programme import programme, settle

@@ -34,7 +34,7 @@ class Definition:
     questions: tuple[str, ...] = ()
     all_yes: tuple[str, ...] = ()
     all_no: tuple[str, ...] = ()
-    between: tuple[int, int] | None = None
+    between: tuple[int, int] = (0, 0)
     choice: str | None = None
     filtered_by: str | None = None
     choices: int = 0
@@ -90,7 +90,7 @@ def _of_counts(
     """Numbers of yes: intervals exclude each other, and the sum of the answers lies in them."""
     found: list[Link] = []
     for questions in dict.fromkeys(one.questions for one in counts):
-        own = [one for one in counts if one.questions == questions and one.between is not None]
+        own = [one for one in counts if one.questions == questions]
         first = own[0].code
         found.append(Link({one.code: -1.0 for one in own}, 1.0, first))
         covered = sorted(value for one in own for value in range(one.between[0], one.between[1] + 1))
@@ -148,7 +148,7 @@ def _of_patterns(
 
 def _needs_a_yes(one: Definition) -> bool:
     """Whether an indicator of several questions is no where all of them are."""
-    return one.rule == "any" or (one.rule == "count_between" and bool(one.between) and one.between[0] > 0)
+    return one.rule == "any" or (one.rule == "count_between" and one.between[0] > 0)
 
 
 def _of_choices(choices: Sequence[Definition], single: Mapping[str, str]) -> list[Link]:

@@ -136,16 +136,14 @@ class _Search:
         proofs = {target: small._established(target, kept) for target in targets}
         for cell in sorted(np.flatnonzero(~self.start[closed]), key=lambda one: (-small.cost[one], one)):
             kept[cell] = False
-            again: dict[Target, int] | None = {}
+            again: dict[Target, int] = {}
             for target, proof in proofs.items():
                 if isinstance(proof, int) and small.touched[proof, cell]:
                     found = small._established(target, kept)
                     if not isinstance(found, int):
-                        again = None
+                        kept[cell] = True
                         break
                     again[target] = found
-            if again is None:
-                kept[cell] = True
             else:
                 proofs |= again
         whole = np.zeros((len(small.known) - first, len(mask)))
@@ -192,14 +190,15 @@ class _Search:
             return None, bound
         place = {int(column): number for number, column in enumerate(columns)}
         solver = highspy.Highs()
-        for option, value in {
+        options: dict[str, bool | int | float | str] = {
             "output_flag": False,
             "threads": 1,
             "parallel": "off",
             "random_seed": 0,
             "mip_rel_gap": 1e-6,
             "mip_max_nodes": _NODES,
-        }.items():
+        }
+        for option, value in options.items():
             solver.setOptionValue(option, value)
         solver.addVars(len(columns), np.zeros(len(columns)), np.ones(len(columns)))
         every = np.arange(len(columns), dtype=np.int32)
@@ -263,7 +262,7 @@ class _Search:
     def _within(self, mask: np.ndarray) -> np.ndarray:
         """Which of the known moves touch closed columns only."""
         if len(self.known) != len(self.inside) or not np.array_equal(mask, self.of_mask):
-            self.inside, self.of_mask = ~self.touched[:, ~mask].any(axis=1), mask.copy()
+            self.inside, self.of_mask = np.asarray(~self.touched[:, ~mask].any(axis=1)), mask.copy()
         return self.inside
 
     def _remember(self, *moves: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.methods.disclosure.programme import programme, settle
 
@@ -178,7 +178,8 @@ class Moves:
             first = self.system.equal.shape[0]
             rows = np.arange(first, first + len(self.system.slack), dtype=np.int32)
             far = np.full(len(rows), highspy.kHighsInf)
-            solver.changeRowsBounds(len(rows), rows, -self.system.slack / amount, far)
+            bounds = -self.system.slack / amount, far
+            solver.changeRowsBounds(len(rows), rows, *bounds)  # type: ignore[attr-defined]
         return bool(settle(solver) == highspy.HighsModelStatus.kOptimal)
 
     def _move(self, amount: float) -> np.ndarray | None:

@@ -6,7 +6,7 @@ Only construction and the solver's verdict; what a programme asks is written whe
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     import highspy
