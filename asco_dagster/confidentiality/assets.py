@@ -14,6 +14,7 @@ from asco_dagster.confidentiality.released import (
     kinds_of_catalogue,
     links_of,
     rules_of,
+    share_steps,
 )
 from asco_dagster.confidentiality.versions import earlier_versions
 from asco_dagster.methods.disclosure.attack import attack
@@ -53,7 +54,9 @@ def sec_asco__cells(step: WaveStep) -> Table:
     started = time.perf_counter()
     cells = _composition(step, areas)
     judged = since(primary(cells, rules), present_units(step.database), versions, areas, rules)
-    done = protect(judged, areas, rules, links=links_of(step.wave), workers=processors())
+    done = protect(
+        judged, areas, rules, links=links_of(step.wave), steps=share_steps(step.wave), workers=processors()
+    )
     seconds = time.perf_counter() - started
     measured = done.cells.merge(
         read_table(step.database, "est_asco__estimates", [*KEYS, *MEASURES]).drop(

@@ -22,12 +22,17 @@ UNITS_STEP = 1.0
 def rounding_steps(wave: Wave) -> dict[str, float]:
     """Rounding step of each kind of released number, as the attack takes them."""
     return {
-        "share": 10.0**-wave.release.decimals_share,
+        **{f"{unit_type} share": step for unit_type, step in share_steps(wave).items()},
         "population_share": POPULATION_SHARE_STEP,
         "total": 10.0**-wave.release.decimals_total,
         "weighted_units": UNITS_STEP,
         "denominator": UNITS_STEP,
     }
+
+
+def share_steps(wave: Wave) -> dict[str, float]:
+    """Rounding step of the released shares of each type of unit."""
+    return {unit_type: 10.0**-decimals for unit_type, decimals in wave.release.decimals_share.items()}
 
 
 def areas_of(database: Any, wave: Wave) -> dict[str, Areas]:

@@ -166,7 +166,10 @@ def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[st
     import numpy as np
 
     for kind, step in steps.items():
-        rows = cells[cells["statistic"] == kind]["estimate"] if kind not in cells else cells[kind]
+        unit_type, _, statistic = kind.rpartition(" ")
+        own = cells["statistic"] == statistic
+        own &= cells["unit_type"].eq(unit_type) if unit_type else True
+        rows = cells[own]["estimate"] if kind not in cells else cells[kind]
         values = rows.dropna().to_numpy(float)
         finer = ~np.isclose(values, np.round(values / step) * step, rtol=1e-9, atol=step * 1e-6)
         if finer.any():

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -120,7 +120,8 @@ class Release(Form):
     """What a release says of itself, and how it rounds.
 
     Attributes:
-        decimals_share: decimals of released shares, their errors and coefficients of variation.
+        decimals_share: decimals of released shares, their errors and coefficients of variation, by type of
+            unit.
         decimals_total: decimals of released totals and of weighted units.
         title: its title.
         embargo: first day on which it may be public; None means none.
@@ -129,7 +130,7 @@ class Release(Form):
         contact: who answers for it.
     """
 
-    decimals_share: int = Field(ge=2, le=8)
+    decimals_share: dict[UnitType, Annotated[int, Field(ge=2, le=8)]]
     decimals_total: int = Field(ge=0, le=3)
     title: Text
     embargo: dt.date | None = None

@@ -103,7 +103,8 @@ def attack(
         areas: by unit type, the public geography.
         rules: for the protection interval.
         links: by unit type, what holds between its indicators.
-        steps: rounding step of each statistic's estimates and of ``denominator``; 0 where not given.
+        steps: rounding step of each statistic's estimates (``total``, or ``commune share`` where it differs
+            by type of unit) and of ``denominator``; 0 where not given.
         truth: ``cells`` of ``protect``: adds denominators, respondents, insiders, and what ``since`` says of
             earlier versions.
         workers: processes; the result does not depend on it.
@@ -218,7 +219,7 @@ def _systems(
                 known,
                 [*between, *sums],
                 rules,
-                step=steps.get(str(statistic), 0.0),
+                step=_step(steps, str(unit_type), str(statistic)),
                 informed=truth is not None,
                 **stacked,
             )
@@ -254,7 +255,7 @@ def _seen(
         facts["largest"] = np.maximum(facts["largest"], column(true, "largest_weighted", order))
         status[[order[cell] for cell in zip(*(true[key] for key in CELL), strict=True)]] = true["status"]
         whole_low = whole_high = column(true, "denominator", order)
-    half = steps.get(statistic, 0.0) / 2
+    half = _step(steps, str(rows["unit_type"].iloc[0]), statistic) / 2
     if share:
         low = np.where(shown, np.maximum(estimate - half, 0.0) * whole_low, 0.0)
         high = np.where(shown, np.minimum(estimate + half, 1.0) * whole_high, whole_high)
@@ -300,6 +301,11 @@ def _rest(
         "status": np.where(there, np.where(few, "A", "V"), "").astype(object),
         "values": values,
     }
+
+
+def _step(steps: Mapping[str, float], unit_type: str, statistic: str) -> float:
+    """Rounding step of the estimates of a statistic, where it may differ by type of unit."""
+    return steps.get(f"{unit_type} {statistic}", steps.get(statistic, 0.0))
 
 
 def _numbers(rows: pd.DataFrame, name: str, order: Mapping, there: np.ndarray) -> np.ndarray:

@@ -273,6 +273,15 @@ class Family:
         group = self.sensitive & (self.stacked("respondents") >= self.rules.threshold)
         return (self.sensitive & ~(self.implied & group)) | self._forced | self._unpublished
 
+    @functools.cached_property
+    def equal_weights(self) -> np.ndarray:
+        """Columns whose numbers are all a whole number of one weight: their units weigh the same."""
+        whole, respondents = self.stacked("whole"), self.stacked("respondents")
+        weight = np.where(respondents > 0, whole / np.maximum(respondents, 1.0), 1.0)
+        number = self.stacked("values") / weight
+        alike = (np.abs(number - np.round(number)) < 1e-3).reshape(len(self.tables), -1).all(axis=0)
+        return np.tile(alike, len(self.tables))
+
     def filtered(self, closed: np.ndarray) -> np.ndarray:
         """Columns about the units that say yes in a closed column: they would give its numerator away."""
         place = {table.indicator: number for number, table in enumerate(self.tables)}

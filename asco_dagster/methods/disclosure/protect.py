@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.disclosure.areas import Areas, label, layout
+from asco_dagster.methods.disclosure.counts import with_more_counts
 from asco_dagster.methods.disclosure.family import Family, Table
 from asco_dagster.methods.disclosure.links import Link, linked
 from asco_dagster.methods.disclosure.masks import Mask, search
@@ -21,6 +22,7 @@ from asco_dagster.methods.disclosure.spread import spread
 
 EARLIER = "closed in an earlier release"
 HELD_BACK = "held back: fewer units corrected than the threshold"
+COUNTS = "leaves more than one number of yes to a cell beside it"
 FILTERED = "about the units that say yes in a closed cell"
 IMPLIED = "implied by an open cell of enough respondents"
 
@@ -45,6 +47,7 @@ def protect(
     rules: DisclosureRules,
     *,
     links: Mapping[str, Sequence[Link]] | None = None,
+    steps: Mapping[str, float] | None = None,
     workers: int = 1,
 ) -> Protected:
     """Add the secondary cells: status ``D`` wherever a sensitive cell could otherwise be recomputed.
@@ -54,6 +57,7 @@ def protect(
         areas: by unit type, the public geography.
         rules: of the wave.
         links: by unit type, what holds between its indicators.
+        steps: by unit type, rounding step of its published shares; 0 where not given.
         workers: processes; the result does not depend on it.
 
     Raises:
@@ -64,7 +68,8 @@ def protect(
     # The largest first, so that no process waits for one that began last.
     order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].system.values))
     with spread(workers) as each:
-        found = dict(zip(order, each(_masked, [jobs[number] for number in order]), strict=True))
+        tasks = [(jobs[number], (steps or {}).get(jobs[number].unit_type, 0.0)) for number in order]
+        found = dict(zip(order, each(_masked, tasks), strict=True))
     verdicts = pd.concat([found[number][0] for number in range(len(jobs))], ignore_index=True)
     families = pd.DataFrame([found[number][1] for number in range(len(jobs))])
     merged = cells[list(KEYS)].merge(verdicts, on=list(KEYS), how="left", validate="one_to_one")
@@ -112,12 +117,14 @@ def _families(
     return found
 
 
-def _masked(family: Family) -> tuple[pd.DataFrame, dict]:
+def _masked(task: tuple[Family, float]) -> tuple[pd.DataFrame, dict]:
     """Status and reason of every cell of a family, and what its mask costs."""
+    family, step = task
     found = search(family.system, family.targets(), family.start, family.cost)
     corrected = np.flatnonzero(family.stacked("correction"))
     shown = {target.column for target in found.hopeless} & set(map(int, corrected))
-    closed = found.closed
+    shares = family.tables[0].statistic == "share"
+    closed = with_more_counts(family, found, step) if shares else found.closed
     if shown:  # no mask hides the correction: nothing new of the family is published
         closed = family.stacked("respondents") > 0
     closed = closed | family.filtered(closed)
@@ -152,7 +159,7 @@ def _verdicts(family: Family, found: Mask, closed: np.ndarray) -> pd.DataFrame:
             elif corrected[column] or (published[column] and why is None):
                 reason = HELD_BACK
             elif why is None:
-                reason = FILTERED
+                reason = FILTERED if family.filtered(closed)[column] else COUNTS
             else:
                 protected = family.tables[why // size].indicator
                 other = "" if protected == table.indicator else f" of {protected}"

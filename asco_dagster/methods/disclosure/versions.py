@@ -95,7 +95,7 @@ def since(
         done["closed"] |= there & ~public
         done["published_in"] = np.where(public, version.name, done["published_in"])
         if "as_of" in shown.columns:  # a number that was held back is that of an older truth
-            public &= shown["as_of"].fillna("").eq("").to_numpy()
+            public = public & shown["as_of"].fillna("").eq("").to_numpy()
         moved = _corrected(units, version.units, areas)
         _narrow(done, shown, public, moved, rules)
     return done

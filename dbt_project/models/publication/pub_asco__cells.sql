@@ -10,10 +10,11 @@ rounded as (
     -- shares of population to a point, since at a tenth of one a single town can be told apart
     select
         *,
-        case statistic
-            when 'total' then {{ var('decimals_total') }}
-            when 'population_share' then 2
-            else {{ var('decimals_share') }}
+        case
+            when statistic = 'total' then {{ var('decimals_total') }}
+            when statistic = 'population_share' then 2
+            when unit_type = 'epci' then {{ var('decimals_share')['epci'] }}
+            else {{ var('decimals_share')['commune'] }}
         end as decimals
     from cells
 ),
@@ -30,7 +31,7 @@ final as (
         case when status = 'V' then round(standard_error, decimals) end as standard_error,
         case when status = 'V' then round(ci_low, decimals) end as ci_low,
         case when status = 'V' then round(ci_high, decimals) end as ci_high,
-        case when status = 'V' then round(cv, {{ var('decimals_share') }}) end as cv,
+        case when status = 'V' then round(cv, if(unit_type = 'epci', 2, 3)) end as cv,
         case when status = 'V' then cast(respondents as bigint) end as respondents,
         case when status = 'V' then round(weighted_units) end as weighted_units,
         -- what a share is a share of; without it nobody outside could add shares up, nor attack them
