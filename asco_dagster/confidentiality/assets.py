@@ -141,7 +141,15 @@ def sec_asco__audit(step: WaveStep) -> Table:
     started = time.perf_counter()
     public = released(cells)
     public["as_of"] = cells.sort_values(list(KEYS))["as_of"].to_numpy()
-    found = attack(public, areas, rules, links=links_of(step.wave), truth=cells, workers=processors())
+    found = attack(
+        public,
+        areas,
+        rules,
+        links=links_of(step.wave),
+        rounding=share_steps(step.wave),
+        truth=cells,
+        workers=processors(),
+    )
     decided = found.decided.assign(
         status="V", low=0.0, high=1.0, width=1.0, exact=False, too_close=False, by="anyone"
     )

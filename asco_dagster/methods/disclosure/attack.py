@@ -20,7 +20,7 @@ from scipy import sparse  # type: ignore[import-untyped]
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.areas import Areas, Layout, column, label, layout
 from asco_dagster.methods.disclosure.family import same_respondents
-from asco_dagster.methods.disclosure.inference import Inference, Relations
+from asco_dagster.methods.disclosure.inference import Inference, Relations, possible_counts
 from asco_dagster.methods.disclosure.links import Link, linked
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, DisclosureRules
 from asco_dagster.methods.disclosure.spread import spread
@@ -91,6 +91,7 @@ def attack(
     *,
     links: Mapping[str, Sequence[Link]] | None = None,
     steps: Mapping[str, float] | None = None,
+    rounding: Mapping[str, float] | None = None,
     truth: pd.DataFrame | None = None,
     workers: int = 1,
 ) -> Attack:
@@ -105,6 +106,8 @@ def attack(
         links: by unit type, what holds between its indicators.
         steps: rounding step of each statistic's estimates (``total``, or ``commune share`` where it differs
             by type of unit) and of ``denominator``; 0 where not given.
+        rounding: by unit type, rounding step of its published shares where ``published`` is given unrounded:
+            whole numbers of yes are told apart by it. None tries no whole numbers.
         truth: ``cells`` of ``protect``: adds denominators, respondents, insiders, and what ``since`` says of
             earlier versions.
         workers: processes; the result does not depend on it.
@@ -113,6 +116,8 @@ def attack(
         DisclosureError: the published values contradict each other.
     """
     jobs = list(_systems(published, areas, rules, links or {}, dict(steps or {}), truth))
+    for job in jobs:
+        job.rounding = (rounding or {}).get(job.unit_type)
     order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].low))
     with spread(workers) as each:
         found = dict(zip(order, each(_attacked, [jobs[number] for number in order]), strict=True))
@@ -147,6 +152,7 @@ class _System:
     largest: np.ndarray
     correction: np.ndarray
     informed: bool
+    rounding: float | None = None
 
     @property
     def name(self) -> str:
@@ -342,6 +348,8 @@ def _attacked(system: _System) -> list[tuple]:
     if system.informed:
         _pardon(system, relations, rows)
         _by_insiders(system, relations, found, rows)
+        if system.statistic == "share" and system.rounding is not None:
+            _by_whole_numbers(system, rows, system.rounding)
     return [
         (
             system.unit_type,
@@ -487,6 +495,40 @@ def _by_insiders(system: _System, relations: Relations, found: Inference, rows: 
                 if not anyway and not rows[one]["by"]:
                     who = f"the respondent of {label(system.layout.cells[insider])}"
                     rows[one].update(too_close=True, by=who)
+
+
+def _by_whole_numbers(system: _System, rows: dict[int, dict], step: float) -> None:
+    """What follows where all units of a cell weigh the same: its share is k of n, and sums may allow one k.
+
+    Sums of which only cells of 0 or 100 % with enough respondents are open imply what they imply: left out.
+    """
+    cells = len(system.layout.cells)
+    weight = system.whole_high / np.maximum(system.respondents, 1.0)
+    number = system.values / np.maximum(weight, 1e-9)
+    alike = (np.abs(number - np.round(number)) < 1e-3).reshape(-1, cells).all(axis=0)
+    least, most = _by_saturated(system)
+    implied = Inference(system.relations(), least, most)
+    for table in range(system.published):
+        for sums in system.layout.matrix:
+            inside = np.flatnonzero(sums)
+            columns, signs = inside + table * cells, sums[inside]
+            hidden = system.hidden[columns]
+            sensitive = [one for one in columns[hidden] if system.status[one] == "A"]
+            saturated = least[columns[~hidden]] == most[columns[~hidden]]
+            if not sensitive or not alike[inside[hidden]].all() or saturated.all():
+                continue
+            known = float(signs[~hidden] @ system.values[columns[~hidden]])
+            off = step / 2 * float(system.whole_high[columns[~hidden]].sum()) + 1e-6 * implied.scale
+            own = columns[hidden]
+            possible = possible_counts(system.respondents[own], weight[own], signs[hidden], known, off)
+            for one, numbers in zip(own, possible or (), strict=possible is not None):
+                if one not in sensitive or len(numbers) > 1 or rows[int(one)]["by"]:
+                    continue
+                implied.enclose([int(one)])
+                if implied.high[one] - implied.low[one] > implied.tolerance:
+                    certain = numbers.size and numbers[0] in (0, system.respondents[one])
+                    answers = int(system.respondents[one]) if certain else 0
+                    rows[int(one)].update(too_close=True, answers=answers, by="anyone")
 
 
 def _others(system: _System, one: int, insider: int, parts: np.ndarray) -> tuple[float, float]:

@@ -6,16 +6,15 @@ respondents with weights 1.0, 1.9 and 1.8 can only be two of the thirty. The rou
 beside them is what leaves other combinations; where it does not, further cells close.
 """
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from asco_dagster.methods.disclosure.family import Family
+from asco_dagster.methods.disclosure.inference import possible_counts
 from asco_dagster.methods.disclosure.masks import Mask
 from asco_dagster.methods.disclosure.moves import Moves
 
-_MOST = 300_000  # combinations beyond which more than one fits
 _ROUNDS = 8
 
 
@@ -46,13 +45,6 @@ def with_more_counts(family: Family, found: Mask, step: float) -> np.ndarray:
     return closed
 
 
-def certain_counts(family: Family, closed: np.ndarray, step: float) -> np.ndarray:
-    """Sensitive columns whose number of yes is certain under a mask."""
-    return np.unique([one for row in _rows(family) for one, _ in _certain(family, row, closed, step)]).astype(
-        int
-    )
-
-
 def _rows(family: Family) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Each sum of each published table: its columns and their signs."""
     cells = len(family.layout.cells)
@@ -70,18 +62,17 @@ def _certain(
     columns, signs = row
     hidden, shown = columns[closed[columns]], columns[~closed[columns]]
     wanted = [one for one in hidden if family.sensitive[one] and not family.implied[one]]
-    if not wanted or not family.equal_weights[hidden].all() or len(hidden) > 8:
-        return
-    if np.prod(respondents[hidden] + 1.0) > _MOST:
+    if not wanted or not family.equal_weights[hidden].all():
         return
     weights = whole[hidden] / np.maximum(respondents[hidden], 1.0)
     known = float(signs[~closed[columns]] @ values[shown])
     off = step / 2 * float(whole[shown].sum()) + 1e-6 * float(whole[columns].max(initial=1.0))
-    grid = np.array(list(itertools.product(*[range(int(n) + 1) for n in respondents[hidden]])), dtype=float)
-    fits = grid[np.abs(grid @ (signs[closed[columns]] * weights) + known) <= off]
+    possible = possible_counts(respondents[hidden], weights, signs[closed[columns]], known, off)
+    if possible is None:
+        return
     beside = sorted(map(int, shown), key=lambda one: (family.cost[one], one))
     for place, one in enumerate(hidden):
-        if one in wanted and len(np.unique(fits[:, place])) <= 1:
+        if one in wanted and len(possible[place]) <= 1:
             yield int(one), [column for column in beside if np.isfinite(family.cost[column])]
 
 

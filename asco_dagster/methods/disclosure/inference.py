@@ -5,6 +5,7 @@ within their rounding on one side, holes between 0 and what they can be at most 
 breach is decided in ``attack``.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from asco_dagster.methods.disclosure.programme import programme, settle
 
 _SLACK = 1e-8  # relative: sums of floats do not close exactly
 _FAR = 1e12  # stands for "without bound"
+_MOST = 300_000  # combinations of whole numbers that are tried
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,26 @@ class Inference:
                 remedy="Check that the cells are those of one version, with all parts of each total",
             )
         return np.inf if values[number] >= 0.9 * _FAR else float(values[number])
+
+
+def possible_counts(
+    respondents: np.ndarray, weights: np.ndarray, signs: np.ndarray, known: float, off: float
+) -> list[np.ndarray] | None:
+    """The numbers of yes that each hidden cell of a sum can have, where its units all weigh the same.
+
+    Args:
+        respondents: of each hidden cell, shape (cells,).
+        weights: of one unit of each.
+        signs: +1 for a total, −1 for a part.
+        known: what the published cells of the sum come to, with their signs.
+        off: how far that may be off by rounding.
+
+    Returns:
+        For each cell the numbers that occur in some combination; None where there are more combinations than
+        are tried, which leaves more than one number to each.
+    """
+    if np.prod(respondents + 1.0) > _MOST:
+        return None
+    grid = np.array(list(itertools.product(*[range(int(n) + 1) for n in respondents])), dtype=float)
+    fits = grid[np.abs(grid @ (signs * weights) + known) <= off]
+    return [np.unique(column) for column in fits.T]
