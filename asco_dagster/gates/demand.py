@@ -6,12 +6,14 @@ running them.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates.checks import gate_name
+from asco_dagster.gates.results import disagreement
 
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
@@ -49,6 +51,34 @@ def demand_open_gates(
             remedy="Mend what they name, materialise it for this wave again, then publish",
         )
     return {_asset(key): told[key][0] for key in keys}
+
+
+def demand_kept_results(
+    instance: dg.DagsterInstance, wave: str, assets: Iterable[str], results: Path
+) -> None:
+    """Demand that the kept result of each gate is the judgement that Dagster knows of.
+
+    A table that was made and not judged, for whatever reason, has no result; the latest judgement that
+    Dagster knows of is then of the table before it.
+
+    Args:
+        instance: whose event log is asked.
+        wave: the wave.
+        assets: names of those whose gates are demanded.
+        results: folder of the results of the wave's gates.
+
+    Raises:
+        GateError: lists each gate that is not judged, with its file.
+    """
+    keys = [dg.AssetCheckKey(dg.AssetKey(name), gate_name(name)) for name in assets]
+    known = {_asset(key): told for key, told in judgements(instance, wave, keys).items() if told is not None}
+    found = [disagreement(told, results, asset, wave) for asset, told in known.items()]
+    faults = [f"{fault.what} (file {fault.file})" for fault in found if fault is not None]
+    if faults:
+        raise GateError(
+            f"wave {wave} is not released: {'; '.join(faults)}",
+            remedy="Run the wave again: what is not judged is made and judged again",
+        )
 
 
 def judgements(

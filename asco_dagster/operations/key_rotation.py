@@ -67,7 +67,7 @@ def rotate_pseudonym_key(settings: Settings, places: Places) -> list[str]:
         with open_database(database, read_only=True):
             pass  # no run is half-way between two keys
     path = places.keys / "pseudonym.key"
-    write_whole(path, secrets.token_hex(32), synced=True)
+    write_whole(path, secrets.token_hex(32))
     waves = [found.parent.name for found in databases]
     keep_record(places, "rotate-pseudonym-key", {"waves to run again": waves})
     return waves

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError, is_sentence
 from asco_dagster.escaping import on_one_line
+from asco_dagster.gates.results import shortened, unjudged
 from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
 
 if TYPE_CHECKING:
     import dagster as dg
-
-    from asco_dagster.places import Places
 
 Tell = Callable[[str], None]
 
@@ -119,7 +119,6 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         run_tags,
         running_run,
     )
-    from asco_dagster.places import Places
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
@@ -224,6 +223,8 @@ def _execute(
     job = build_definitions(settings=settings).resolve_job_def("wave_job")
     assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
     demand_suite_files(assets, load_wave(wave))
+    for line in shortened(str(fault) for fault in unjudged(Places.of(settings).gates(wave), wave)):
+        tell(f"asco: {line}")
     narrator = _Narrator(tell, len(assets))
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, narrator.follow)

@@ -7,13 +7,20 @@ does not belong here: the SQL (``dbt_project/models/<layer>``).
 
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
-from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
+from asco_dagster.gates.checks import (
+    gate_name,
+    gate_spec,
+    run_gate,
+    wave_check,
+    withdraw_judgements,
+)
 from asco_dagster.operations.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
@@ -62,7 +69,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             sweep(places.wave(wave.wave))
             rests_on = ground(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
-            stood, made = _stood(context, database, reads, own, rests_on)
+            stood, made = _stood(context, database, reads, own, rests_on, places.gates(wave.wave))
         for test in tests.values():  # a test between two models is judged again when either was made anew
             if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
                 stood.pop(_judged(test), None)
@@ -70,6 +77,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
         if chosen:
             demand_suites(context, wave)
+            withdraw_judgements(chosen, wave.wave, places, context.run.run_id)
         with private_files():
             results = _built([*chosen, *judged], wave, places)
         peak = cost.told()[PEAK]
@@ -109,6 +117,7 @@ def _stood(
     reads: Mapping[str, list[str]],
     checks: Mapping[str, list[str]],
     rests_on: str,
+    results: Path,
 ) -> tuple[Stood, dict[str, Made | None]]:
     """Models that stand with all their judgements, and what each is made of; a model made anew has none yet.
 
@@ -118,7 +127,7 @@ def _stood(
     made: dict[str, Made | None] = {}
     for name, parents in reads.items():
         made[name] = made_of(database, name, parents, rests_on)
-        told = standing(context, database, name, made[name], checks[name])
+        told = standing(context, database, name, made[name], checks[name], results)
         if told is None:
             # from here on, whoever reads this model in this step sees its coming fingerprint
             record(database, {name: made[name]})

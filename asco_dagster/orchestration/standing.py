@@ -5,11 +5,14 @@ judgement that was made of it. What does not belong here: what a fingerprint is 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import judgement, materialization
+from asco_dagster.gates.results import disagreement
 from asco_dagster.orchestration.fingerprints import Made, recorded
 from asco_dagster.orchestration.told import FRESH, UNCHANGED
 
@@ -23,6 +26,7 @@ def standing(
     asset: str,
     made: Made | None,
     checks: Sequence[str],
+    results: Path,
 ) -> tuple[dg.MaterializeResult, list[dg.AssetCheckResult]] | None:
     """The asset's last materialisation and its judgements, to be told again; None if it must be made.
 
@@ -34,6 +38,8 @@ def standing(
         asset: its name.
         made: what it would be made of now.
         checks: names of the checks that must stand too.
+        results: folder of the results of the wave's gates; one that does not agree with its check is named in
+            the log, and its table made and judged again.
     """
     if made is None or context.run.tags.get(FRESH) == "true":
         return None
@@ -45,7 +51,7 @@ def standing(
         return None
     if told.tags.get("dagster/data_version") != made.fingerprint:
         return None
-    results = []
+    reused = []
     for check in checks:
         found = judgement(context.instance, context.partition_key, asset, check)
         judged = found.target_materialization_data if found else None
@@ -53,7 +59,12 @@ def standing(
             return None
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             return None  # what closed it may have passed: a reading process that died, a disk that was full
-        results.append(
+        is_gate = check == gate_name(asset)  # of dbt's tests no result is kept
+        fault = disagreement(found, results, asset, context.partition_key) if is_gate else None
+        if fault is not None:
+            context.log.warning(str(fault))
+            return None
+        reused.append(
             dg.AssetCheckResult(
                 asset_key=asset,
                 check_name=check,
@@ -68,7 +79,7 @@ def standing(
     told_again: dg.MaterializeResult[Any] = dg.MaterializeResult(
         asset_key=asset, metadata=metadata, data_version=data_version(made)
     )
-    return told_again, results
+    return told_again, reused
 
 
 def data_version(made: Made | None) -> dg.DataVersion | None:

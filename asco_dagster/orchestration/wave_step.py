@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import private_files
-from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
+from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.gates.suite import demand_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.operations.observation import Cost
@@ -203,12 +203,16 @@ def _told_or_made(
     cost = Cost()
     rests_on, found = ground(own.wave, own.places, own.settings), state(own) if state else None
     made = {name: made_of(own.database, name, deps, rests_on, found) for name in names}
-    stood = [standing(own.context, own.database, name, made[name], [gate_name(name)]) for name in names]
+    results = own.places.gates(own.wave.wave)
+    stood = [
+        standing(own.context, own.database, name, made[name], [gate_name(name)], results) for name in names
+    ]
     if all(stood) and not always:
         yield from (told for told in stood if told)
         return
     if not all(stood):
         demand_suites(own.context, own.wave)
+        _withdraw(own, names)
     forget(own.database, names)
     tables = compute(own)
     former = {name: _rows(own.database, name) for name in names} if all(stood) else {}
@@ -217,13 +221,14 @@ def _told_or_made(
         if tables[name].rows is not None:
             write_table(own.database, name, tables[name].rows)
     record(own.database, made, state(own) if state else None)
+    # The same rows under the same suite need no second judgement: the import alone takes seconds.
+    same = {name for name in former if former[name] == _rows(own.database, name)}
+    _withdraw(own, [name for name in former if name not in same])
     own.database.commit()
     spent = cost.told()
     for name, told in zip(names, stood, strict=True):
         metadata = {**describe(own.database, name), **tables[name].metadata, **spent}
-        # The same rows under the same suite need no second judgement: the import alone takes seconds.
-        same = name in former and former[name] == _rows(own.database, name)
-        checks = told[1] if told and same else [_gate(own, name)]
+        checks = told[1] if told and name in same else [_gate(own, name)]
         result: dg.MaterializeResult[Any] = dg.MaterializeResult(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])
         )
@@ -243,6 +248,11 @@ def demand_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
 @functools.lru_cache(maxsize=1)  # once a run, not once a step
 def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
     demand_sound_suites(assets, load_wave(wave))
+
+
+def _withdraw(own: WaveStep, names: Sequence[str]) -> None:
+    if names:
+        withdraw_judgements(names, own.wave.wave, own.places, own.context.run.run_id)
 
 
 def _gate(own: WaveStep, name: str) -> dg.AssetCheckResult:

@@ -9,11 +9,10 @@ import re
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.waves.form import Code, Form, Text, UnitType
+from asco_dagster.waves.form import Bound, Code, Form, Text, UnitType
 from asco_dagster.waves.statistics import (
     Calibration,
     Design,
@@ -22,6 +21,7 @@ from asco_dagster.waves.statistics import (
     PublishedFigure,
     Sampling,
 )
+from asco_dagster.waves.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).parent
 # Read here and judged by Settings: the partitions are made of it when the code is imported.
@@ -152,7 +152,7 @@ class Wave(Form):
     calibration: Calibration
     precision: Precision
     disclosure: Disclosure
-    bounds: dict[Code, float]
+    bounds: dict[Code, Bound]
     published: list[PublishedFigure] = Field(default=[])
     release: Release
 
@@ -208,17 +208,23 @@ def _load(name: str, folder: Path) -> Wave:
             expected=f"one of {', '.join(wave_names(folder))}",
             remedy=f"Name one of these, or add {name}.yaml to asco_dagster/waves",
         )
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            "it holds no keys", file=path, expected="the keys of a wave file", remedy="Correct the file"
+        )
     try:
-        wave = Wave.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"not valid YAML: {error}", file=path, remedy="Correct the file") from error
+        wave = Wave.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(
             _first_fault(error), file=path, remedy="Correct this key of the file"
         ) from error
     if wave.wave != name:
         raise ConfigurationError(
-            f"key wave says “{wave.wave}”", file=path, expected=f"“{name}”, as the file's name"
+            f"key wave says “{wave.wave}”",
+            file=path,
+            expected=f"“{name}”, as the file's name",
+            remedy="Correct this key, or rename the file",
         )
     for questionnaire in wave.questionnaires.values():
         if not (QUESTIONNAIRES / f"{questionnaire}.yaml").is_file():
