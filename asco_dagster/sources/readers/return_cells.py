@@ -18,7 +18,9 @@ from asco_dagster.sources.readers.refusals import RefusedReturnError
 from asco_dagster.sources.readers.return_sheets import cell_name, column_number
 
 MAX_CELLS = 200_000  # rows times columns up to the last cell with a value
+MAX_WRITTEN = 50_000  # cells that are worth a parse; a questionnaire has a few hundred in a tab
 
+_LAST_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
 _PLACE = re.compile(r"([A-Za-z]{1,4})([0-9]{1,10})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -62,6 +64,9 @@ def parsed_rows(part: bytes, tab: str, texts: Sequence[str], dates: Sequence[boo
         RefusedReturnError: a formula or an error in a column that is read, a cell that cannot be read or is
             there twice, or a tab that reaches too far; with the cell.
     """
+    if part.count(b"<c ") > MAX_WRITTEN:
+        last = _LAST_CELL.search(part, part.rfind(b"<c "))
+        raise _too_large(tab, last.group(1).decode() if last else None)
     root = _parsed(part, tab)
     placed = list(_placed(root, tab))
     last_row, last_column = _extent(placed, tab)
@@ -87,13 +92,12 @@ def _extent(placed: Iterable[tuple[int, int, Element]], tab: str) -> tuple[int, 
         if len(cell):
             last_row, last_column = max(last_row, row), max(last_column, column)
             if last_row * last_column > MAX_CELLS:
-                raise RefusedReturnError(
-                    "sheet_too_large",
-                    tab=tab,
-                    cell=cell_name(row, column),
-                    expected=f"≤ {MAX_CELLS} cells",
-                )
+                raise _too_large(tab, cell_name(row, column))
     return last_row, last_column
+
+
+def _too_large(tab: str, cell: str | None) -> RefusedReturnError:
+    return RefusedReturnError("sheet_too_large", tab=tab, cell=cell, expected=f"≤ {MAX_CELLS} cells")
 
 
 def _parsed(part: bytes, tab: str | None) -> Element:
