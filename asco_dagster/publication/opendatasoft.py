@@ -63,7 +63,8 @@ def push(release: Path, portal: "Portal") -> Pushed:
     for told in _listed(portal, "attachments/"):
         attached.setdefault(told["filename"], []).append(told["uid"])
     files = {_name(manifest, path): (path, sha256) for path, sha256 in in_order(release, manifest)}
-    sent, there = [], []
+    sent: list[str] = []
+    there: list[str] = []
     for name, (path, sha256) in files.items():
         whole = [uid for uid in attached.get(name, []) if _sum(portal, uid) == sha256]
         if attached.get(name) and not whole:
