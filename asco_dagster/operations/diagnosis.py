@@ -45,7 +45,17 @@ PARTS = {
 }
 _CONFIDENTIAL = (
     *("waves/*", "quarantine/*", "downloads/*", "waves/*/*.duckdb", "keys", "keys/*.key", "records"),
-    *("dagster", "dbt", "demonstration", "postgres", "sealed/*", "withdrawn/*", "quality/*", "store"),
+    *(
+        "readable/*",
+        "dagster",
+        "dbt",
+        "demonstration",
+        "postgres",
+        "sealed/*",
+        "withdrawn/*",
+        "quality/*",
+        "store",
+    ),
 )
 
 

@@ -21,13 +21,22 @@ from asco_dagster.gates.checks import (
     wave_check,
     withdraw_judgements,
 )
+from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
 from asco_dagster.operations.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.column_lineage import lineage_metadata
+from asco_dagster.orchestration.contents import (
+    ALTERED,
+    contents_of,
+    demand_recorded,
+    forget_contents,
+    record_contents,
+)
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.told import REBUILT
 from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -59,6 +68,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
+        demand_home_instance(context.instance, settings, places)
+        demand_no_other_run(context.instance, wave.wave, context.run_id)
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         asked = {key.name for key in context.selected_asset_check_keys}
         own = {name: [gate_name(name)] for name in wanted}
@@ -70,10 +81,13 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             rests_on = ground(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
             stood, made = _stood(context, database, reads, own, rests_on, places.gates(wave.wave))
-        for test in tests.values():  # a test between two models is judged again when either was made anew
-            if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
-                stood.pop(_judged(test), None)
-        chosen = [name for name in wanted if name not in stood]
+            for test in tests.values():  # a test between two models is judged again when either was made anew
+                if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
+                    stood.pop(_judged(test), None)
+            chosen = [name for name in wanted if name not in stood]
+            demand_recorded(database, sorted({read for name in chosen for read in reads[name]} - set(chosen)))
+            altered = {name for name in chosen if contents_of(database, name) == "altered"}
+            forget_contents(database, chosen)
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
         if chosen:
             demand_suites(context, wave)
@@ -85,6 +99,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             _demand_built(results.get(nodes[name]["unique_id"]), name)
         with private_files(), open_database(places.database(wave.wave)) as database:
             record(database, {name: made[name] for name in chosen})
+            record_contents(database, chosen)
             for name in wanted:
                 if name in stood:
                     yield stood[name][0]
@@ -97,6 +112,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                     **describe(database, name, columns),
                     **lineage_metadata(manifest_folder(places), result.sql, schemas),
                     **{SECONDS: round(result.seconds, 3), PEAK: peak},
+                    **({REBUILT: ALTERED} if name in altered else {}),
                 }
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])

@@ -1,7 +1,8 @@
 """What stands from an earlier run: an asset whose fingerprint did not change is told again, not made again.
 
-The table must stand in the wave's database under the same fingerprint as in Dagster's event log, with every
-judgement that was made of it. What does not belong here: what a fingerprint is (``fingerprints``).
+The table must stand in the wave's database under the same fingerprint as in Dagster's event log, hold what
+its step wrote (``contents``), and have every judgement that was made of it. What does not belong here: what a
+fingerprint is (``fingerprints``).
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ import dagster as dg
 from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import judgement, materialization
 from asco_dagster.gates.results import disagreement
+from asco_dagster.orchestration.contents import contents_of
 from asco_dagster.orchestration.fingerprints import Made, recorded
-from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,7 +76,9 @@ def standing(
                 metadata=dict(found.metadata),
             )
         )
-    metadata: dict[str, Any] = {**told.metadata}
+    if contents_of(database, asset) != "recorded":
+        return None
+    metadata: dict[str, Any] = {name: value for name, value in told.metadata.items() if name != REBUILT}
     metadata.setdefault(UNCHANGED, last.run_id)
     told_again: dg.MaterializeResult[Any] = dg.MaterializeResult(
         asset_key=asset, metadata=metadata, data_version=data_version(made)

@@ -11,8 +11,8 @@ rounded as (
     select
         *,
         case
-            when statistic = 'total' then {{ var('decimals_total') }}
-            else {{ var('decimals_share') }}
+            when statistic = 'total' then {{ wave_value('decimals_total') }}
+            else {{ wave_value('decimals_share') }}
         end as decimals
     from cells
 ),
@@ -29,11 +29,15 @@ final as (
         case when status = 'V' then round(standard_error, decimals) end as standard_error,
         case when status = 'V' then round(ci_low, decimals) end as ci_low,
         case when status = 'V' then round(ci_high, decimals) end as ci_high,
-        case when status = 'V' then round(cv, {{ var('decimals_share') }}) end as cv,
+        case when status = 'V' then round(cv, {{ wave_value('decimals_share') }}) end as cv,
         case when status = 'V' then cast(respondents as bigint) end as respondents,
-        case when status = 'V' then round(weighted_units, {{ var('decimals_total') }}) end as weighted_units,
+        case
+            when status = 'V' then round(weighted_units, {{ wave_value('decimals_total') }})
+        end as weighted_units,
         -- what a share is a share of; without it nobody outside could add shares up, nor attack them
-        case when status = 'V' then round(denominator, {{ var('decimals_total') }}) end as denominator,
+        case
+            when status = 'V' then round(denominator, {{ wave_value('decimals_total') }})
+        end as denominator,
         status,
         case when status = 'V' then quality_flag end as quality_flag
     from rounded
