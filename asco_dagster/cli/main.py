@@ -18,6 +18,7 @@ from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
 from asco_dagster.cli.kubernetes import kubernetes
+from asco_dagster.cli.prune import prune
 from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
 from asco_dagster.cli.query import query
@@ -51,6 +52,7 @@ for command in (demo, run, up, status, releases, query, verify, doctor):
     app.command()(command)
 for program in (dbt, dagster, dg):
     app.command(context_settings={"ignore_unknown_options": True})(program)
+app.command()(prune)
 app.command()(purge)
 app.command()(backup)
 app.command()(restore)

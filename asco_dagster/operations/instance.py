@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
+_TICKS_KEPT = 90  # days
 _STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
 _MOST_SPREAD = 32  # runs launched at once; how many run at once, the other machines decide
 _REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which reaches no file
@@ -109,6 +110,13 @@ def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict
         },
         **({"run_launcher": dict(launcher)} if launcher is not None else {}),
         "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
+        # looks of the schedules and sensors, two a minute each
+        "retention": {
+            "schedule": {"purge_after_days": _TICKS_KEPT},
+            "sensor": {
+                "purge_after_days": {"skipped": 7, "failure": _TICKS_KEPT, "success": _TICKS_KEPT},
+            },
+        },
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},  # no newsletter window over the first page
         "compute_logs": {
