@@ -1,6 +1,6 @@
 """What ``asco status`` costs after thousands of runs: the last run of a home, copied in PostgreSQL.
 
-``python tests/benchmarks/history/bench_status.py HOME 5000`` adds runs to the history of a home that has run a
+``python tests/benchmarks/history/bench_status.py HOME 5000`` adds runs to the history of a home that ran a
 wave (a copy of one: nothing takes them away but ``asco prune``), and prints the seconds of the status beyond
 its imports. What does not belong here: asserting them.
 """
