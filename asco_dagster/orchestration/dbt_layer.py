@@ -80,6 +80,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             sweep(places.wave(wave.wave))
             rests_on = ground(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
+            database.begin()  # a refusal below leaves what was recorded
             stood, made = _stood(context, database, reads, own, rests_on, places.gates(wave.wave))
             for test in tests.values():  # a test between two models is judged again when either was made anew
                 if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
@@ -88,6 +89,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             demand_recorded(database, sorted({read for name in chosen for read in reads[name]} - set(chosen)))
             altered = {name for name in chosen if contents_of(database, name) == "altered"}
             forget_contents(database, chosen)
+            database.commit()
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
         if chosen:
             demand_suites(context, wave)
