@@ -104,7 +104,7 @@ def judgements(
 def _recent(instance: dg.DagsterInstance, wave: str) -> "dict[dg.AssetCheckKey, AssetCheckExecutionRecord]":
     """The latest record of each check of a wave, of those among the newest records of all.
 
-    Dagster's own question goes through every record of a check, seconds after some thousand runs; nearly every
+    Dagster's own question goes through all records of a check, seconds after some thousand runs; nearly every
     check has one in the last runs.
     """
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
