@@ -8,6 +8,7 @@ from asco_dagster.confidentiality.assets import confidentiality_assets
 from asco_dagster.estimation.assets import estimation_assets
 from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
 from asco_dagster.orchestration.jobs import wave_job
+from asco_dagster.orchestration.pruning import prune_job, prune_schedule
 from asco_dagster.orchestration.schedules import yearly_sources_schedule
 from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor, wave_state_sensor
 from asco_dagster.orchestration.wave_executor import wave_executor
@@ -26,8 +27,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     settings = overrides.get("settings") or Settings.from_environment()
     return dg.Definitions(
         assets=[*source_assets, staging, *estimation_assets, *confidentiality_assets, *publication_assets],
-        jobs=[wave_job, publish_due_job],
-        schedules=[yearly_sources_schedule, release_calendar],
+        jobs=[wave_job, publish_due_job, prune_job],
+        schedules=[yearly_sources_schedule, release_calendar, prune_schedule],
         sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],
         resources={"settings": settings, **overrides},
         executor=wave_executor,

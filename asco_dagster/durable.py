@@ -23,6 +23,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold everything below a folder, before the folder is renamed."""
+    for path in folder.rglob("*"):
+        if path.is_dir() or path.is_file():
+            sync(path)
+    sync(folder)
+
+
 def draft_of(path: Path) -> Path:
     """Where this process writes what shall replace a path; what killed ones left of theirs goes."""
     for left in path.parent.glob(f"{path.name}.*.tmp"):
@@ -62,30 +70,28 @@ def private_files() -> Iterator[None]:
         os.umask(former)
 
 
-def write_whole(path: Path, content: str | bytes, *, synced: bool = False) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Replace a file whole, or leave it as it was; nothing stays beside it when the disk is full.
 
-    Only its owner may read it, from its first byte on.
+    Only its owner may read it, from its first byte on. The disk holds it before this returns: a file that was
+    renamed and not synced is empty after a power cut.
 
     Args:
         path: the file.
         content: all that it shall hold; text is written as UTF-8.
-        synced: the disk holds it before this returns, for what cannot be made again.
     """
     draft = draft_of(path)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(content.encode() if isinstance(content, str) else content)
-            if synced:
-                handle.flush()
-                os.fsync(handle.fileno())
+            handle.flush()
+            os.fsync(handle.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    if synced:
-        sync(path.parent)
+    sync(path.parent)
 
 
 def _lives(process: int) -> bool:

@@ -54,6 +54,10 @@ class Places:
         """The wave's working database; its stem is the DuckDB catalogue's name, the same for every wave."""
         return self.wave(wave) / "asco.duckdb"
 
+    def readable(self, wave: str) -> Path:
+        """A copy of the wave's database as its last run left it, for whoever reads during the next one."""
+        return self._confidential(self.home / "readable" / wave) / "asco.duckdb"
+
     def quarantine(self, wave: str) -> Path:
         """What was refused, with its reason; the returns themselves stay in the inbox."""
         return self._confidential(self.home / "quarantine" / wave)

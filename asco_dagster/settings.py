@@ -14,6 +14,8 @@ from pathlib import Path
 from asco_dagster.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+HOME_FILE = "home.json"
+"""File that marks a home (``operations/home.py``)."""
 SHORTEST_KEY = 32
 SHORTEST_LEASE = 5.0
 LOG_FORMATS = ("text", "json")
@@ -34,7 +36,8 @@ class Settings:
     """The environment of one process.
 
     Attributes:
-        home: everything that runs lives below it (``ASCO_HOME``, default ``var/`` beside the code).
+        home: everything that runs lives below it (``ASCO_HOME``; by default the home of ``DAGSTER_HOME``, if
+            that lies in one, else ``var/`` beside the code).
         postgres_url: Dagster's storage (``ASCO_POSTGRES_URL``); None means the embedded server.
         pseudonym_key: key of the units' pseudonyms (``ASCO_PSEUDONYM_KEY``); None means the key file of the
             home, created on first use.
@@ -112,7 +115,7 @@ class Settings:
         given = {own: environ[name] for name, own in DECLARED.items() if environ.get(name)}
         paths = {own: _path(given.pop(own)) for own in ("home", "waves") if own in given}
         lease = {"lease": float(given.pop("lease"))} if "lease" in given else {}
-        return cls(**{"home": CHECKOUT / "var", **given, **paths, **lease})  # type: ignore[arg-type]
+        return cls(**{"home": _usual_home(environ), **given, **paths, **lease})  # type: ignore[arg-type]
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
@@ -133,6 +136,12 @@ DECLARED = {
     if own.name != "inbox"
 }
 """Every variable, and the attribute that it gives."""
+
+
+def _usual_home(environ: Mapping[str, str]) -> Path:
+    """The home where none is named: that of Dagster's instance if it belongs to one, else beside the code."""
+    around = _path(environ["DAGSTER_HOME"]).resolve().parent if environ.get("DAGSTER_HOME") else None
+    return around if around is not None and (around / HOME_FILE).is_file() else CHECKOUT / "var"
 
 
 def _path(text: str) -> Path:

@@ -4,14 +4,26 @@ Opening it, writing an asset's table, reading columns of one. Identifiers come f
 SQL is ever built from a name that someone typed. What does not belong here: what the tables mean.
 """
 
+import contextlib
+import hashlib
+import json
+import logging
 import os
-import re
 import shutil
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.database_faults import (
+    demand_database,
+    held_fault,
+    holder_of,
+    opening_fault,
+    working_fault,
+)
+from asco_dagster.durable import draft_of
 from asco_dagster.encryption import SPILL, attach
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
@@ -21,7 +33,10 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-_KIND = re.compile(r"^(IO|FATAL|TransactionContext) Error: ")
+PATIENCE = 60.0
+"""Seconds that whoever opens a database waits for another process that has it open."""
+_PAUSE = 0.5
+_LOG = logging.getLogger(__name__)
 
 PART = 2_000_000
 """Rows of a table that are read at once: more than any table of a wave at true size has."""
@@ -31,10 +46,10 @@ PART = 2_000_000
 def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Open a wave's database; it is created with mode 0600 and the five schemas when it is not there.
 
-    With ``ASCO_DATABASE_KEY`` it is encrypted.
+    With ``ASCO_DATABASE_KEY`` it is encrypted. Where another process has it open, this waits ``PATIENCE``.
 
     Raises:
-        AscoError: another process has the database open, or the file is not a database of this kind; or
+        AscoError: another process still has the database open, or the file is damaged or no database; or
             what was done within could not be written or read back (a full disk, a damaged file).
         ConfigurationError: it is encrypted and the key is missing or another.
     """
@@ -42,19 +57,7 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
 
     former = os.umask(0o077)
     try:
-        connection = _connect(path, read_only=read_only)
-    except duckdb.CatalogException:
-        raise ConfigurationError(
-            "the wave's database is encrypted and no key is given",
-            file=path,
-            remedy="Set ASCO_DATABASE_KEY to the key with which it was written",
-        ) from None
-    except duckdb.IOException as error:
-        raise AscoError(
-            f"the wave's database cannot be opened: {first_line(error)}",
-            file=path,
-            remedy="Wait for the run that holds it, or look for a process that died with “asco status”",
-        ) from error
+        connection = _opened(path, read_only=read_only)
     finally:
         os.umask(former)
     try:
@@ -64,12 +67,13 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
             for layer in LAYERS:
                 connection.execute(f"create schema if not exists {layer}")
         yield connection
-    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
-        raise AscoError(
-            f"the wave's database cannot be worked on: {first_line(error)}",
-            file=path,
-            remedy="Free some disk space if it is full, then run the wave again: what was begun is undone",
-        ) from error
+    except (
+        duckdb.IOException,
+        duckdb.TransactionException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+    ) as error:
+        raise working_fault(error, path) from error
     finally:
         connection.close()
 
@@ -99,6 +103,34 @@ def columns_of(connection: "duckdb.DuckDBPyConnection", asset: str) -> dict[str,
         [table_of(asset)],
     ).fetchall()
     return dict(rows)
+
+
+def content_digest(connection: "duckdb.DuckDBPyConnection", asset: str) -> str | None:
+    """Digest of an asset's table: its columns and their types, its rows and their order.
+
+    It finds out accidents, not forgers: each row is hashed by DuckDB's own hash (64 bits), a million rows of
+    five columns in some hundredths of a second.
+
+    Args:
+        connection: the wave's database, in no transaction: rows that are not committed have other numbers.
+        asset: name of the asset.
+
+    Returns:
+        64 hexadecimal digits; None where there is no table of this name (a view is none).
+    """
+    is_table = connection.execute(
+        "select count(*) from information_schema.tables"
+        " where table_schema || '.' || table_name = ? and table_type = 'BASE TABLE'",
+        [table_of(asset)],
+    ).fetchone()
+    if is_table != (1,):
+        return None
+    # the name was checked by table_of
+    rows = connection.execute(
+        f"select count(*), bit_xor(hash(rowid, whole_row)) from {table_of(asset)} as whole_row"  # noqa: S608
+    ).fetchone()
+    told = json.dumps([columns_of(connection, asset), rows])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def read_table(
@@ -252,6 +284,43 @@ def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
     return len(connection.table(table_of(asset)))
 
 
+def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
+    """A connection to a database that is whole and free; a new one appears whole, or not at all."""
+    import duckdb
+
+    demand_database(path)
+    if not path.exists() and not read_only:
+        _create(path)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _connect(path, read_only=read_only)
+        except duckdb.CatalogException:
+            raise ConfigurationError(
+                "the wave's database is encrypted and no key is given",
+                file=path,
+                remedy="Set ASCO_DATABASE_KEY to the key with which it was written",
+            ) from None
+        except (duckdb.IOException, duckdb.InternalException, duckdb.SerializationException) as error:
+            holder = holder_of(error)
+            if holder is None:
+                raise opening_fault(error, path) from error
+            if time.monotonic() > end:
+                raise held_fault(holder, path, PATIENCE) from error
+        _LOG.warning("%s is open in %s; waiting up to %.0f s", path, holder, PATIENCE)
+        time.sleep(_PAUSE)
+
+
+def _create(path: Path) -> None:
+    """Make an empty database; of two processes that come at once the first one's stays."""
+    draft = draft_of(path)
+    draft.unlink(missing_ok=True)
+    _connect(draft, read_only=False).close()
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
 def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
@@ -267,8 +336,3 @@ def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
         connection.close()
         raise
     return connection
-
-
-def first_line(error: Exception) -> str:
-    """What DuckDB says first, without the kind of the error; the lines below may quote rows."""
-    return _KIND.sub("", str(error).splitlines()[0])

@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from home_instances import home_instance
 
 from asco_dagster.orchestration.told import FRESH
 from asco_dagster.places import Places
@@ -115,7 +116,7 @@ def made_small_wave(home: Path) -> Iterator[SmallWave]:
     """Deliver and run the small wave to a release in a home; then what needs an earlier release once more."""
     from asco_dagster.demonstration.deliveries import write_deliveries
 
-    with dg.DagsterInstance.ephemeral() as instance:
+    with home_instance(home) as instance:
         made = SmallWave(small(), home, instance)
         write_deliveries(made.wave, places=made.places, scale=SCALE)
         run = materialize(made)

@@ -12,12 +12,16 @@ from typing import Annotated
 import typer
 
 from asco_dagster.cli.backup import backup, restore
+from asco_dagster.cli.dagster import dagster, dg
+from asco_dagster.cli.dbt import dbt
 from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
 from asco_dagster.cli.kubernetes import kubernetes
+from asco_dagster.cli.prune import prune
 from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
+from asco_dagster.cli.query import query
 from asco_dagster.cli.questionnaire import questionnaire
 from asco_dagster.cli.release import release
 from asco_dagster.cli.releases import releases
@@ -44,8 +48,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, up, status, releases, verify, doctor):
+for command in (demo, run, up, status, releases, query, verify, doctor):
     app.command()(command)
+for program in (dbt, dagster, dg):
+    app.command(context_settings={"ignore_unknown_options": True})(program)
+app.command()(prune)
 app.command()(purge)
 app.command()(backup)
 app.command()(restore)

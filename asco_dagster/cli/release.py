@@ -88,6 +88,8 @@ def push(
             raise ConfigurationError("no key of the portal is given", remedy="Set ASCO_PORTAL_KEY")
         pushed = push_to_portal(folder, to, secret)
     typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} were there")
+    for copy in pushed.removed:
+        typer.echo(f"removed an exact copy of one of them: {copy}")
 
 
 @release.command()

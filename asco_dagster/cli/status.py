@@ -47,6 +47,8 @@ def _show(waves: "list[WaveStatus]") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from asco_dagster.gates.results import shortened
+
     names = ("wave", "last run", "started (UTC)", "took", "gates", "release", "released (UTC)")
     table = Table(*names, box=SIMPLE, pad_edge=False)
     for wave in waves:
@@ -61,6 +63,8 @@ def _show(waves: "list[WaveStatus]") -> None:
         for asset, state in wave.gates.items():
             if state in {"failed", "warned"}:
                 console.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
+        for why in shortened(wave.unjudged.values()):
+            console.print(f"{wave.wave}: {why}", highlight=False)
 
 
 def _minute(instant: str | None) -> str:

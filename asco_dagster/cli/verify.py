@@ -20,6 +20,7 @@ def verify(
     for fault in found.faults:
         typer.echo(f"asco: {fault}", err=True)
     if found.faults:
+        typer.echo("asco: the release does not hold. Take it again from its source.", err=True)
         raise typer.Exit(1)
     figures = found.figures
     typer.echo(

@@ -88,8 +88,8 @@ def freeze(folder: Path, wave: Wave, strata: pd.DataFrame, sample: pd.DataFrame)
         "frame_sha256": _frame_hash(strata),
         "strata": _counts(strata),
     }
-    write_whole(folder / SAMPLE, content, synced=True)
-    write_whole(folder / RECORD, json.dumps(record, indent=1), synced=True)
+    write_whole(folder / SAMPLE, content)
+    write_whole(folder / RECORD, json.dumps(record, indent=1))
 
 
 def frozen_state(folder: Path) -> list[str]:

@@ -3,20 +3,22 @@
 A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and shows one row an expectation.
 """
 
+import dataclasses
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from asco_dagster.escaping import on_one_line
-from asco_dagster.gates.data_docs import page_of, write_data_docs
+from asco_dagster.gates.data_docs import page_of, withdraw_page, write_data_docs, write_index
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
 from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
+from asco_dagster.gates.results import JUDGED_IN, GateResult, Verdict, mark_unjudged
 from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import demand_fit, load_suite
-from asco_dagster.gates.validation import GateResult, Verdict, engine, judge
+from asco_dagster.gates.validation import engine, judge
 from asco_dagster.layers import layer_of
 from asco_dagster.operations.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
@@ -78,12 +80,32 @@ def run_gate(
     engine()  # its import is no gate's own time
     start = time.perf_counter()
     judged = evaluate_table(suite, database, wave)
-    outcome, result = judged.outcome, judge(suite, judged.outcome, judged.frame, wave, judged.rows)
+    outcome, found = judged.outcome, judge(suite, judged.outcome, judged.frame, wave, judged.rows)
+    result = dataclasses.replace(found, run=run)
     result.write(places.gates(wave.wave))
     _remember(result, places, run)
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
     history = gate_history(places.wave(wave.wave).parent, asset, wave.wave)
     return _told(result, settings, history, time.perf_counter() - start)
+
+
+def withdraw_judgements(assets: Sequence[str], wave: str, places: Places, run: str) -> None:
+    """Take back what is said of gates whose tables are about to be made, until they are judged again.
+
+    A run that stops on the way leaves them not judged, wherever one looks: among the results, on the quality
+    pages, in the quality report.
+
+    Args:
+        assets: of the gates.
+        wave: the wave.
+        places: where things lie.
+        run: identifier of the run that makes the tables.
+    """
+    gates, quality = places.gates(wave), places.quality(wave)
+    for asset in assets:
+        mark_unjudged(gates, asset, wave, run)
+        withdraw_page(quality, asset)
+    write_index(wave, gates, quality)
 
 
 def _remember(result: GateResult, places: Places, run: str) -> None:
@@ -110,6 +132,7 @@ def _told(
         "expectations": dg.MetadataValue.table([_record(verdict) for verdict in result.verdicts]),
         "failed": dg.MetadataValue.int(len(failed)),
         "rows judged": dg.MetadataValue.int(result.rows),
+        JUDGED_IN: dg.MetadataValue.dagster_run(result.run),
         SECONDS: dg.MetadataValue.float(round(seconds, 3)),
         "Data Docs": dg.MetadataValue.url(quality_address(settings, result.wave, page_of(result.asset))),
         "history page": dg.MetadataValue.url(

@@ -6,15 +6,19 @@ running them.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates.checks import gate_name
+from asco_dagster.gates.results import disagreement
 
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+_RECENT = 20_000  # records of checks: those of some hundred runs
 
 
 def demand_open_gates(
@@ -51,19 +55,78 @@ def demand_open_gates(
     return {_asset(key): told[key][0] for key in keys}
 
 
+def demand_kept_results(
+    instance: dg.DagsterInstance, wave: str, assets: Iterable[str], results: Path
+) -> None:
+    """Demand that the kept result of each gate is the judgement that Dagster knows of.
+
+    A table that was made and not judged, for whatever reason, has no result; the latest judgement that
+    Dagster knows of is then of the table before it.
+
+    Args:
+        instance: whose event log is asked.
+        wave: the wave.
+        assets: names of those whose gates are demanded.
+        results: folder of the results of the wave's gates.
+
+    Raises:
+        GateError: lists each gate that is not judged, with its file.
+    """
+    keys = [dg.AssetCheckKey(dg.AssetKey(name), gate_name(name)) for name in assets]
+    known = {_asset(key): told for key, told in judgements(instance, wave, keys).items() if told is not None}
+    found = [disagreement(told, results, asset, wave) for asset, told in known.items()]
+    faults = [f"{fault.what} (file {fault.file})" for fault in found if fault is not None]
+    if faults:
+        raise GateError(
+            f"wave {wave} is not released: {'; '.join(faults)}",
+            remedy="Run the wave again: what is not judged is made and judged again",
+        )
+
+
 def judgements(
     instance: dg.DagsterInstance, wave: str, checks: Sequence[dg.AssetCheckKey]
 ) -> dict[dg.AssetCheckKey, dg.AssetCheckEvaluation | None]:
     """The latest judgement of each check, as ``judgement`` finds it; nearly all of them in one question."""
     from dagster._core.event_api import PartitionKeyFilter
 
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        checks, partition_filter=PartitionKeyFilter(key=wave)
-    )
+    latest = _recent(instance, wave)
+    rare = [check for check in checks if check not in latest]
+    if rare:
+        latest |= instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            rare, partition_filter=PartitionKeyFilter(key=wave)
+        )
     told = {check: _evaluation(latest[check]) if check in latest else None for check in checks}
     # where the latest was only planned, one before it may stand
-    planned = [check for check in latest if told[check] is None]
+    planned = [check for check in checks if check in latest and told[check] is None]
     return told | {check: judgement(instance, wave, _asset(check), check.name) for check in planned}
+
+
+def _recent(instance: dg.DagsterInstance, wave: str) -> "dict[dg.AssetCheckKey, AssetCheckExecutionRecord]":
+    """The latest record of each check of a wave, of those among the newest records of all.
+
+    Dagster's own question goes through all records of a check, seconds after some thousand runs; nearly every
+    check has one in the last runs.
+    """
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+    from sqlalchemy import func, select
+
+    columns, storage = AssetCheckExecutionsTable.c, cast(Any, instance.event_log_storage)
+    with storage.index_connection() as connection:
+        newest = connection.execute(select(func.max(columns.id))).scalar() or 0
+        latest = (
+            select(func.max(columns.id))
+            .where(columns.id > newest - _RECENT, columns.partition == wave)
+            .group_by(columns.asset_key, columns.check_name)
+        )
+        rows = connection.execute(select(AssetCheckExecutionsTable).where(columns.id.in_(latest)))
+        found = {}
+        for row in rows.mappings():
+            asset = dg.AssetKey.from_db_string(row["asset_key"])
+            if asset is not None:
+                check = dg.AssetCheckKey(asset, row["check_name"])
+                found[check] = AssetCheckExecutionRecord.from_db_row(row, key=check)
+    return found
 
 
 def judgement(

@@ -6,17 +6,14 @@ run. What does not belong here: Dagster.
 """
 
 import functools
-import json
 import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.gates.results import GateResult, Verdict
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.suite_faults import MAY_MATCH_NO_ROW
 from asco_dagster.waves import Wave
@@ -29,64 +26,6 @@ COUNTS_ROWS = ("expect_table_row_count_to_be_between", "expect_table_row_count_t
 """Expectations of which no row is an answer like any other."""
 NUMBER = "number"
 """Key of an expectation's meta that carries its number in the suite through Great Expectations and back."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one expectation found.
-
-    Attributes:
-        expectation: GX's type, for example ``expect_column_values_to_be_unique``.
-        column: the column or columns concerned; empty for the whole table.
-        severity: ``critical`` or ``warning``.
-        passed: whether it held.
-        observed: what was seen, as text.
-        unexpected_share: share of rows that failed, between 0 and 1; None where it has no meaning.
-        reason: why it is asked, from the suite.
-        offending: keys of some rows that failed.
-        fault: message of an expectation that could not be evaluated at all; counts as critical.
-    """
-
-    expectation: str
-    column: str
-    severity: str
-    passed: bool
-    observed: str
-    unexpected_share: float | None
-    reason: str
-    offending: list[str]
-    fault: str | None = None
-
-    @property
-    def closes(self) -> bool:
-        """Whether this verdict closes the gate."""
-        return not self.passed and (self.severity == "critical" or self.fault is not None)
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """What a gate found on one asset of one wave."""
-
-    asset: str
-    wave: str
-    rows: int
-    verdicts: list[Verdict]
-
-    @property
-    def closed(self) -> bool:
-        """Whether anything critical failed."""
-        return any(verdict.closes for verdict in self.verdicts)
-
-    @property
-    def warned(self) -> bool:
-        """Whether something failed that does not close the gate."""
-        return any(not verdict.passed and not verdict.closes for verdict in self.verdicts)
-
-    def write(self, folder: Path) -> None:
-        """Keep the result as ``<asset>.json`` in ``folder``, replacing the former one whole."""
-        make_folder(folder)
-        target = folder / f"{self.asset}.json"
-        write_whole(target, json.dumps({**asdict(self), "closed": self.closed}, ensure_ascii=False, indent=1))
 
 
 def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
@@ -176,7 +115,7 @@ def judge(
         for number, expectation in enumerate(suite.expectations, start=1)
         if number not in judged
     ]
-    return GateResult(suite.asset, wave.wave, own_rows, [*verdicts, *missing])
+    return GateResult(suite.asset, wave.wave, own_rows, [*verdicts, *missing], len(suite.expectations))
 
 
 @functools.cache

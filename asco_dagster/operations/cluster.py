@@ -26,6 +26,7 @@ from types import ModuleType
 
 from asco_dagster.durable import PRIVATE, PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.operations.server_faults import connecting_fault, starting_fault
 
 SUPERUSER = "postgres"
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
@@ -63,12 +64,13 @@ class Cluster:
 
         try:
             folder = self.socket_folder
-        except (FileNotFoundError, IndexError):
+        except (OSError, IndexError):
             return False
         try:
             psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres", connect_timeout=10).close()
-        except psycopg2.OperationalError:
-            return False
+        except psycopg2.OperationalError as error:
+            # one that has no connection left runs all the same
+            return connecting_fault(str(error)) is not None
         return True
 
     def start(self, *, inherited: int) -> None:
@@ -85,9 +87,14 @@ class Cluster:
             self._start(inherited)
         except PermissionError as error:
             raise ConfigurationError(
-                f"the embedded PostgreSQL may not touch {error.filename}",
+                f"the embedded PostgreSQL may not touch {error.filename}, which belongs to {self._owner()}",
                 expected="a home that belongs to the user who runs asco",
                 remedy=f"Give {self.data} to this user, set another ASCO_HOME, or set ASCO_POSTGRES_URL",
+            ) from error
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise ConfigurationError(
+                f"{error.filename} is not what the embedded PostgreSQL left there ({error.strerror})",
+                remedy=f"Move {self.data} away to begin a new run history, or restore the home from a backup",
             ) from error
 
     def stop(self) -> None:
@@ -127,8 +134,9 @@ class Cluster:
         if not version.exists():
             self._initialise(inherited)
         elif version.read_text().strip() != ours:
+            found = version.read_text().strip() or "of a version that its empty PG_VERSION does not tell"
             raise ConfigurationError(
-                f"{self.data} was written by PostgreSQL {version.read_text().strip()}",
+                f"{self.data} was written by PostgreSQL {found}",
                 expected=f"version {ours}",
                 remedy="Move the folder away to begin a new run history, or set ASCO_POSTGRES_URL",
             )
@@ -140,8 +148,9 @@ class Cluster:
             with self._named() as (data, descriptors):
                 _run("initdb", *options, "-D", data, inherited=(inherited, *descriptors))
         except subprocess.SubprocessError as error:
+            fault = starting_fault(str(getattr(error, "output", None) or error), self.data, self.log)
             raise ConfigurationError(
-                f"the embedded PostgreSQL cannot make its data folder {self.data}: {_last_line(error)}",
+                f"the embedded PostgreSQL cannot make its data folder {self.data}: {fault.cause}",
                 remedy="Empty the folder, free disk space, or set ASCO_POSTGRES_URL",
             ) from error
 
@@ -162,22 +171,40 @@ class Cluster:
         arguments = ("-w", "-t", "60", "-o", options, "-l", log, "-D", data, "start")
         end = time.monotonic() + _SECONDS_TO_DIE
         while True:
+            known = self.log.stat().st_size if self.log.exists() else 0
             try:
                 return _run("pg_ctl", *arguments, inherited=inherited)
             except subprocess.SubprocessError as error:
-                told = self._log_line() or _last_line(error)
-                dying = "another postmaster" in told or "still in use" in told
+                said = f"{getattr(error, 'output', None) or error}\n{self._logged(known)}"
+                dying = "another postmaster" in said or "still in use" in said
                 # Processes of a server that was killed take a moment to end.
                 if not dying or time.monotonic() > end:
+                    fault = starting_fault(said, self.data, self.log)
+                    owned = (
+                        f"; a part of them belongs to {self._owner()}"
+                        if "its own files" in fault.cause
+                        else ""
+                    )
                     raise ConfigurationError(
-                        f"the embedded PostgreSQL does not start: {told}",
-                        remedy=f"See {self.log} and mend what it names, or set ASCO_POSTGRES_URL",
+                        f"the embedded PostgreSQL does not start: {fault.cause}{owned}", remedy=fault.remedy
                     ) from error
             time.sleep(0.5)
 
-    def _log_line(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1] if lines else ""
+    def _logged(self, since: int) -> str:
+        """What the server wrote into its log after so many bytes."""
+        if not self.log.exists():
+            return ""
+        return self.log.read_bytes()[since:].decode(errors="replace")
+
+    def _owner(self) -> str:
+        """The user who has a part of the data folder that is not its server's, or the folder."""
+        own = _system_ids()[0] if os.geteuid() == 0 else os.geteuid()
+        try:
+            parts = [self.data, *sorted(self.data.rglob("*"))]
+            foreign = next((path for path in parts if path.lstat().st_uid != own), self.data)
+            return f"user {foreign.owner()}"
+        except (OSError, KeyError):
+            return "another user"
 
     def _new_socket_folder(self) -> Path:
         if len(os.fsencode(self.data / _SOCKET)) <= _LONGEST_SOCKET:
@@ -320,8 +347,3 @@ def _new_system_user() -> pwd.struct_passwd:
             remedy=f"Run asco as an ordinary user, create the user {_SYSTEM_USER}, or set ASCO_POSTGRES_URL",
         ) from error
     return pwd.getpwnam(_SYSTEM_USER)
-
-
-def _last_line(error: subprocess.SubprocessError) -> str:
-    told = str(getattr(error, "output", None) or error).strip().splitlines()
-    return told[-1] if told else type(error).__name__

@@ -22,7 +22,7 @@ from asco_dagster.keys import read_key
 from asco_dagster.operations.servers import port_is_free
 from asco_dagster.places import Places
 from asco_dagster.settings import CHECKOUT, Settings
-from asco_dagster.waves import load_wave, wave_names
+from asco_dagster.waves import readable_waves
 
 MINIMUM_PYTHON = (3, 11)
 DISK_PROBLEM, DISK_NOTE = 1_000_000_000, 5_000_000_000  # bytes
@@ -45,7 +45,17 @@ PARTS = {
 }
 _CONFIDENTIAL = (
     *("waves/*", "quarantine/*", "downloads/*", "waves/*/*.duckdb", "keys", "keys/*.key", "records"),
-    *("dagster", "dbt", "demonstration", "postgres", "sealed/*", "withdrawn/*", "quality/*", "store"),
+    *(
+        "readable/*",
+        "dagster",
+        "dbt",
+        "demonstration",
+        "postgres",
+        "sealed/*",
+        "withdrawn/*",
+        "quality/*",
+        "store",
+    ),
 )
 
 
@@ -133,12 +143,11 @@ def home_findings(places: Places) -> Iterator[Finding]:
 
 def waves(places: Places) -> Iterator[Finding]:
     """Whether each wave file holds, and whether its deliveries are in the inbox."""
-    for name in wave_names():
-        try:
-            wave = load_wave(name)
-        except AscoError as error:
-            yield _problem(f"wave {name}", error)
-            continue
+    readable = readable_waves()
+    for file, fault in readable.faults.items():
+        yield Finding("problem", f"wave file {file}", fault, "The other waves run without it")
+    for wave in readable.waves:
+        name = wave.wave
         files = sorted({own.address for own in wave.deliveries() if "://" not in own.address})
         missing = [file for file in files if not (places.inbox(name) / file).is_file()]
         if missing:

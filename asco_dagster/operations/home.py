@@ -12,11 +12,11 @@ from pathlib import Path
 from asco_dagster.durable import PUBLIC, make_folder, write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import Places
+from asco_dagster.settings import HOME_FILE
 
 VERSION = 1
 """Version of the layout that this code writes; raised when a change needs a migration."""
 
-FILE = "home.json"
 CONFIDENTIAL = ("waves", "quarantine", "downloads", "keys", "records")
 
 
@@ -54,7 +54,7 @@ def _demand_unwritable(home: Path) -> None:
 
 def version_of(home: Path) -> int:
     """Layout of a home; 0 for one from before layouts were numbered, and for an empty folder."""
-    path = home / FILE
+    path = home / HOME_FILE
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["layout"])
     except FileNotFoundError:
@@ -78,4 +78,4 @@ _MIGRATIONS: dict[int, Callable[[Path], None]] = {0: close_to_others}
 
 def _mark(home: Path, version: int) -> None:
     code = importlib.metadata.version("asco_dagster")
-    write_whole(home / FILE, json.dumps({"layout": version, "code": code}) + "\n")
+    write_whole(home / HOME_FILE, json.dumps({"layout": version, "code": code}) + "\n")

@@ -4,9 +4,13 @@ The configuration is the one that was measured to run waves side by side and nev
 not belong here: the server that stores the runs (``postgres.py``), and what a run does.
 """
 
+import contextlib
 import fcntl
+import glob
+import hashlib
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from asco_dagster.durable import write_whole
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.embedded import open_lock
 from asco_dagster.operations.home import demand_home
-from asco_dagster.operations.postgres import storage
+from asco_dagster.operations.postgres import ADDRESS, is_storage_of, storage
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
+_TICKS_KEPT = 90  # days
 _STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
 _MOST_SPREAD = 32  # runs launched at once; how many run at once, the other machines decide
 _REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which reaches no file
@@ -59,14 +65,20 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     demand_home(places)
     path = places.dagster_home / "dagster.yaml"
     launcher = _TO_WORKERS if settings.broker_url is not None else None
-    text = yaml.safe_dump(configuration(places.dagster_home, launcher), sort_keys=False)
+    # found by each process of Dagster, whether or not asco started it
+    own_storage = {"module": "asco_dagster.operations.home_storage", "class": "HomeStorage"}
+    told = {
+        **configuration(places.dagster_home, launcher),
+        "storage": {"custom": {**own_storage, "config": {"home": str(places.home)}}},
+    }
+    text = yaml.safe_dump(told, sort_keys=False)
     if not path.is_file() or path.read_text() != text:
         write_whole(path, text)
     # Without bytecode every import costs two to three times as much.
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     own = {
-        "DAGSTER_HOME": str(places.dagster_home),
-        "DAGSTER_PG_URL": postgres_url,
+        "DAGSTER_HOME": str(named_home(places)),
+        ADDRESS: postgres_url,
         **settings.as_environment(),
     }
     return {**inherited, **_SILENT, **own}
@@ -82,7 +94,7 @@ def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict
     spread = launcher is not None
     one_run_a_wave = {"key": PARTITION_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     return {
-        "storage": {"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}},
+        "storage": {"postgres": {"postgres_url": {"env": ADDRESS}}},
         "concurrency": {
             "runs": {
                 "max_concurrent_runs": _MOST_SPREAD if spread else max(2, os.cpu_count() or 1),
@@ -98,6 +110,13 @@ def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict
         },
         **({"run_launcher": dict(launcher)} if launcher is not None else {}),
         "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
+        # looks of the schedules and sensors, two a minute each
+        "retention": {
+            "schedule": {"purge_after_days": _TICKS_KEPT},
+            "sensor": {
+                "purge_after_days": {"skipped": 7, "failure": _TICKS_KEPT, "success": _TICKS_KEPT},
+            },
+        },
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},  # no newsletter window over the first page
         "compute_logs": {
@@ -153,11 +172,95 @@ def _hold_connections(instance: "DagsterInstance") -> None:
 
 @contextmanager
 def instance_of(places: Places) -> Iterator["DagsterInstance"]:
-    """The instance of a home whose storage is up and whose environment is set; makes its tables."""
+    """The instance of a home whose storage is up and whose environment is set; makes its tables.
+
+    Raises:
+        ConfigurationError: Dagster opened another storage than PostgreSQL.
+    """
     from dagster import DagsterInstance
 
-    with DagsterInstance.from_config(str(places.dagster_home)) as instance:
+    with DagsterInstance.from_config(str(named_home(places))) as instance:
+        if not _is_postgres(instance):
+            raise ConfigurationError(
+                f"Dagster did not read this file: its storage is {type(instance.run_storage).__name__}",
+                file=places.dagster_home / "dagster.yaml",
+                expected="PostgreSQL",
+                remedy="Set ASCO_HOME to a path of plain characters",
+            )
         yield instance
+
+
+def named_home(places: Places) -> Path:
+    """DAGSTER_HOME under a name that Dagster finds: it reads that of its configuration as a pattern.
+
+    Returns:
+        The folder itself, or where its path has characters of a pattern a link to it in the folder for
+        temporary files.
+
+    Raises:
+        ConfigurationError: another user's file has the name of the link.
+    """
+    folder = places.dagster_home
+    if not glob.has_magic(str(folder)):
+        return folder
+    link = (
+        Path(tempfile.gettempdir()) / f"asco-dagster-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
+    )
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(folder)
+    if not link.is_symlink() or link.lstat().st_uid != os.geteuid() or link.readlink() != folder:
+        raise ConfigurationError(
+            f"{link}, by which Dagster finds {folder}, belongs to somebody else",
+            remedy="Remove it, or set ASCO_HOME to a path without *, ? and [",
+        )
+    return link
+
+
+def demand_home_instance(instance: "DagsterInstance", settings: Settings, places: Places) -> None:
+    """Demand that a step runs under the instance of its home: another would not tell what it writes.
+
+    Raises:
+        ConfigurationError: it runs under another instance; names both, and what to start it with.
+    """
+    is_own = Path(instance.root_directory).resolve() == places.dagster_home.resolve()
+    if is_own and _is_postgres(instance):
+        address = instance.run_storage.postgres_url  # type: ignore[attr-defined]
+        is_own = is_storage_of(address, settings, places)
+    else:
+        is_own = False
+    if not is_own:
+        raise ConfigurationError(
+            f"this run is kept in Dagster's instance at {instance.root_directory}, not in that of the home "
+            f"{places.home}, and nothing was written",
+            remedy="Start it with asco dagster -- … or asco dg -- …, or with "
+            f"DAGSTER_HOME={named_home(places)} and ASCO_HOME={places.home}",
+        )
+
+
+def demand_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) -> None:
+    """Demand that no run of the wave began before this one and is still in progress.
+
+    Dagster's queue sees to it; a run that a command line starts passes the queue by.
+
+    Raises:
+        AscoError: there is one.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    found = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: wave}, statuses=active), ascending=True)
+    first = found[0].dagster_run.run_id if found else run_id
+    if first != run_id:
+        raise AscoError(
+            f"wave {wave} is running already (run {first[:8]}), and nothing was written",
+            remedy="Wait for it, or cancel it; “asco status” marks a run whose process is gone",
+        )
+
+
+def _is_postgres(instance: "DagsterInstance") -> bool:
+    from dagster_postgres.run_storage import PostgresRunStorage
+
+    return isinstance(instance.run_storage, PostgresRunStorage)
 
 
 @contextmanager

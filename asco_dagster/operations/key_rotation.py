@@ -7,11 +7,13 @@ Releases do not depend on either. What does not belong here: where a key comes f
 import secrets
 from pathlib import Path
 
+from asco_dagster.database_faults import held_fault, holder_of, opening_fault
 from asco_dagster.durable import write_whole
-from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.places import Places
+from asco_dagster.readable import copy_readable
 from asco_dagster.settings import SHORTEST_KEY, Settings
 from asco_dagster.warehouse import open_database
 
@@ -39,10 +41,10 @@ def rotate_database_key(settings: Settings, places: Places, new: str) -> list[st
         )
     done = []
     for path in sorted((places.home / "waves").glob("*/asco.duckdb")):
-        if _opens(path, new):
-            continue
-        rewrite_database(path, former=settings.database_key, new=new)
-        done.append(path.parent.name)
+        if not _opens(path, new):
+            rewrite_database(path, former=settings.database_key, new=new)
+            done.append(path.parent.name)
+        copy_readable(places, path.parent.name)
     keep_record(places, "rotate-database-key", {"waves": done})
     return done
 
@@ -67,7 +69,7 @@ def rotate_pseudonym_key(settings: Settings, places: Places) -> list[str]:
         with open_database(database, read_only=True):
             pass  # no run is half-way between two keys
     path = places.keys / "pseudonym.key"
-    write_whole(path, secrets.token_hex(32), synced=True)
+    write_whole(path, secrets.token_hex(32))
     waves = [found.parent.name for found in databases]
     keep_record(places, "rotate-pseudonym-key", {"waves to run again": waves})
     return waves
@@ -84,9 +86,8 @@ def _opens(path: Path, key: str) -> bool:
         except ConfigurationError:
             return False
         except duckdb.IOException as error:
-            raise AscoError(
-                "the wave's database is in use", file=path, remedy="Wait for its run to end"
-            ) from error
+            holder = holder_of(error)
+            raise (held_fault(holder, path) if holder else opening_fault(error, path)) from error
         # DuckDB opens a database that is not encrypted with whatever key, and says so here
         told = connection.execute(
             "select encrypted from duckdb_databases() where database_name = current_database()"

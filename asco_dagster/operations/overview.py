@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.gates.results import disagreement
 from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
@@ -19,7 +20,7 @@ from asco_dagster.settings import Settings
 from asco_dagster.waves import wave_names
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import AssetCheckEvaluation, DagsterInstance
 
 STATES = ("passed", "warned", "failed", "never")
 
@@ -51,6 +52,7 @@ class WaveStatus:
         gates: state of each gate (``passed``, ``warned``, ``failed``, ``never``), by asset.
         release: the version that ``latest`` points to, None without a release.
         released_at: when that was released.
+        unjudged: why a gate that Dagster knows of counts as never judged, by asset.
     """
 
     wave: str
@@ -58,6 +60,7 @@ class WaveStatus:
     gates: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
     released_at: str | None = None
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, state: str) -> int:
         """Number of gates in a state."""
@@ -68,7 +71,11 @@ class WaveStatus:
         return {
             "wave": self.wave,
             "run": asdict(self.run) if self.run else None,
-            "gates": {"counts": {state: self.count(state) for state in STATES}, "by_asset": dict(self.gates)},
+            "gates": {
+                "counts": {state: self.count(state) for state in STATES},
+                "by_asset": dict(self.gates),
+                "not_judged": dict(self.unjudged),
+            },
             "release": {"version": self.release, "released_at": self.released_at} if self.release else None,
         }
 
@@ -101,10 +108,16 @@ def wave_status(instance: "DagsterInstance", places: Places, wave: str) -> WaveS
 
 def _of_wave(instance: "DagsterInstance | None", places: Places, wave: str, assets: list[str]) -> WaveStatus:
     latest = next((release for release in list_releases(places, [wave]) if release.latest), None)
+    gates, unjudged = dict.fromkeys(assets, "never"), {}
+    if instance is not None:
+        known = _judgements(instance, wave, assets)
+        unjudged = _unjudged(known, places, wave)
+        gates |= {asset: _state(told) for asset, told in known.items() if asset not in unjudged}
     return WaveStatus(
         wave=wave,
         run=None if instance is None else _last_run(instance, wave),
-        gates=dict.fromkeys(assets, "never") if instance is None else _gates(instance, wave, assets),
+        gates=gates,
+        unjudged=unjudged,
         release=latest.version if latest else None,
         released_at=latest.released_at if latest else None,
     )
@@ -124,26 +137,31 @@ def _last_run(instance: "DagsterInstance", wave: str) -> LastRun | None:
     return LastRun(record.dagster_run.run_id, record.dagster_run.status.value, start, seconds)
 
 
-def _gates(instance: "DagsterInstance", wave: str, assets: list[str]) -> dict[str, str]:
+def _judgements(
+    instance: "DagsterInstance", wave: str, assets: list[str]
+) -> dict[str, "AssetCheckEvaluation"]:
+    """The latest judgement of each gate that has one, as the release demands it."""
     from dagster import AssetCheckKey, AssetKey
-    from dagster._core.event_api import PartitionKeyFilter
 
-    keys = {asset: AssetCheckKey(AssetKey(asset), f"gx__{asset}") for asset in assets}
+    from asco_dagster.gates.demand import judgements
+
+    keys = {AssetCheckKey(AssetKey(asset), f"gx__{asset}"): asset for asset in assets}
     if not keys:
         return {}
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        list(keys.values()), partition_filter=PartitionKeyFilter(key=wave)
-    )
-    return {asset: _state(latest.get(key)) for asset, key in keys.items()}
+    found = judgements(instance, wave, list(keys))
+    return {keys[key]: told for key, told in found.items() if told is not None}
 
 
-def _state(record: object) -> str:
-    from dagster import AssetCheckSeverity
+def _unjudged(known: Mapping[str, "AssetCheckEvaluation"], places: Places, wave: str) -> dict[str, str]:
+    """Why gates that Dagster knows of are not judged: their kept result is not there, or says otherwise."""
+    folder = places.gates(wave)
+    if not any(folder.glob("*.json")):
+        return {}  # the wave ran on another machine
+    found = {asset: disagreement(told, folder, asset, wave) for asset, told in known.items()}
+    return {asset: str(fault) for asset, fault in found.items() if fault is not None}
 
-    event = getattr(getattr(record, "event", None), "dagster_event", None)
-    if event is None or event.event_type_value != "ASSET_CHECK_EVALUATION":
-        return "never"  # planned only: the run ended, or has not come, before the gate
-    told = event.asset_check_evaluation_data
+
+def _state(told: "AssetCheckEvaluation") -> str:
     if told.passed:
         return "passed"
-    return "warned" if told.severity == AssetCheckSeverity.WARN else "failed"
+    return "warned" if told.severity.value == "WARN" else "failed"

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.cluster import SUPERUSER, Cluster
 from asco_dagster.operations.embedded import EmbeddedServer
+from asco_dagster.operations.server_faults import Fault, connecting_fault
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+ADDRESS = "DAGSTER_PG_URL"
+"""Variable that gives the processes below ``asco`` the address of the storage; it may hold a password."""
 DATABASE = "dagster"
 # SQLAlchemy 2.1 takes the bare form for psycopg 3 (dagster issue 33958).
 _DRIVER = "postgresql+psycopg2"
@@ -75,6 +78,25 @@ def given(address: str) -> "URL":
     return url.set(drivername=_DRIVER)
 
 
+def is_storage_of(address: str, settings: Settings, places: Places) -> bool:
+    """Whether an address is that of a home's storage, which is up."""
+    from sqlalchemy import make_url
+
+    found = make_url(address)
+    if settings.postgres_url is None:
+        try:
+            own = Cluster(places.postgres.resolve()).socket_folder
+        except (FileNotFoundError, IndexError):
+            return False
+        return found.query.get("host") == str(own)
+    wanted = given(settings.postgres_url)
+    return _where(found) == _where(wanted)
+
+
+def _where(url: "URL") -> tuple[str, int, str | None]:
+    return str(url.host or url.query.get("host", "")), url.port or 5432, url.database
+
+
 def _reach(url: "URL") -> None:
     import psycopg2  # type: ignore[import-untyped]
 
@@ -86,24 +108,44 @@ def _reach(url: "URL") -> None:
     except psycopg2.Error as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
         reason = told[0].replace(str(url.password), "***") if url.password else told[0]
+        fault = connecting_fault(reason) or Fault(
+            reason, "Start it, correct ASCO_POSTGRES_URL, or unset it to use the embedded server"
+        )
         raise ConfigurationError(
-            f"PostgreSQL at {server} (ASCO_POSTGRES_URL) does not open database {url.database}: {reason}",
-            remedy="Start it, correct ASCO_POSTGRES_URL, or unset it to use the embedded server",
+            f"PostgreSQL at {server} (ASCO_POSTGRES_URL) does not open database {url.database}: "
+            f"{fault.cause}",
+            remedy=fault.remedy,
         ) from None
 
 
 def _ensure_database(folder: Path) -> None:
     import psycopg2
 
-    connection = psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres")
+    try:
+        connection = psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres")
+    except psycopg2.OperationalError as error:
+        raise _refusal(str(error)) from error
     try:
         connection.autocommit = True  # CREATE DATABASE stands outside transactions
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if cursor.fetchone() is None:
                 cursor.execute(f"CREATE DATABASE {DATABASE}")
+    except psycopg2.Error as error:
+        raise _refusal(str(error)) from error
     finally:
         connection.close()
+
+
+def _refusal(said: str) -> ConfigurationError:
+    """The error of an embedded server that runs and does not do what it is asked."""
+    fault = connecting_fault(said)
+    if fault is None:
+        first = " ".join(said.split()) or "it gave no reason"
+        fault = Fault(first, "See the log in the folder postgres/ of the home and mend what it names")
+    return ConfigurationError(
+        f"the embedded PostgreSQL takes no connection: {fault.cause}", remedy=fault.remedy
+    )
 
 
 def _embedded_url(folder: Path) -> "URL":

@@ -16,6 +16,7 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.places import Places
+from asco_dagster.readable import keep_readable
 from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave
 
@@ -56,6 +57,7 @@ def purge(wave: Wave, places: Places, today: dt.date) -> dict[str, Any]:
     deliveries = _deliveries(wave, places)
     # the database first: whoever runs the wave holds it, and then nothing is deleted at all
     tables = _forget_tables(places.database(wave.wave)) if places.database(wave.wave).exists() else {}
+    keep_readable(places, wave.wave)
     told = {
         "wave": wave.wave,
         "kept until": until.isoformat(),

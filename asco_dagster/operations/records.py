@@ -37,7 +37,7 @@ def keep_record(places: Places, deed: str, told: Mapping[str, Any]) -> Path:
         ensure_ascii=False,
         indent=2,
     )
-    write_whole(path, f"{text}\n", synced=True)
+    write_whole(path, f"{text}\n")
     return path
 
 

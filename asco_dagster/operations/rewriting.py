@@ -6,11 +6,10 @@ What does not belong here: when that is due (``purge``, ``key_rotation``).
 import os
 from pathlib import Path
 
+from asco_dagster.database_faults import held_fault, holder_of, working_fault
 from asco_dagster.durable import sync
 from asco_dagster.encryption import attach
-from asco_dagster.errors import AscoError
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import first_line
 
 
 def rewrite_database(path: Path, *, former: str | None = None, new: str | None = None) -> None:
@@ -22,7 +21,7 @@ def rewrite_database(path: Path, *, former: str | None = None, new: str | None =
         new: the key of the new file; None keeps the former.
 
     Raises:
-        AscoError: another process has it open.
+        AscoError: another process has it open, the disk is full, or it is damaged.
         ConfigurationError: the key is not the file's.
     """
     import duckdb
@@ -42,11 +41,8 @@ def rewrite_database(path: Path, *, former: str | None = None, new: str | None =
         draft.replace(path)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     except duckdb.IOException as error:
-        raise AscoError(
-            f"the wave's database cannot be written anew: {first_line(error)}",
-            file=path,
-            remedy="Wait for the run that holds it, or free disk space",
-        ) from error
+        holder = holder_of(error)
+        raise (held_fault(holder, path) if holder else working_fault(error, path)) from error
     finally:
         os.umask(umask)
         draft.unlink(missing_ok=True)

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import AscoError, is_sentence
 from asco_dagster.escaping import on_one_line
+from asco_dagster.gates.results import shortened, unjudged
 from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
-from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.operations.server_faults import Fault, connecting_fault
+from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
+from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
 
 if TYPE_CHECKING:
     import dagster as dg
-
-    from asco_dagster.places import Places
 
 Tell = Callable[[str], None]
 
@@ -64,7 +65,8 @@ class _Narrator:
         counted = f"{rows.value:>11,} rows" if rows is not None else ""
         stands = UNCHANGED in made.metadata
         self.unchanged += stands
-        word = "  unchanged" if stands else ""
+        rebuilt = made.metadata.get(REBUILT)
+        word = "  unchanged" if stands else f"  rebuilt: {rebuilt.value}" if rebuilt is not None else ""
         self.tell(f"{self.made:>3}/{self.total}  {made.asset_key.path[-1]:<36}{counted}{word}")
         folder = made.metadata.get("folder")
         if folder is not None:
@@ -119,7 +121,6 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         run_tags,
         running_run,
     )
-    from asco_dagster.places import Places
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
@@ -178,10 +179,12 @@ def storage_told() -> Iterator[None]:
 
         if not isinstance(error, DBAPIError | DagsterPostgresException | OperationalError):
             raise
-        told = str(error).strip().splitlines() or [type(error).__name__]
+        told = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        fault = connecting_fault(told[0]) or Fault(
+            told[0], "Run the wave again; the former release, if any, stands unchanged"
+        )
         raise AscoError(
-            f"Dagster's storage was lost while the wave ran: {told[0]}",
-            remedy="Run the wave again; the former release, if any, stands unchanged",
+            f"Dagster's storage was lost while the wave ran: {fault.cause}", remedy=fault.remedy
         ) from error
 
 
@@ -224,10 +227,14 @@ def _execute(
     job = build_definitions(settings=settings).resolve_job_def("wave_job")
     assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
     demand_suite_files(assets, load_wave(wave))
+    for line in shortened(str(fault) for fault in unjudged(Places.of(settings).gates(wave), wave)):
+        tell(f"asco: {line}")
     narrator = _Narrator(tell, len(assets))
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, narrator.follow)
     succeeded = _succeeds(job, wave, settings, instance, run_id, tags)
+    if settings.store is None:  # else the executor has made it
+        _keep_readable(wave, settings, tell)
     warned, closed = len(narrator.warned), len(narrator.closed)
     tell(f"wave {wave}: {narrator.passed} checks passed, {warned} warned, {closed} closed")
     if narrator.unchanged:
@@ -270,6 +277,17 @@ def _succeeds(
     own = {**tags, PARTITION_TAG: wave}
     run = instance.create_run_for_job(job, run_id=run_id, run_config=config, tags=own)
     return execute_run(InMemoryJob(job), run, instance).success
+
+
+def _keep_readable(wave: str, settings: Settings, tell: Tell) -> None:
+    """Have readers see what this run left; that they cannot changes nothing of what the run came to."""
+    from asco_dagster.places import Places
+    from asco_dagster.readable import keep_readable
+
+    try:
+        keep_readable(Places.of(settings), wave)
+    except AscoError as error:
+        tell(f"asco: {error}")
 
 
 def _notify(instance: "dg.DagsterInstance", run_id: str, settings: Settings, tell: Tell) -> None:

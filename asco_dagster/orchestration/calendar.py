@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from asco_dagster.operations.instance import demand_home_instance
 from asco_dagster.places import Places
 from asco_dagster.publication.calendar import due_versions
 from asco_dagster.publication.release import publish_sealed
@@ -31,6 +32,7 @@ class Due(dg.Config):
 @dg.op
 def publish_due(context: dg.OpExecutionContext, config: Due, settings: dg.ResourceParam[Settings]) -> None:
     """Publish one sealed version."""
+    demand_home_instance(context.instance, settings, Places.of(settings))
     demand_held(settings, config.wave)
     places = Places.of(settings)
     published = publish_sealed(Shelf.of(places, config.wave), config.version, signer(settings, places))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import make_folder, write_whole
+from asco_dagster.strict_json import JsonFault, read_json
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -71,10 +72,12 @@ def kept_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
     """
     told = json.dumps([version("sqlglot"), Path(__file__).read_text(encoding="utf-8"), sql, reads])
     path = folder / "lineage" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
-    if not path.is_file():
+    try:
+        found = read_json(path)
+    except (FileNotFoundError, JsonFault):  # a damaged one is read again
+        found = _readable(sql, reads)
         make_folder(path.parent)
-        write_whole(path, json.dumps(_readable(sql, reads)))
-    found = json.loads(path.read_text(encoding="utf-8"))
+        write_whole(path, json.dumps(found))
     if found is None:
         return None
     return {column: [(table, name) for table, name in origin] for column, origin in found.items()}

@@ -7,20 +7,36 @@ does not belong here: the SQL (``dbt_project/models/<layer>``).
 
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
-from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, wave_check
+from asco_dagster.gates.checks import (
+    gate_name,
+    gate_spec,
+    run_gate,
+    wave_check,
+    withdraw_judgements,
+)
+from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
 from asco_dagster.operations.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.column_lineage import lineage_metadata
+from asco_dagster.orchestration.contents import (
+    ALTERED,
+    contents_of,
+    demand_recorded,
+    forget_contents,
+    record_contents,
+)
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.told import REBUILT
 from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
@@ -52,6 +68,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
+        demand_home_instance(context.instance, settings, places)
+        demand_no_other_run(context.instance, wave.wave, context.run_id)
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         asked = {key.name for key in context.selected_asset_check_keys}
         own = {name: [gate_name(name)] for name in wanted}
@@ -62,14 +80,20 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             sweep(places.wave(wave.wave))
             rests_on = ground(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
-            stood, made = _stood(context, database, reads, own, rests_on)
-        for test in tests.values():  # a test between two models is judged again when either was made anew
-            if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
-                stood.pop(_judged(test), None)
-        chosen = [name for name in wanted if name not in stood]
+            database.begin()  # a refusal below leaves what was recorded
+            stood, made = _stood(context, database, reads, own, rests_on, places.gates(wave.wave))
+            for test in tests.values():  # a test between two models is judged again when either was made anew
+                if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
+                    stood.pop(_judged(test), None)
+            chosen = [name for name in wanted if name not in stood]
+            demand_recorded(database, sorted({read for name in chosen for read in reads[name]} - set(chosen)))
+            altered = {name for name in chosen if contents_of(database, name) == "altered"}
+            forget_contents(database, chosen)
+            database.commit()
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
         if chosen:
             demand_suites(context, wave)
+            withdraw_judgements(chosen, wave.wave, places, context.run.run_id)
         with private_files():
             results = _built([*chosen, *judged], wave, places)
         peak = cost.told()[PEAK]
@@ -77,6 +101,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             _demand_built(results.get(nodes[name]["unique_id"]), name)
         with private_files(), open_database(places.database(wave.wave)) as database:
             record(database, {name: made[name] for name in chosen})
+            record_contents(database, chosen)
             for name in wanted:
                 if name in stood:
                     yield stood[name][0]
@@ -89,6 +114,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                     **describe(database, name, columns),
                     **lineage_metadata(manifest_folder(places), result.sql, schemas),
                     **{SECONDS: round(result.seconds, 3), PEAK: peak},
+                    **({REBUILT: ALTERED} if name in altered else {}),
                 }
                 yield dg.MaterializeResult(
                     asset_key=name, metadata=metadata, data_version=data_version(made[name])
@@ -109,6 +135,7 @@ def _stood(
     reads: Mapping[str, list[str]],
     checks: Mapping[str, list[str]],
     rests_on: str,
+    results: Path,
 ) -> tuple[Stood, dict[str, Made | None]]:
     """Models that stand with all their judgements, and what each is made of; a model made anew has none yet.
 
@@ -118,7 +145,7 @@ def _stood(
     made: dict[str, Made | None] = {}
     for name, parents in reads.items():
         made[name] = made_of(database, name, parents, rests_on)
-        told = standing(context, database, name, made[name], checks[name])
+        told = standing(context, database, name, made[name], checks[name], results)
         if told is None:
             # from here on, whoever reads this model in this step sees its coming fingerprint
             record(database, {name: made[name]})

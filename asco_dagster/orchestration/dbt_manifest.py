@@ -6,7 +6,6 @@ never disagree. What does not belong here: running models (``dbt_run``), Dagster
 
 import functools
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asco_dagster.durable import draft_of
+from asco_dagster.durable import draft_of, sync, sync_folder
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.places import DBT_PROJECT, Places
+from asco_dagster.strict_json import JsonFault, read_json
 
 _NOT_SOURCE = {"target", "logs"}
 
@@ -44,8 +44,13 @@ def manifest_folder(places: Places, project: Path = DBT_PROJECT) -> Path:
 
 @functools.cache
 def read_manifest(places: Places) -> dict[str, Any]:
-    """The manifest as dbt writes it (JSON)."""
-    return dict(json.loads((manifest_folder(places) / "manifest.json").read_text(encoding="utf-8")))
+    """The manifest as dbt writes it (JSON); one that a fault damaged is built again."""
+    folder = manifest_folder(places)
+    try:
+        return dict(read_json(folder / "manifest.json"))
+    except JsonFault:
+        shutil.rmtree(folder)
+        return dict(read_json(manifest_folder(places) / "manifest.json"))
 
 
 @contextmanager
@@ -79,8 +84,10 @@ def _build(folder: Path, project: Path) -> None:
         raise ConfigurationError(
             f"the dbt project cannot be parsed: {outcome.exception}", remedy="Run “dbt parse” in dbt_project"
         )
+    sync_folder(draft)
     try:
         draft.rename(folder)
+        sync(folder.parent)
     except OSError:  # another process was first, with the same content
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.encryption import SPILL
-from asco_dagster.errors import AscoError
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
 from asco_dagster.places import DBT_PROJECT, Places
 from asco_dagster.settings import Settings
@@ -23,6 +23,7 @@ from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave
 
 _TARGET = "dbt-"
+_ENCRYPTED = "encrypted"
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,8 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
     """
     from dbt.cli.main import dbtRunner
 
-    database = places.database(wave.wave)
-    with open_database(database):
-        pass  # created confidential and with its schemas, when dbt is the first to come
-    os.environ["WAVE_DATABASE"] = str(database)
-    settings = Settings.from_environment()
-    os.environ |= {"WAVE_MEMORY": settings.memory, "WAVE_SPILL": str(database.parent / SPILL)}
-    encrypted = settings.database_key is not None
+    os.environ |= _environment(wave, places)
+    profile = _profile()
     target = Path(tempfile.mkdtemp(prefix=_TARGET, dir=places.wave(wave.wave)))
     try:
         outcome = dbtRunner(manifest=_manifest(manifest_folder(places))).invoke(
@@ -77,12 +73,12 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
                 # only the tests that are named: another part of the layer may not be built yet
                 *("--indirect-selection", "empty", "--select", *selection),
                 *("--vars", json.dumps(variables(wave))),
-                *("--target", "encrypted" if encrypted else "wave"),
+                *("--target", profile),
                 *common_arguments(DBT_PROJECT, target),
             ]
         )
     finally:
-        if encrypted:
+        if profile == _ENCRYPTED:
             _let_go()
         shutil.rmtree(target, ignore_errors=True)
     if outcome.exception is not None:
@@ -91,6 +87,66 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
         ) from outcome.exception
     executed: Any = outcome.result  # of “build”: dbt's type is a union over all its commands
     return [_node_result(result) for result in executed.results]
+
+
+def run_command(arguments: Sequence[str], *, wave: Wave, places: Places) -> int:
+    """Run any dbt command on a wave's database, with the wave's values.
+
+    Args:
+        arguments: those of dbt, the command first.
+        wave: the wave.
+        places: where its database lies.
+
+    Returns:
+        dbt's exit code: 0 done, 1 a model or test failed, 2 dbt could not do it.
+
+    Raises:
+        ConfigurationError: the arguments name variables or a target, which are the wave's.
+    """
+    from dbt.cli.main import dbtRunner
+
+    named = [part for part in arguments if part.split("=")[0] in ("--vars", "--target", "-t")]
+    if named:
+        raise ConfigurationError(
+            f"{named[0]} cannot be given to asco dbt: a wave's values are in its file",
+            file=f"{wave.wave}.yaml",
+            remedy="Leave it out, or change the wave's file",
+        )
+    target = places.dbt / "by hand"
+    folders = {
+        "PROJECT_DIR": DBT_PROJECT,
+        "PROFILES_DIR": DBT_PROJECT,
+        "TARGET_PATH": target,
+        "LOG_PATH": target,
+    }
+    os.environ |= {
+        **_environment(wave, places),
+        **{f"DBT_{name}": str(path) for name, path in folders.items()},
+    }
+    outcome = dbtRunner().invoke(list(arguments), vars=dict(variables(wave)), target=_profile())
+    if outcome.exception is not None:
+        raise AscoError(
+            f"dbt stopped: {outcome.exception}",
+            remedy=f"See asco dbt {wave.wave} -- --help, or the log in {target}",
+        )
+    return 0 if outcome.success else 1
+
+
+def _environment(wave: Wave, places: Places) -> dict[str, str]:
+    """What profiles.yml takes from the environment; the database is there afterwards."""
+    database = places.database(wave.wave)
+    with open_database(database):
+        pass  # created confidential and with its schemas, when dbt is the first to come
+    return {
+        "WAVE_DATABASE": str(database),
+        "WAVE_MEMORY": Settings.from_environment().memory,
+        "WAVE_SPILL": str(database.parent / SPILL),
+    }
+
+
+def _profile() -> str:
+    """The output of profiles.yml."""
+    return "wave" if Settings.from_environment().database_key is None else _ENCRYPTED
 
 
 def sweep(folder: Path) -> None:
@@ -118,6 +174,7 @@ def _let_go() -> None:
 def variables(wave: Wave) -> Mapping[str, Any]:
     """What the models take from the wave file."""
     return {
+        "wave": wave.wave,
         "aid_year": wave.aid_year,
         "commune_size_classes": [c.model_dump() for c in wave.sampling.commune.size_classes],
         "epci_size_classes": [c.model_dump() for c in wave.sampling.epci.size_classes],

@@ -10,7 +10,7 @@ import dagster as dg
 
 from asco_dagster.connectors.addresses import is_remote
 from asco_dagster.orchestration.jobs import wave_job
-from asco_dagster.waves import Wave, load_wave, wave_names
+from asco_dagster.waves import Wave, readable_waves
 
 YEARLY = (
     *("epci_members", "legal_populations", "population_age_sex", "census_individuals"),
@@ -32,7 +32,10 @@ def yearly_sources_schedule(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run for each wave with a remote yearly source."""
     month = context.scheduled_execution_time.strftime("%Y-%m")
-    waves = [wave for wave in wave_names() if remote_yearly(load_wave(wave))]
+    readable = readable_waves()
+    for fault in readable.faults.values():
+        context.log.warning(fault)
+    waves = [wave.wave for wave in readable.waves if remote_yearly(wave)]
     if not waves:
         yield dg.SkipReason("no wave takes a yearly source from an address; deliveries are the inbox's")
     for wave in waves:

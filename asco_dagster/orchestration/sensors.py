@@ -22,11 +22,13 @@ from asco_dagster.settings import Settings
 from asco_dagster.shared_store.held import show
 from asco_dagster.shared_store.inbox import bring_inbox
 from asco_dagster.shared_store.objects import Store
-from asco_dagster.waves import load_wave, wave_names
+from asco_dagster.waves import Readable, readable_waves
 
 SECONDS_BETWEEN_LOOKS = 30
 SECONDS_BETWEEN_STATES = 60
 RELEASE = "pub_asco__release"
+FAULTS = "faults"
+"""Where a cursor, which has an entry a wave, remembers the wave files that do not hold."""
 
 
 @dg.sensor(
@@ -42,12 +44,18 @@ def inbox_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Look at the inbox of every wave; the cursor remembers what was seen of each."""
     places = Places.of(settings)
-    before = {wave: Seen(**told) for wave, told in json.loads(context.cursor or "{}").items()}
-    seen, requests, reasons = {}, [], []
-    for wave in wave_names():
+    remembered = json.loads(context.cursor or "{}")
+    faults = remembered.pop(FAULTS, {})
+    before = {wave: Seen(**told) for wave, told in remembered.items()}
+    readable = readable_waves()
+    _name_once(context, readable, faults)
+    seen, requests = dict(remembered), []
+    reasons = [f"{file} is left out" for file in readable.faults]
+    for one in readable.waves:
+        wave = one.wave
         if settings.store is not None:
             bring_inbox(Store(settings.store), wave, places.inbox(wave))
-        found = look(load_wave(wave), places.inbox(wave), before.get(wave, Seen()))
+        found = look(one, places.inbox(wave), before.get(wave, Seen()))
         seen[wave] = asdict(found.seen)
         if found.content is None:
             reasons.append(f"{wave}: {found.reason}")
@@ -59,7 +67,7 @@ def inbox_sensor(
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "there is no wave"),
-        cursor=json.dumps(seen, sort_keys=True),
+        cursor=json.dumps({**seen, FAULTS: readable.faults}, sort_keys=True),
     )
 
 
@@ -75,16 +83,25 @@ def wave_state_sensor(
     """Look at every wave; the cursor remembers what was told of each."""
     places, today = Places.of(settings), dt.datetime.now(PARIS).date()
     before = json.loads(context.cursor or "{}")
-    for wave in wave_names():
-        show(settings, places, wave)  # what the workers stored; nothing without a store
-    states = [wave_state(context.instance, places, load_wave(wave), today) for wave in wave_names()]
+    readable = readable_waves()
+    _name_once(context, readable, before.pop(FAULTS, {}))
+    for wave in readable.waves:
+        show(settings, places, wave.wave)  # what the workers stored; nothing without a store
+    states = [wave_state(context.instance, places, wave, today) for wave in readable.waves]
     told = {state.wave: hashlib.sha256(repr(state).encode()).hexdigest() for state in states}
     changed = [state for state in states if told[state.wave] != before.get(state.wave)]
     return dg.SensorResult(
         asset_events=[_observed(state) for state in changed],
         skip_reason=None if changed else dg.SkipReason("no wave's state changed"),
-        cursor=json.dumps(told, sort_keys=True),
+        cursor=json.dumps({**told, FAULTS: readable.faults}, sort_keys=True),
     )
+
+
+def _name_once(context: dg.SensorEvaluationContext, readable: Readable, before: dict[str, str]) -> None:
+    """Log what is wrong with a wave file when it is new; the cursor remembers what was said."""
+    for file, fault in readable.faults.items():
+        if before.get(file) != fault:
+            context.log.warning(fault)
 
 
 def _observed(state: WaveState) -> dg.AssetObservation:

@@ -5,3 +5,6 @@ FRESH = "asco/fresh"
 
 UNCHANGED = "unchanged since run"
 """Metadata of an asset told again: the run that made it."""
+
+REBUILT = "rebuilt because"
+"""Metadata of an asset whose table something other than its step had written."""

@@ -15,8 +15,10 @@ from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
+from asco_dagster.errors import AscoError
 from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.places import Places
+from asco_dagster.readable import keep_readable
 from asco_dagster.settings import Settings
 from asco_dagster.shared_store.held import Held, hold
 
@@ -34,14 +36,19 @@ class WaveExecutor(InProcessExecutor):
         """Own the wave, run, store; an error of any of them is the run's failure."""
         settings, run = Settings.from_environment(), plan_context.dagster_run
         wave = run.tags.get(PARTITION_TAG)
-        if settings.store is None or wave is None:
+        if wave is None:
             yield from super().execute(plan_context, execution_plan)
+            return
+        if settings.store is None:
+            yield from super().execute(plan_context, execution_plan)
+            yield from _readable(plan_context, settings, wave)
             return
         # By default Dagster's retry takes up where a run failed; but what a lost machine made is lost with
         # it, and what is stored stands by its fingerprint anyway.
         plan_context.instance.add_run_tags(run.run_id, {RETRY_STRATEGY_TAG: "ALL_STEPS"})
         with hold(settings, Places.of(settings), wave, run.run_id) as held:
             yield from self._held(held, plan_context, execution_plan)
+        yield from _readable(plan_context, settings, wave)
 
     def _held(
         self, held: Held | None, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
@@ -68,6 +75,16 @@ def wave_executor(context: dg.InitExecutorContext) -> WaveExecutor:
 
     config: Any = context.executor_config
     return WaveExecutor(retries=RetryMode.from_config(config["retries"]) or RetryMode.ENABLED)
+
+
+def _readable(
+    context: "PlanOrchestrationContext", settings: Settings, wave: str
+) -> Generator[dg.DagsterEvent]:
+    """Have readers see what this run left; that they cannot changes nothing of what the run came to."""
+    try:
+        keep_readable(Places.of(settings), wave)
+    except AscoError as error:
+        yield _told(context, str(error))
 
 
 def _told(context: "PlanOrchestrationContext", message: str) -> dg.DagsterEvent:

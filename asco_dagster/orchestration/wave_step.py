@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import private_files
-from asco_dagster.gates.checks import gate_name, gate_spec, run_gate
+from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.gates.suite import demand_sound_suites
 from asco_dagster.layers import layer_of, table_of
+from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
 from asco_dagster.operations.observation import Cost
+from asco_dagster.orchestration.contents import (
+    ALTERED,
+    contents_of,
+    demand_recorded,
+    forget_contents,
+    record_contents,
+)
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.told import REBUILT
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import columns_of, count_rows, open_database, write_table
@@ -183,6 +192,8 @@ def wave_assets(
 @contextmanager
 def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
+    demand_home_instance(context.instance, settings, places)
+    demand_no_other_run(context.instance, wave.wave, context.run_id)
     with (
         private_files(),
         open_database(places.database(wave.wave)) as database,
@@ -203,13 +214,21 @@ def _told_or_made(
     cost = Cost()
     rests_on, found = ground(own.wave, own.places, own.settings), state(own) if state else None
     made = {name: made_of(own.database, name, deps, rests_on, found) for name in names}
-    stood = [standing(own.context, own.database, name, made[name], [gate_name(name)]) for name in names]
+    results = own.places.gates(own.wave.wave)
+    stood = [
+        standing(own.context, own.database, name, made[name], [gate_name(name)], results) for name in names
+    ]
     if all(stood) and not always:
         yield from (told for told in stood if told)
         return
     if not all(stood):
         demand_suites(own.context, own.wave)
+    demand_recorded(own.database, deps)
+    altered = {name: {REBUILT: ALTERED} for name in names if contents_of(own.database, name) == "altered"}
+    if not all(stood):
+        _withdraw(own, names)
     forget(own.database, names)
+    forget_contents(own.database, names)
     tables = compute(own)
     former = {name: _rows(own.database, name) for name in names} if all(stood) else {}
     own.database.begin()
@@ -217,13 +236,15 @@ def _told_or_made(
         if tables[name].rows is not None:
             write_table(own.database, name, tables[name].rows)
     record(own.database, made, state(own) if state else None)
+    # The same rows under the same suite need no second judgement: the import alone takes seconds.
+    same = {name for name in former if former[name] == _rows(own.database, name)}
+    _withdraw(own, [name for name in former if name not in same])
     own.database.commit()
+    record_contents(own.database, names)
     spent = cost.told()
     for name, told in zip(names, stood, strict=True):
-        metadata = {**describe(own.database, name), **tables[name].metadata, **spent}
-        # The same rows under the same suite need no second judgement: the import alone takes seconds.
-        same = name in former and former[name] == _rows(own.database, name)
-        checks = told[1] if told and same else [_gate(own, name)]
+        metadata = {**describe(own.database, name), **tables[name].metadata, **spent, **altered.get(name, {})}
+        checks = told[1] if told and name in same else [_gate(own, name)]
         result: dg.MaterializeResult[Any] = dg.MaterializeResult(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])
         )
@@ -243,6 +264,11 @@ def demand_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
 @functools.lru_cache(maxsize=1)  # once a run, not once a step
 def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
     demand_sound_suites(assets, load_wave(wave))
+
+
+def _withdraw(own: WaveStep, names: Sequence[str]) -> None:
+    if names:
+        withdraw_judgements(names, own.wave.wave, own.places, own.context.run.run_id)
 
 
 def _gate(own: WaveStep, name: str) -> dg.AssetCheckResult:

@@ -14,7 +14,7 @@ from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.gates.checks import gate_name
-from asco_dagster.gates.demand import demand_open_gates, materialization
+from asco_dagster.gates.demand import demand_kept_results, demand_open_gates, materialization
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
@@ -98,6 +98,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, upstream = step.wave.wave, _upstream()
     gates = demand_open_gates(step.context.instance, wave, upstream, _tests(upstream))
+    demand_kept_results(step.context.instance, wave, upstream, step.places.gates(wave))
     demand_held(step.settings, wave)
     published = publish(
         wave,

@@ -135,7 +135,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _short(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)[1:101]
+    return json.dumps(name, ensure_ascii=False)[1:-1][:100]
 
 
 def is_number(value: object) -> bool:

@@ -1,15 +1,16 @@
 """Where releases go: a folder or an S3-compatible store; each push can be repeated.
 
-A file that is there already, byte for byte, is not sent again, and the manifest goes last: a release whose
-manifest is there is whole, whatever interrupted an earlier push. Nothing pushed is overwritten. What does not
-belong here: the datasets of data portals (``portals``), publishing (``release``), and any address or key,
-which are the caller's.
+Each file is there once, whatever interrupted an earlier push and whatever was done by hand since: a file
+that is there already, byte for byte, is not sent again, one that someone renamed gets its name back, one that
+someone altered is sent again, and an exact copy under another name in the version's folder is removed. The
+manifest goes last: a release whose manifest is there is whole. Another release is never overwritten. What
+does not belong here: the datasets of data portals (``portals``), publishing (``release``), and any address or
+key, which are the caller's.
 """
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did: files sent, and files that were there already."""
+    """What a push did: files sent, files that were there already, and exact copies of them removed."""
 
     sent: list[str]
     there: list[str]
+    removed: list[str] = field(default_factory=list)
 
 
 def push_to_store(release: Path, address: str) -> Pushed:
@@ -42,21 +44,47 @@ def push_to_store(release: Path, address: str) -> Pushed:
     from fsspec.core import url_to_fs
 
     store, root = url_to_fs(address)
+    store.invalidate_cache()  # the listing of an earlier push may be outdated by now
     manifest = read_manifest(release)
     target = f"{root.rstrip('/')}/{manifest['wave']}/{manifest['version']}"
-    sent, there = [], []
-    for path, sha256 in in_order(release, manifest):
-        place = f"{target}/{path}"
-        if store.exists(place):
-            whole = store.size(place) == (release / path).stat().st_size and _sum(store, place) == sha256
-            if whole:
-                there.append(path)
-                continue
-            _refuse_another(store, f"{target}/{MANIFEST}", path)
+    files = list(in_order(release, manifest))
+    others = _others(store, target, {path for path, _ in files})
+    sent, there, copies = [], [], []
+    for path, sha256 in files:
+        place, size = f"{target}/{path}", (release / path).stat().st_size
+        same = [other for other, held in others.items() if held == size and _sum(store, other) == sha256]
+        is_there = store.exists(place)
+        if is_there and store.size(place) == size and _sum(store, place) == sha256:
+            there.append(path)
+            copies += same
+            continue
+        if is_there:
+            _refuse_another(store, f"{target}/{MANIFEST}", release, path)
         store.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
-        store.put_file(str(release / path), place)
-        sent.append(path)
-    return Pushed(sent, there)
+        if same:
+            store.mv(same[0], place)
+            del others[same[0]]
+            there.append(path)
+            copies += same[1:]
+        else:
+            store.put_file(str(release / path), place)
+            sent.append(path)
+    removed = sorted({copy for copy in copies if copy in others})
+    for copy in removed:
+        store.rm_file(copy)
+    return Pushed(sent, there, [copy.removeprefix(f"{target}/") for copy in removed])
+
+
+def _others(store: Any, target: str, names: Collection[str]) -> dict[str, int]:
+    """What is in the version's folder beside its files: address and size."""
+    if not store.exists(target):
+        return {}
+    known = {f"{target}/{name}" for name in names}
+    return {
+        place: int(about["size"])
+        for place, about in store.find(target, detail=True).items()
+        if place not in known
+    }
 
 
 def in_order(release: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -72,11 +100,11 @@ def in_order(release: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, 
     yield MANIFEST, sha256_of(release / MANIFEST)
 
 
-def _refuse_another(store: Any, manifest: str, path: str) -> None:
-    if store.exists(manifest):
-        told = json.loads(store.cat_file(manifest))
+def _refuse_another(store: Any, standing: str, release: Path, path: str) -> None:
+    """What differs is what a stopped push left or someone altered, unless another release is there."""
+    if store.exists(standing) and _sum(store, standing) != sha256_of(release / MANIFEST):
         raise ReleaseError(
-            f"another version {told.get('version')} stands there: its {path} is not this one's",
+            f"another version {release.name} stands there: its {path} is not this one's",
             remedy="Nothing is overwritten; look into what stands there",
         )
 

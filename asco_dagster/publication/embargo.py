@@ -7,16 +7,15 @@ it later than the wave file says, never earlier. What does not belong here: publ
 
 import datetime as dt
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from asco_dagster.durable import sync
+from asco_dagster.durable import sync, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication.shelf import DRAFT, Shelf, point, read_manifest
+from asco_dagster.publication.shelf import Shelf, point, read_manifest
 from asco_dagster.waves import Wave
 
 NEXT = "next"
@@ -84,9 +83,7 @@ def plan(shelf: Shelf, version: str, when: dt.datetime) -> None:
             expected=f"{manifest['public_from']} or later",
             remedy="Give a later instant, or change release.embargo in the wave file and run the wave again",
         )
-    draft = shelf.sealed / f"{DRAFT}{PLAN}-{os.getpid()}"
-    draft.write_text(json.dumps({"version": version, "when": when.isoformat()}), encoding="utf-8")
-    draft.replace(shelf.sealed / PLAN)
+    write_whole(shelf.sealed / PLAN, json.dumps({"version": version, "when": when.isoformat()}))
 
 
 def opening(shelf: Shelf, manifest: Mapping[str, Any]) -> dt.datetime:

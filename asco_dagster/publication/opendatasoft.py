@@ -1,14 +1,15 @@
 """Opendatasoft: each file of a release is an attachment of the dataset, the cells of the newest its records.
 
 Source: Opendatasoft's Automation API 1.0 (datasets, attachments, resources and their files, publish). An
-attachment has a name and no checksum, so one that stands is read back and compared. The records that the
-portal's Explore API serves come from one resource, whose title tells version and bytes; an older version
-never takes the place of a newer one. What does not belong here: other kinds of portals, and making the
-dataset with its title and rights, which is its editor's.
+attachment has a name and no checksum, so one that is there is read back and compared; exact copies under
+other names, as someone who renames a file by hand leaves them, are removed. The records that the portal's
+Explore API serves come from one resource, whose title tells version and bytes; an older version never takes
+the place of a newer one. What does not belong here: other kinds of portals, and making the dataset with its
+title and rights, which is its editor's.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ PLACE = "/api/automation/v1.0/datasets/"
 RECORDS = "tables/asco_cells.csv"
 _RECORDS = Path(RECORDS).name
 _OURS = re.compile(re.escape(_RECORDS) + r" (\d+\.\d+\.\d+) [0-9a-f]{12}$")
+_FILE = re.compile(r"(\d+\.\d+\.\d+)-" + re.escape(_RECORDS) + "$")
+_ATTACHED = re.compile(r"asco-\d{4}-\d+\.\d+\.\d+-")
 _PAGE = 100
 # How the portal reads an international CSV file of a release.
 _READ = {
@@ -56,22 +59,52 @@ def push(release: Path, portal: "Portal") -> Pushed:
         ReleaseError: another release is attached under this version.
     """
     manifest = read_manifest(release)
-    attached = {told["filename"]: told["uid"] for told in _listed(portal, "attachments/")}
-    sent, there = [], []
-    for path, sha256 in in_order(release, manifest):
-        name = _name(manifest, path)
-        if name in attached:
-            if portal.sum(f"attachments/{attached[name]}/download/") == sha256:
-                there.append(path)
-                continue
+    attached: dict[str, list[str]] = {}
+    for told in _listed(portal, "attachments/"):
+        attached.setdefault(told["filename"], []).append(told["uid"])
+    files = {_name(manifest, path): (path, sha256) for path, sha256 in in_order(release, manifest)}
+    sent: list[str] = []
+    there: list[str] = []
+    for name, (path, sha256) in files.items():
+        whole = [uid for uid in attached.get(name, []) if _sum(portal, uid) == sha256]
+        if attached.get(name) and not whole:
             _refuse_another(portal, attached, release, manifest, path)
-            portal.ask("DELETE", f"attachments/{attached[name]}/")
-        portal.send("POST", "attachments/", name, release / path)
-        sent.append(path)
+        if not whole:
+            portal.send("POST", "attachments/", name, release / path)
+        (there if whole else sent).append(path)
+        for uid in attached.get(name, []):
+            if uid not in whole[:1]:
+                portal.ask("DELETE", f"attachments/{uid}/")
+    removed = _without_copies(
+        portal, attached, manifest, {name: sha256 for name, (_, sha256) in files.items()}
+    )
     if (release / RECORDS).is_file():
         _set_records(portal, release, str(manifest["version"]))
     portal.ask("POST", "publish/")
-    return Pushed(sent, there)
+    return Pushed(sent, there, removed)
+
+
+def _sum(portal: "Portal", uid: str) -> str:
+    return portal.sum(f"attachments/{uid}/download/")
+
+
+def _without_copies(
+    portal: "Portal",
+    attached: Mapping[str, Sequence[str]],
+    manifest: Mapping[str, Any],
+    names: Mapping[str, str],
+) -> list[str]:
+    """Remove attachments that are exact copies of the files under other names; gives those names."""
+    own = _name(manifest, "")
+    removed = []
+    for name, uids in attached.items():
+        if name in names or (_ATTACHED.match(name) and not name.startswith(own)):
+            continue  # a file of this release or of another one
+        for uid in uids:
+            if _sum(portal, uid) in names.values():
+                portal.ask("DELETE", f"attachments/{uid}/")
+                removed.append(name)
+    return removed
 
 
 def _name(manifest: Mapping[str, Any], path: str) -> str:
@@ -79,11 +112,15 @@ def _name(manifest: Mapping[str, Any], path: str) -> str:
 
 
 def _refuse_another(
-    portal: "Portal", attached: Mapping[str, str], release: Path, manifest: Mapping[str, Any], path: str
+    portal: "Portal",
+    attached: Mapping[str, Sequence[str]],
+    release: Path,
+    manifest: Mapping[str, Any],
+    path: str,
 ) -> None:
     """What differs is what a stopped push left, unless a whole release stands there that is not ours."""
-    standing = attached.get(_name(manifest, MANIFEST))
-    if standing and portal.sum(f"attachments/{standing}/download/") != sha256_of(release / MANIFEST):
+    standing, expected = attached.get(_name(manifest, MANIFEST), []), sha256_of(release / MANIFEST)
+    if standing and all(_sum(portal, uid) != expected for uid in standing):
         raise ReleaseError(
             f"another version {manifest['version']} is attached there: its {path} is not this one's",
             remedy="Nothing is overwritten; look into what is attached",
@@ -93,8 +130,10 @@ def _refuse_another(
 def _set_records(portal: "Portal", release: Path, version: str) -> None:
     """Have the dataset's records come from the cells of this version, unless a newer one stands."""
     title = f"{_RECORDS} {version} {sha256_of(release / RECORDS)[:12]}"
-    ours = [(told, found) for told in _listed(portal, "resources/") if (found := _OURS.match(told["title"]))]
-    if any(told["title"] == title or numbers(found[1]) > numbers(version) for told, found in ours):
+    ours = [(told, found) for told in _listed(portal, "resources/") if (found := _version_of(told))]
+    for told, _ in ours[1:]:
+        portal.ask("DELETE", f"resources/{told['uid']}/")
+    if any(told["title"] == title or numbers(found) > numbers(version) for told, found in ours[:1]):
         return
     file = portal.send("POST", "resources/files/", f"{version}-{_RECORDS}", release / RECORDS)
     source = {"type": "uploaded_file", "file": {"uid": file["uid"]}}
@@ -103,6 +142,13 @@ def _set_records(portal: "Portal", release: Path, version: str) -> None:
         portal.ask("PUT", f"resources/{ours[0][0]['uid']}/", json=resource)
     else:
         portal.ask("POST", "resources/", json=resource)
+
+
+def _version_of(resource: Mapping[str, Any]) -> str | None:
+    """The version whose cells a resource has, by its title, else its file's name; None for another's."""
+    file = (resource.get("datasource") or {}).get("file") or {}
+    found = _OURS.match(resource.get("title") or "") or _FILE.match(file.get("filename") or "")
+    return found[1] if found else None
 
 
 def _listed(portal: "Portal", place: str) -> Iterator[dict[str, Any]]:

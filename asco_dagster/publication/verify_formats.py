@@ -6,9 +6,11 @@ does not belong here: hashes and the attack (``verify``).
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from python_calamine import CalamineError
 
 from asco_dagster.publication.described import descriptions
 
@@ -19,6 +21,8 @@ FRENCH = "tables/fr/asco_cells.csv"
 SDMX = "sdmx/data.csv"
 WORKBOOK = "tables/asco_tables.xlsx"
 PAGE = "index.html"
+# What the readers of these formats raise of content that is not what the name of the file says.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, CalamineError)
 SDMX_NUMBERS = {"OBS_VALUE": "estimate", "STANDARD_ERROR": "standard_error", "CI_LOW": "ci_low",
                 "CI_HIGH": "ci_high", "CV": "cv", "RESPONDENTS": "respondents",
                 "WEIGHTED_UNITS": "weighted_units", "DENOMINATOR": "denominator"}  # fmt: skip
@@ -33,16 +37,26 @@ def told_in_other_formats(release: Path, cells: "pd.DataFrame") -> Iterator[str]
     """
     french = {told.name_fr: name for name, told in descriptions()["asco_cells"].columns.items()}
     numbers = {column: name for column, name in french.items() if name in SDMX_NUMBERS.values()}
-    for path, options, columns in (
-        (FRENCH, {"sep": ";", "decimal": ","}, numbers),
-        (SDMX, {}, SDMX_NUMBERS),
-    ):
-        if (release / path).is_file() and not _same(release / path, options, columns, cells):
-            yield f"{path} does not say what the cells say."
-    if (release / WORKBOOK).is_file():
-        yield from _workbook(release / WORKBOOK, cells)
-    if (release / PAGE).is_file():
-        yield from _page(release / PAGE, cells)
+    readers: dict[str, Callable[[Path], Iterator[str]]] = {
+        FRENCH: lambda path: _table(path, FRENCH, {"sep": ";", "decimal": ","}, numbers, cells),
+        SDMX: lambda path: _table(path, SDMX, {}, SDMX_NUMBERS, cells),
+        WORKBOOK: lambda path: _workbook(path, cells),
+        PAGE: lambda path: _page(path, cells),
+    }
+    for name, read in readers.items():
+        if (release / name).is_file():
+            try:
+                yield from read(release / name)
+            except _UNREADABLE as error:
+                yield f"{name} cannot be read ({type(error).__name__}). Take the release from its source."
+
+
+def _table(
+    path: Path, name: str, options: dict[str, Any], columns: dict[str, str], cells: "pd.DataFrame"
+) -> Iterator[str]:
+    """Every number of a table in the order of the cells."""
+    if not _same(path, options, columns, cells):
+        yield f"{name} does not say what the cells say."
 
 
 def _same(path: Path, options: dict[str, Any], columns: dict[str, str], cells: "pd.DataFrame") -> bool:

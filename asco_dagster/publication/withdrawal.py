@@ -11,7 +11,7 @@ import os
 import shutil
 from typing import Any
 
-from asco_dagster.durable import PUBLIC, make_folder, sync
+from asco_dagster.durable import PUBLIC, make_folder, sync, sync_folder, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.shelf import (
     DRAFT,
@@ -63,9 +63,8 @@ def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
         "content_sha256": manifest["content_sha256"],
     }
     make_folder(shelf.withdrawn)
-    note = shelf.withdrawn / f"{DRAFT}{version}-{os.getpid()}"
-    note.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    note.replace(shelf.withdrawn / f"{version}.json")
+    text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    write_whole(shelf.withdrawn / f"{version}.json", text)
     finish_withdrawals(shelf)
 
 
@@ -96,6 +95,7 @@ def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
     text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
     (tombstone / TOMBSTONE).write_text(text, encoding="utf-8")
     (tombstone / TOMBSTONE).chmod(0o444)
+    sync_folder(tombstone)
     tombstone.rename(shelf.releases / version)
     sync(shelf.releases)
 

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from asco_dagster.durable import make_folder, write_whole
+from asco_dagster.durable import make_folder, sync, write_whole
 from asco_dagster.errors import SourceError
 from asco_dagster.operations.inbox import delivered_files
 from asco_dagster.shared_store.objects import Listed, Store
@@ -98,6 +98,8 @@ def _bring(store: Store, own: Listed, target: Path) -> None:
             store.copy_to(own.key, handle)
         arrived = own.modified.timestamp()
         os.utime(part, (arrived, arrived))
+        sync(part)
         part.replace(target)
+        sync(target.parent)
     finally:
         part.unlink(missing_ok=True)

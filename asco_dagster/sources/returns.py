@@ -31,6 +31,7 @@ from asco_dagster.sources.readers.questionnaires import (
     reread,
 )
 from asco_dagster.sources.readers.return_members import files_below
+from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.sample_list import read_sample
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
@@ -58,7 +59,8 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
 @wave_assets(
     [
         f"{RETURNS}: One row a workbook, or a row of a web export, and what became of it: accepted, "
-        "superseded by a newer one of its unit, or refused with its reason and put into quarantine.",
+        "superseded by another one of its unit (with the rule that decided), or refused with its reason "
+        "and put into quarantine.",
         f"{ANSWERS}: One row a unit and question answered, of the accepted returns, with file, tab and cell; "
         "contact details are never read.",
     ],
@@ -80,6 +82,12 @@ def collected_returns(step: WaveStep) -> dict[str, Table]:
     told_counts: dict[str, Any] = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
     if counts["refused"]:
         told_counts["refusals"] = _refusals(found)
+    for file, columns in found.left_out.items():
+        step.log.warning(
+            f"{file}: {len(columns)} columns are no question of the questionnaire and were left out:"
+            f" {', '.join(columns)}; nothing of them is stored"
+        )
+        told_counts[f"columns left out of {file}"] = dg.MetadataValue.text(", ".join(columns))
     return {
         RETURNS: Table(
             pa.Table.from_pandas(found.returns, preserve_index=False),
@@ -158,6 +166,7 @@ def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
         codebooks={unit_type: load_codebook(name) for unit_type, name in wave.questionnaires.items()},
         wave=wave.wave,
         sampled=sampled_units(wave, places),
+        collection=Window(wave.collection.start, wave.collection.end),
         quarantine=Quarantine(places.quarantine(wave.wave)),
     )
 

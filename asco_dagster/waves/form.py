@@ -1,17 +1,27 @@
-"""What every part of a wave file is made of: a closed form, codes, texts in two languages."""
+"""What every part of a wave file is made of: a closed form, codes, numbers, texts in two languages."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 UnitType = Literal["commune", "epci"]
 
 
+def _number(value: Any) -> Any:
+    """A number as it is; YAML reads yes and no as true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"a number is expected, not {value!r}")
+    return value
+
+
+Bound = Annotated[float, BeforeValidator(_number), AllowInfNan(False)]
+
+
 class Form(BaseModel):
     """A part of a wave file: an unknown key is an error, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Text(Form):

@@ -6,14 +6,14 @@ import datetime as dt
 import functools
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.waves.form import Code, Form, Text, UnitType
+from asco_dagster.waves.form import Bound, Code, Form, Text, UnitType
 from asco_dagster.waves.statistics import (
     Calibration,
     Design,
@@ -22,10 +22,12 @@ from asco_dagster.waves.statistics import (
     PublishedFigure,
     Sampling,
 )
+from asco_dagster.waves.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).parent
 # Read here and judged by Settings: the partitions are made of it when the code is imported.
 FOLDER = Path(os.environ.get("ASCO_WAVES") or SHIPPED).expanduser().absolute()
+_WAVE_FILE = re.compile(r"[0-9]{4}\.yaml")
 QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
 
 ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
@@ -153,7 +155,7 @@ class Wave(Form):
     calibration: Calibration
     precision: Precision
     disclosure: Disclosure
-    bounds: dict[Code, float]
+    bounds: dict[Code, Bound]
     published: list[PublishedFigure] = Field(default=[])
     release: Release
 
@@ -179,17 +181,47 @@ class Wave(Form):
         return [delivery for field in Sources.model_fields for delivery in getattr(self.sources, field)]
 
 
-def wave_names(folder: Path = FOLDER) -> list[str]:
-    """The waves that have a file, in order of year."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+@dataclass(frozen=True)
+class Readable:
+    """The waves whose files hold, and what is wrong with the others.
+
+    Attributes:
+        waves: in order of year.
+        faults: a sentence for each file that is no wave file, or does not hold, by the file's name.
+    """
+
+    waves: list[Wave]
+    faults: dict[str, str]
 
 
-def load_wave(name: str, folder: Path = FOLDER) -> Wave:
+def wave_names(folder: Path | None = None) -> list[str]:
+    """The waves that have a file (``2014.yaml``), in order of year; other files beside them are none."""
+    return sorted(path.stem for path in _yaml_files(folder or FOLDER) if _is_wave_file(path))
+
+
+def readable_waves(folder: Path | None = None) -> Readable:
+    """Every wave whose file holds, for those who look at all of them: one bad file must not stop the others.
+
+    Args:
+        folder: where the wave files are; None means those of the installation.
+    """
+    folder = folder or FOLDER
+    faults = {path.name: _stray(path) for path in _yaml_files(folder) if not _is_wave_file(path)}
+    waves = []
+    for name in wave_names(folder):
+        try:
+            waves.append(load_wave(name, folder))
+        except ConfigurationError as error:
+            faults[f"{name}.yaml"] = str(error)
+    return Readable(waves, faults)
+
+
+def load_wave(name: str, folder: Path | None = None) -> Wave:
     """Read and validate one wave file.
 
     Args:
         name: the wave, for example ``"2014"``.
-        folder: where the wave files lie.
+        folder: where the wave files are; None means those of the installation.
 
     Returns:
         The validated wave.
@@ -197,29 +229,35 @@ def load_wave(name: str, folder: Path = FOLDER) -> Wave:
     Raises:
         ConfigurationError: no such wave, or a file that is not as it must be; names file, key and remedy.
     """
-    return _load(name, folder)
+    return _load(name, folder or FOLDER)
 
 
 @functools.lru_cache
 def _load(name: str, folder: Path) -> Wave:
     path = folder / f"{name}.yaml"
-    if not path.is_file():
+    if name not in wave_names(folder):
         raise ConfigurationError(
             f"there is no wave “{name}”",
             expected=f"one of {', '.join(wave_names(folder))}",
             remedy=f"Name one of these, or add {name}.yaml to asco_dagster/waves",
         )
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            "it holds no keys", file=path, expected="the keys of a wave file", remedy="Correct the file"
+        )
     try:
-        wave = Wave.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"not valid YAML: {error}", file=path, remedy="Correct the file") from error
+        wave = Wave.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(
             _first_fault(error), file=path, remedy="Correct this key of the file"
         ) from error
     if wave.wave != name:
         raise ConfigurationError(
-            f"key wave says “{wave.wave}”", file=path, expected=f"“{name}”, as the file's name"
+            f"key wave says “{wave.wave}”",
+            file=path,
+            expected=f"“{name}”, as the file's name",
+            remedy="Correct this key, or rename the file",
         )
     for questionnaire in wave.questionnaires.values():
         if not (QUESTIONNAIRES / f"{questionnaire}.yaml").is_file():
@@ -230,6 +268,25 @@ def _load(name: str, folder: Path) -> Wave:
                 remedy="Add the codebook or correct the name",
             )
     return wave
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+
+
+def _is_wave_file(path: Path) -> bool:
+    return _WAVE_FILE.fullmatch(path.name) is not None and path.is_file()
+
+
+def _stray(path: Path) -> str:
+    return str(
+        ConfigurationError(
+            "this is no wave file and is left out",
+            file=path,
+            expected="a file named after a year of four digits, such as 2014.yaml",
+            remedy="Rename it, or move it out of the folder of the waves",
+        )
+    )
 
 
 def _first_fault(error: ValidationError) -> str:

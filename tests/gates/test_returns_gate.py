@@ -23,6 +23,8 @@ def _returns(refused: int, total: int = 1000) -> pd.DataFrame:
             "is_refused": [0] * accepted + [1] * refused,
             "reason": pd.Series([None] * accepted + ["formula"] * refused, dtype="string"),
             "submitted_at": "2015-10-02T08:00:00",
+            "moment_flag": "in_collection",
+            "decided_by": pd.Series(["only"] * accepted + [None] * refused, dtype="string"),
             "completeness": 1.0,
         }
     )
@@ -50,6 +52,9 @@ def test_it_is_open_up_to_the_waves_bound_and_closed_beyond() -> None:
         lambda frame: frame.assign(file="the same.xlsx"),
         lambda frame: frame.assign(unit_code=frame["unit_code"].where(frame.index > 0)),
         lambda frame: frame.assign(reason=pd.Series([None] * len(frame), dtype="string")),
+        lambda frame: frame.assign(moment_flag="maybe"),
+        lambda frame: frame.assign(moment_flag=None),
+        lambda frame: frame.assign(decided_by="a coin"),
         lambda frame: frame.head(0),
     ],
 )
@@ -62,6 +67,8 @@ def test_it_closes_on_returns_that_cannot_be(breaks: Callable[[pd.DataFrame], pd
     [
         lambda frame: frame.assign(reason=frame["reason"].replace("formula", "unforeseen")),
         lambda frame: frame.assign(completeness=0.2),
+        lambda frame: frame.assign(moment_flag="before_collection"),
+        lambda frame: frame.assign(decided_by=frame["decided_by"].replace("only", "later_place")),
         lambda frame: frame.assign(submitted_at=pd.Series([None] * len(frame), dtype="string")),
     ],
 )

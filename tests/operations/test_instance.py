@@ -2,17 +2,23 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.cluster import Cluster
 from asco_dagster.operations.instance import (
     PARTITION_TAG,
     UP_LOCK,
+    demand_home_instance,
+    demand_no_other_run,
+    instance_of,
     is_unserved,
     mark_dead_runs,
     open_instance,
@@ -25,6 +31,7 @@ from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 
 Script = Callable[..., "subprocess.Popen[str]"]
+Living = Callable[[Path], list[str]]
 RUN = """
     from dagster import DagsterRun, DagsterRunStatus
     from asco_dagster.operations.instance import PARTITION_TAG, open_instance, run_tags
@@ -121,6 +128,87 @@ def test_a_run_that_a_killed_server_left_is_over_once_nobody_serves_the_home(
         assert mark_dead_runs(instance, unserved=True) == [run.run_id]
         assert status_of(instance, run.run_id) == DagsterRunStatus.FAILURE
         assert status_of(instance, waiting.run_id) == DagsterRunStatus.NOT_STARTED
+
+
+@pytest.mark.parametrize("name", ["[x]", "a * b?", "[!plain]"])
+def test_a_home_whose_path_is_a_pattern_is_configured_as_any_other(tmp_path: Path, name: str) -> None:
+    """Dagster takes the path of its configuration for a pattern, finds no file, and falls back on SQLite."""
+    settings = Settings(home=tmp_path / name)
+    places = Places.of(settings)
+    with open_instance(settings, places) as instance:
+        assert type(instance.run_storage).__module__.startswith("dagster_postgres")
+        assert Path(instance.root_directory) == places.dagster_home
+        (limit,) = instance.get_settings("concurrency")["runs"]["tag_concurrency_limits"]
+        assert limit["key"] == PARTITION_TAG
+        assert instance.telemetry_enabled is False
+        demand_home_instance(instance, settings, places)
+        # what “asco up” starts finds its configuration in the environment alone
+        code = (
+            "from dagster import DagsterInstance\n"
+            "with DagsterInstance.get() as instance: print(type(instance.run_storage).__name__)"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert told == "PostgresRunStorage\n"
+    assert not list(places.home.rglob("*.db"))
+
+
+def test_a_storage_that_is_not_postgresql_is_refused(settings: Settings, places: Places) -> None:
+    with open_instance(settings, places):
+        (places.dagster_home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        with (
+            pytest.raises(ConfigurationError, match="its storage is SqliteRunStorage; expected PostgreSQL"),
+            instance_of(places),
+        ):
+            pass
+
+
+def test_dagster_home_alone_is_enough(settings: Settings, places: Places, living: Living) -> None:
+    """A process that asco did not start: it has the home's runs, and starts the home's server itself."""
+    with open_instance(settings, places) as instance:
+        from dagster import DagsterRun
+
+        instance.add_run(DagsterRun("job", tags={PARTITION_TAG: "2014"}, status=DagsterRunStatus.SUCCESS))
+    code = (
+        "from dagster import DagsterInstance\nfrom asco_dagster.settings import Settings\n"
+        "with DagsterInstance.get() as instance:\n"
+        "    print(instance.get_runs_count(), Settings.from_environment().home)"
+    )
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("ASCO_", "DAGSTER_"))}
+    alone["DAGSTER_HOME"] = str(places.dagster_home)
+    done = subprocess.run([sys.executable, "-c", code], env=alone, capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 {places.home}\n"
+    assert living(places.home) == []
+
+
+def test_a_step_runs_under_the_instance_of_its_home_alone(
+    settings: Settings, places: Places, tmp_path: Path
+) -> None:
+    other = Settings(home=tmp_path / "other")
+    with open_instance(other, Places.of(other)) as instance:
+        demand_home_instance(instance, other, Places.of(other))
+        with pytest.raises(ConfigurationError) as refused:
+            demand_home_instance(instance, settings, places)
+    assert str(refused.value) == (
+        f"this run is kept in Dagster's instance at {tmp_path / 'other' / 'dagster'}, not in that of "
+        f"the home {places.home}, and nothing was written. Start it with asco dagster -- … or asco dg -- …, "
+        f"or with DAGSTER_HOME={places.dagster_home} and ASCO_HOME={places.home}."
+    )
+
+
+def test_the_later_of_two_runs_of_a_wave_refuses(settings: Settings, places: Places) -> None:
+    from dagster import DagsterRun
+
+    with open_instance(settings, places) as instance:
+        tags = {PARTITION_TAG: "2014"}
+        first, later = (DagsterRun("job", tags=tags, status=DagsterRunStatus.STARTED) for _ in range(2))
+        instance.add_run(first)
+        instance.add_run(later)
+        demand_no_other_run(instance, "2014", first.run_id)
+        demand_no_other_run(instance, "2025", later.run_id)
+        with pytest.raises(AscoError, match=f"wave 2014 is running already .run {first.run_id[:8]}."):
+            demand_no_other_run(instance, "2014", later.run_id)
+        instance.report_run_failed(first)
+        demand_no_other_run(instance, "2014", later.run_id)
 
 
 def test_only_a_run_in_progress_is_running(settings: Settings, places: Places) -> None:

@@ -1,5 +1,6 @@
 """What starts a wave: its inbox, and the month; and what does not."""
 
+import datetime as dt
 import os
 import shutil
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 
 from asco_dagster.operations.inbox import Seen, absent, content_hash, look
 from asco_dagster.orchestration.schedules import remote_yearly, yearly_sources_schedule
-from asco_dagster.orchestration.sensors import inbox_sensor
+from asco_dagster.orchestration.sensors import inbox_sensor, wave_state_sensor
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.waves import load_wave
+from asco_dagster.waves import Readable, load_wave, wave
+from asco_dagster.waves.wave import SHIPPED
 
 WAVE = load_wave("2014")
 
@@ -118,8 +120,58 @@ def test_the_schedule_asks_for_waves_with_remote_yearly_sources_only(monkeypatch
     remote = WAVE.model_copy(update={"sources": WAVE.sources.model_copy(update={"epci_members": members})})
     assert remote_yearly(remote) == [address]
     monkeypatch.setattr(
-        "asco_dagster.orchestration.schedules.load_wave",
-        lambda name: remote if name == "2014" else load_wave(name),
+        "asco_dagster.orchestration.schedules.readable_waves",
+        lambda: Readable([remote, load_wave("2025")], {}),
     )
     [request] = asked()
     assert (request.partition_key, request.run_key) == ("2014", "2014:2026-02")
+
+
+@pytest.fixture
+def strays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two waves, a stray file beside them, and a wave file that someone is still writing."""
+    folder = tmp_path / "waves"
+    folder.mkdir()
+    for name in ("2014", "2025"):
+        shutil.copy(SHIPPED / f"{name}.yaml", folder)
+    shutil.copy(SHIPPED / "2014.yaml", folder / "2014-copie.yaml")
+    shutil.copy(SHIPPED / "2025.yaml", folder / "2025,v2.yaml")
+    (folder / "2026.yaml").write_text("wave: '2026'\n")
+    monkeypatch.setattr(wave, "FOLDER", folder)
+    return ["2014-copie.yaml", "2025,v2.yaml", "2026.yaml"]
+
+
+def test_a_bad_wave_file_is_named_once_and_the_others_start(
+    inbox: Path, settings: Settings, strays: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    cursor, runs, said = None, [], []
+    for _ in range(3):
+        caplog.clear()
+        context = dg.build_sensor_context(cursor=cursor, resources={"settings": settings})
+        context.log.addHandler(caplog.handler)
+        found = inbox_sensor(context)
+        cursor = found.cursor
+        runs += [request.partition_key for request in found.run_requests or []]
+        said.append([file for file in strays if any(file in text for text in caplog.messages)])
+    assert runs == ["2014"]  # whose inbox is whole
+    assert said == [strays, [], []]
+
+
+def test_a_bad_wave_file_leaves_state_and_schedule_of_the_others(
+    settings: Settings, strays: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with dg.instance_for_test() as instance:
+        cursor = None
+        for expected in ({"2014", "2025"}, set()):
+            context = dg.build_sensor_context(
+                cursor=cursor, instance=instance, resources={"settings": settings}
+            )
+            context.log.addHandler(caplog.handler)
+            found = wave_state_sensor(context)
+            cursor = found.cursor
+            assert {event.partition for event in found.asset_events} == expected
+    for file in strays:
+        assert sum(file in text for text in caplog.messages) == 1
+    context = dg.build_schedule_context(scheduled_execution_time=dt.datetime(2026, 3, 2, 4, 15))
+    (skipped,) = list(yearly_sources_schedule(context))
+    assert isinstance(skipped, dg.SkipReason)

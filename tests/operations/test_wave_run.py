@@ -2,18 +2,21 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from asco_dagster.cli import main
-from asco_dagster.errors import AscoError, OutOfReachError, SourceError
+from asco_dagster.errors import AscoError, ConfigurationError, OutOfReachError, SourceError
+from asco_dagster.gates import suite
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.wave_run import _Narrator, only_run, storage_told
-from asco_dagster.places import Places
+from asco_dagster.operations.wave_run import _Narrator, only_run, run_wave, storage_told
+from asco_dagster.places import EXPECTATIONS, Places
 from asco_dagster.settings import Settings
 
 Script = Callable[..., "subprocess.Popen[str]"]
@@ -67,6 +70,25 @@ def test_why_a_step_failed_is_told_once(kind: type[SourceError]) -> None:
         instance.add_event_listener(run_id, narrator.follow)
         assert not job.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False).success
     assert narrator.failures == ["file returns.xlsx: the cell is empty. Fill it in."]
+
+
+def test_a_broken_suite_is_refused_before_a_run_begins(
+    settings: Settings, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a matter of configuration, as a broken wave file is: no run, exit 2."""
+    shutil.copytree(EXPECTATIONS, tmp_path / "expectations")
+    path = tmp_path / "expectations" / "publication" / "pub_asco__cells.json"
+    path.write_text(path.read_text().replace('"severity": "critical"', '"severity": "Critical"', 1))
+    monkeypatch.setattr(
+        suite, "suite_path", lambda asset, _=None: next((tmp_path / "expectations").rglob(f"{asset}.json"))
+    )
+    with pytest.raises(ConfigurationError) as error:
+        run_wave("2014", settings, inbox=None, tell=print)
+    assert str(error.value).startswith("file pub_asco__cells.json: expectation 1 (")
+    assert "has the severity “Critical”; expected one of critical, warning" in str(error.value)
+    assert main.exit_code(error.value) == 2
+    with open_instance(settings, places) as instance:
+        assert instance.get_runs() == []
 
 
 def test_a_full_disk_is_one_line_and_another_error_stays_one(

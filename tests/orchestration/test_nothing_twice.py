@@ -5,15 +5,19 @@ import subprocess
 import sys
 
 import dagster as dg
+import duckdb
 import pandas as pd
 import pytest
+from home_instances import home_instance
 from rare_rows import SOUND
 
 from asco_dagster.definitions import build_definitions
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.demand import demand_open_gates, judgement
+from asco_dagster.layers import layer_of
 from asco_dagster.orchestration import dbt_layer
-from asco_dagster.orchestration.told import FRESH, UNCHANGED
+from asco_dagster.orchestration.contents import ALTERED
+from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 
@@ -43,8 +47,8 @@ def job(home):
 
 
 @pytest.fixture(scope="module")
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
+def instance(home):
+    with home_instance(home) as instance:
         yield instance
 
 
@@ -72,6 +76,75 @@ def test_only_what_changed_is_made_again(job, instance, home):
 
     assert set(_unchanged(job, instance).values()) == {True}
     assert set(_unchanged(job, instance, **{FRESH: "true"}).values()) == {False}
+
+
+BY_HAND = {
+    "sources.raw_insee__legal_populations": "update {} set population = 0 where population > 100000",
+    "staging.stg_territory__communes": "create or replace table {} as from {} order by commune_name",
+    "staging.stg_aid__departements": "drop table {}",
+}
+
+
+def test_a_table_written_by_hand_is_found_out_and_made_again(job, instance, home):
+    """Whatever wrote it: the rows of its step stand again, and nothing else is made."""
+    path = home / "waves" / "2014" / "asco.duckdb"
+    _unchanged(job, instance)
+    with duckdb.connect(str(path)) as database:
+        before = {table: database.table(table).fetchall() for table in BY_HAND}
+        for table, statement in BY_HAND.items():
+            database.execute(statement.format(table, table))
+    done = job.execute_in_process(instance=instance, partition_key="2014", raise_on_error=False)
+    assert done.success
+    made = [
+        event.step_materialization_data.materialization for event in done.get_asset_materialization_events()
+    ]
+    told = {m.asset_key.path[-1]: m.metadata.get(REBUILT) for m in made if UNCHANGED not in m.metadata}
+    assert {f"{layer_of(name)}.{name}" for name in told} == set(BY_HAND)
+    assert {reason.value for reason in told.values()} == {ALTERED}
+    with duckdb.connect(str(path), read_only=True) as database:
+        assert {table: database.table(table).fetchall() for table in BY_HAND} == before
+    assert set(_unchanged(job, instance).values()) == {True}
+
+
+def test_nothing_is_made_of_a_table_written_by_hand(job, instance, home):
+    """One asset alone, over a table that its step did not write: the step that reads it refuses."""
+    path, table = home / "waves" / "2014" / "asco.duckdb", "raw_insee__legal_populations"
+    with duckdb.connect(str(path)) as database:
+        database.execute(f"delete from sources.{table} where population > 100000")
+        before = database.table("staging.stg_territory__communes").fetchall()
+    alone = job.execute_in_process(
+        instance=instance,
+        partition_key="2014",
+        asset_selection=[dg.AssetKey("stg_territory__communes")],
+        tags={FRESH: "true"},
+        raise_on_error=False,
+    )
+    (failed,) = [event for event in alone.all_events if event.is_step_failure]
+    assert f"table {table} was written by something other than its step" in str(
+        failed.step_failure_data.error
+    )
+    with duckdb.connect(str(path), read_only=True) as database:
+        assert database.table("staging.stg_territory__communes").fetchall() == before
+    assert [name for name, stands in _unchanged(job, instance).items() if not stands] == [table]
+
+
+def test_a_step_under_another_instance_refuses_before_it_writes(job, instance, home):
+    path = home / "waves" / "2014" / "asco.duckdb"
+    _unchanged(job, instance)
+    before = path.read_bytes()
+    with dg.DagsterInstance.ephemeral() as other:
+        done = job.execute_in_process(
+            instance=other, partition_key="2014", tags={FRESH: "true"}, raise_on_error=False
+        )
+        assert not done.success and not done.get_asset_materialization_events()
+        (failed, *_) = [event for event in done.all_events if event.is_step_failure]
+        told = str(failed.step_failure_data.error)
+        assert (
+            f"this run is kept in Dagster's instance at {other.root_directory}, not in that of the home"
+            in told
+        )
+        assert f"DAGSTER_HOME={home / 'dagster'} and ASCO_HOME={home}" in told
+    assert path.read_bytes() == before
 
 
 def test_a_closed_gate_stays_closed_while_its_cause_stands(job, instance, home):
@@ -135,7 +208,7 @@ def test_what_is_made_in_every_run_is_judged_again_when_its_rows_changed_or_its_
         return run_gate(database, asset, *others)
 
     monkeypatch.setattr("asco_dagster.orchestration.wave_step.run_gate", gate)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with home_instance(tmp_path) as instance:
         for expected, broken in ((1, False), (1, False), (2, True), (3, True)):
             if broken and len(rows) == len(SOUND["raw_insee__commune_passage"]):
                 rows.append(rows[0])  # a row that stands twice

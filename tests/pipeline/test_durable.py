@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.durable import draft_of, write_whole
+from asco_dagster.durable import draft_of, sync_folder, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -48,9 +48,34 @@ def test_a_file_is_its_owner_s_from_the_first_byte(tmp_path: Path) -> None:
     path = tmp_path / "sample"
     umask = os.umask(0)
     try:
-        write_whole(path, b"\xff", synced=True)
+        write_whole(path, b"\xff")
         write_whole(tmp_path / "page", "é")
     finally:
         os.umask(umask)
     assert path.read_bytes() == b"\xff"
     assert [file.stat().st_mode & 0o777 for file in (path, tmp_path / "page")] == [0o600, 0o600]
+
+
+def test_what_is_renamed_is_on_the_disk_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut leaves an empty file under the name of a whole one."""
+    done: list[str] = []
+    synced, replaced = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append(f"fsync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        synced(descriptor)
+
+    def replace(path: Path, target: Path) -> Path:
+        done.append(f"rename {path.name}")
+        return replaced(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_whole(tmp_path / "gate.json", "{}")
+    draft = f"gate.json.{os.getpid()}.tmp"
+    assert done == [f"fsync {draft}", f"rename {draft}", f"fsync {tmp_path.name}"]
+    (tmp_path / "parsed").mkdir()
+    (tmp_path / "parsed" / "manifest.json").write_text("{}")
+    done.clear()
+    sync_folder(tmp_path / "parsed")
+    assert done == ["fsync manifest.json", "fsync parsed"]

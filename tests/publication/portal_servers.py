@@ -5,6 +5,7 @@ protocols comes from the portals' own documentation: which place takes which met
 JSON bodies, pages of a listing, 201 for what was made, 204 for what was deleted.
 """
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -52,27 +53,61 @@ class Portal(BaseHTTPRequestHandler):
 
 
 class Udata(Portal):
-    """A dataset of udata: its description, an upload, a resource's description."""
+    """A dataset of udata: its description, uploads, and what can be done to a resource.
+
+    As in its code: an upload gets the name of the file as title and the SHA-1 of its bytes as checksum; a new
+    file of a resource keeps the title; a description is merged; an unknown resource is 404.
+    """
 
     path_of_dataset = "/api/1/datasets/asco/"
 
-    def do_GET(self) -> None:
-        self.reply(200, {"id": "asco", "resources": list(self.server.resources.values())})
+    def _handle(self) -> None:
+        body, server = self.body(), self.server
+        place = urlsplit(self.path).path.removeprefix(self.path_of_dataset).split("/")
+        if self.command != "GET" and self.headers["X-API-KEY"] != KEY:
+            self.reply(401, {"message": "Invalid API Key"})
+            return
+        match (self.command, *place):
+            case ("GET", ""):
+                self.reply(200, {"id": "asco", "resources": list(server.resources.values())})
+            case ("POST", "upload", ""):
+                self._upload(body, None)
+            case ("POST", "resources", uid, "upload", "") if uid in server.resources:
+                self._upload(body, uid)
+            case ("PUT", "resources", uid, "") if uid in server.resources:
+                if server.descriptions_left <= 0:
+                    self.reply(502, {})
+                    return
+                server.descriptions_left -= 1
+                server.resources[uid] |= json.loads(body)
+                self.reply(200, server.resources[uid])
+            case ("DELETE", "resources", uid, "") if uid in server.resources:
+                del server.resources[uid]
+                self.reply(204)
+            case _:
+                self.reply(404, {"message": "not found"})
 
-    def do_POST(self) -> None:
-        body = self.body()
-        if self.headers["X-API-KEY"] != KEY or not self.may_upload():
-            self.reply(401 if self.headers["X-API-KEY"] != KEY else 503, {})
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - http.server names them
+
+    def _upload(self, body: bytes, uid: str | None) -> None:
+        if not self.may_upload():
+            self.reply(503, {})
             return
         name, content = self.file(body)
-        made = {"id": str(len(self.server.resources)), "title": name, "size": len(content)}
-        self.server.resources[made["id"]] = made
-        self.reply(201, made)
-
-    def do_PUT(self) -> None:
-        number = self.path.rstrip("/").rsplit("/", 1)[1]
-        self.server.resources[number] |= json.loads(self.body())
-        self.reply(200, self.server.resources[number])
+        made = uid or f"00000000-0000-4000-8000-{self.server.made:012d}"
+        self.server.made += 1
+        told = {
+            "id": made,
+            "title": name.lower(),
+            "filetype": "file",
+            "filesize": len(content),
+            "checksum": {"type": "sha1", "value": hashlib.sha1(content, usedforsecurity=False).hexdigest()},
+        }
+        if uid:
+            del told["title"]
+        self.server.resources[made] = {**self.server.resources.get(made, {}), **told}
+        self.server.contents[made] = content
+        self.reply(200 if uid else 201, self.server.resources[made])
 
 
 class Opendatasoft(Portal):
@@ -102,11 +137,16 @@ class Opendatasoft(Portal):
                 name, content = self.file(body)
                 uid = f"fi_{len(server.files)}"
                 server.files[uid] = content
+                server.filenames[uid] = name
                 self.reply(200, {"uid": uid, "filename": name, "mimetype": "text/csv"})
             case ("POST", "resources", ""):
-                self._set_resource(f"re_{len(server.resources)}", body, made=201)
+                server.made += 1
+                self._set_resource(f"re_{server.made}", body, made=201)
             case ("PUT", "resources", uid, "") if uid in server.resources:
                 self._set_resource(uid, body, made=200)
+            case ("DELETE", "resources", uid, "") if uid in server.resources:
+                del server.resources[uid]
+                self.reply(204)
             case ("POST", "publish", ""):
                 server.published += 1
                 self.reply(server.publishing, {"status": "queued"})
@@ -141,6 +181,8 @@ class Opendatasoft(Portal):
         ):
             self.reply(400, {"error": "validation"})
             return
+        file = told["datasource"]["file"]
+        file["filename"] = self.server.filenames[file["uid"]]
         self.server.resources[uid] = {"uid": uid, **told}
         self.reply(made, self.server.resources[uid])
 
@@ -150,6 +192,7 @@ def served(kind: type[Portal]) -> Iterator[ThreadingHTTPServer]:
     """A server of one kind; ``dataset`` is the address of its dataset, the rest what it was sent."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     server.attachments, server.contents, server.resources, server.files = {}, {}, {}, {}
+    server.filenames, server.descriptions_left = {}, 100
     server.uploads_left, server.made, server.published, server.publishing = 100, 0, 0, 200
     server.dataset = f"http://127.0.0.1:{server.server_port}{kind.path_of_dataset}"
     thread = threading.Thread(target=server.serve_forever)

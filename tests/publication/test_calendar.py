@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from home_instances import home_instance
 from typer.testing import CliRunner
 
 from asco_dagster.cli.release import release
@@ -61,9 +62,17 @@ def test_at_the_hour_the_run_of_a_tick_publishes(shelf: Shelf, tmp_path: Path) -
     _let_the_day_come(shelf)
     (request,) = _tick(tmp_path)
     assert request.tags["dagster/partition"] == "2014"
-    done = publish_due_job.execute_in_process(
-        run_config=request.run_config, resources={"settings": Settings(home=tmp_path)}
+    elsewhere = publish_due_job.execute_in_process(
+        run_config=request.run_config,
+        resources={"settings": Settings(home=tmp_path)},
+        raise_on_error=False,
     )
+    assert not elsewhere.success, "an instance that is not the home's published"
+    assert latest_release(shelf.releases) is None
+    with home_instance(tmp_path) as instance:
+        done = publish_due_job.execute_in_process(
+            run_config=request.run_config, resources={"settings": Settings(home=tmp_path)}, instance=instance
+        )
     assert done.success
     assert latest_release(shelf.releases).name == "1.0.0"
     assert read_manifest(latest_release(shelf.releases))["released_at"]

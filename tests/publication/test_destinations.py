@@ -70,3 +70,37 @@ def test_another_release_of_that_version_is_not_overwritten(
     push_to_store(release, address)
     with pytest.raises(ReleaseError, match="another version"):
         push_to_store(released(tmp_path / "other", text="other"), address)
+
+
+def _held(address: str) -> dict[str, bytes]:
+    from fsspec.core import url_to_fs
+
+    store, root = url_to_fs(address)
+    store.invalidate_cache()
+    return {path.partition("1.0.0/")[2]: store.cat_file(path) for path in store.find(f"{root}/2014/1.0.0")}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_file_renamed_or_copied_by_hand_is_there_once(release: Path, address: str, beside: bool) -> None:
+    from fsspec.core import url_to_fs
+
+    push_to_store(release, address)
+    whole = _held(address)
+    store, root = url_to_fs(address)
+    folder = f"{root}/2014/1.0.0/tables"
+    (store.copy if beside else store.mv)(f"{folder}/b.csv", f"{folder}/b (copie).csv")
+    store.pipe_file(f"{folder}/LISEZ-MOI.txt", b"from the editor")
+    pushed = push_to_store(release, address)
+    assert (pushed.sent, pushed.removed) == ([], ["tables/b (copie).csv"] if beside else [])
+    assert _held(address) == {**whole, "tables/LISEZ-MOI.txt": b"from the editor"}
+
+
+def test_a_file_altered_by_hand_is_sent_again(release: Path, address: str) -> None:
+    from fsspec.core import url_to_fs
+
+    push_to_store(release, address)
+    whole = _held(address)
+    store, root = url_to_fs(address)
+    store.pipe_file(f"{root}/2014/1.0.0/tables/a.csv", b"altered")
+    assert push_to_store(release, address).sent == ["tables/a.csv"]
+    assert _held(address) == whole

@@ -60,6 +60,107 @@ def test_udata_knows_each_file_by_its_title(release: Path) -> None:
         ]  # fmt: skip
 
 
+TITLES = ["1.0.0/manifest.json", "1.0.0/tables/a.csv", "1.0.0/tables/b.csv"]
+
+
+@pytest.fixture
+def udata() -> Iterator[ThreadingHTTPServer]:
+    with served(Udata) as server:
+        yield server
+
+
+def _is_whole(release: Path, server: ThreadingHTTPServer) -> None:
+    """Each file of the release is a resource, once, with its title and its bytes."""
+    held = {told["title"]: server.contents[uid] for uid, told in server.resources.items()}
+    assert sorted(told["title"] for told in server.resources.values()) == TITLES
+    assert held == {title: (release / title.removeprefix("1.0.0/")).read_bytes() for title in TITLES}
+
+
+def _titled(server: ThreadingHTTPServer, title: str) -> dict:
+    return next(told for told in server.resources.values() if told["title"] == title)
+
+
+def _by_hand(server: ThreadingHTTPServer, name: str, content: bytes, into: str | None = None) -> None:
+    """What an editor does on the portal's pages: upload a file, or another one for a resource."""
+    import requests
+
+    place = f"resources/{into}/upload/" if into else "upload/"
+    done = requests.post(
+        server.dataset + place, headers={"X-API-KEY": KEY}, files={"file": (name, content)}, timeout=10
+    )
+    assert done.ok
+
+
+@pytest.mark.parametrize("described", [0, 1, 2])
+def test_udata_a_push_stopped_before_a_description_sends_no_file_twice(
+    release: Path, udata, described: int
+) -> None:
+    udata.descriptions_left = described
+    with pytest.raises(ReleaseError, match="answered 502"):
+        push_to_portal(release, udata.dataset, KEY)
+    udata.descriptions_left, before = 100, udata.made
+    pushed = push_to_portal(release, udata.dataset, KEY)
+    _is_whole(release, udata)
+    assert len(pushed.there) == before == described + 1
+    assert udata.made == 3  # three uploads in all
+
+
+def test_udata_a_renamed_resource_gets_its_title_back(release: Path, udata) -> None:
+    push_to_portal(release, udata.dataset, KEY)
+    _titled(udata, "1.0.0/tables/b.csv")["title"] = "Tableau B (à jour)"
+    assert push_to_portal(release, udata.dataset, KEY).sent == []
+    _is_whole(release, udata)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_udata_a_file_uploaded_by_hand_is_there_once(release: Path, udata, beside: bool) -> None:
+    push_to_portal(release, udata.dataset, KEY)
+    if not beside:
+        del udata.resources[_titled(udata, "1.0.0/tables/b.csv")["id"]]
+    _by_hand(udata, "B.csv", (release / "tables" / "b.csv").read_bytes())
+    pushed = push_to_portal(release, udata.dataset, KEY)
+    assert (pushed.sent, pushed.removed) == ([], ["b.csv"] if beside else [])
+    _is_whole(release, udata)
+
+
+def test_udata_the_same_bytes_put_in_again_by_hand_are_not_sent(release: Path, udata) -> None:
+    push_to_portal(release, udata.dataset, KEY)
+    one = _titled(udata, "1.0.0/tables/a.csv")["id"]
+    _by_hand(udata, "a.csv", (release / "tables" / "a.csv").read_bytes(), into=one)
+    assert udata.resources[one]["checksum"]["type"] == "sha1"
+    assert push_to_portal(release, udata.dataset, KEY).sent == []
+    _is_whole(release, udata)
+
+
+def test_udata_a_file_altered_by_hand_gets_its_bytes_back_in_its_place(release: Path, udata) -> None:
+    push_to_portal(release, udata.dataset, KEY)
+    one = _titled(udata, "1.0.0/tables/a.csv")["id"]
+    _by_hand(udata, "a.csv", b"x\r\n9\r\n", into=one)
+    assert push_to_portal(release, udata.dataset, KEY).sent == ["tables/a.csv"]
+    assert _titled(udata, "1.0.0/tables/a.csv")["id"] == one
+    _is_whole(release, udata)
+
+
+def test_udata_another_release_of_that_version_is_not_overwritten(tmp_path: Path, udata) -> None:
+    push_to_portal(released(tmp_path / "one"), udata.dataset, KEY)
+    before = {uid: dict(told) for uid, told in udata.resources.items()}
+    with pytest.raises(ReleaseError, match=r"another version 1\.0\.0 is there: its tables/b\.csv"):
+        push_to_portal(released(tmp_path / "two", text="other"), udata.dataset, KEY)
+    assert udata.resources == before
+
+
+def test_udata_equal_files_of_two_versions_and_what_is_not_ours_stay(tmp_path: Path, udata) -> None:
+    first = released(tmp_path)
+    second = released(tmp_path, text="revised")  # its tables/a.csv has the same bytes
+    _by_hand(udata, "notice.pdf", b"a notice")
+    for release in (first, second, first, second):
+        push_to_portal(release, udata.dataset, KEY)
+    titles = sorted(told["title"] for told in udata.resources.values())
+    assert titles == sorted(
+        [*TITLES, *(f"2.0.0/{title.partition('/')[2]}" for title in TITLES), "notice.pdf"]
+    )
+
+
 def test_opendatasoft_attaches_the_bytes_of_the_release(release: Path, opendatasoft) -> None:
     push_to_portal(release, opendatasoft.dataset, KEY)
     assert _attached(opendatasoft) == {
@@ -78,6 +179,56 @@ def test_an_attachment_cut_short_is_sent_anew(release: Path, opendatasoft) -> No
     assert (
         _attached(opendatasoft)["asco-2014-1.0.0-tables-a.csv"] == (release / "tables" / "a.csv").read_bytes()
     )
+
+
+def _attach_by_hand(server: ThreadingHTTPServer, name: str, content: bytes) -> None:
+    uid = f"at_hand_{len(server.attachments)}"
+    server.attachments[uid] = {"uid": uid, "filename": name}
+    server.contents[uid] = content
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    "name", ["b renommé.csv", "asco-2014-1.0.0-tables-b.csv", "asco-2014-1.0.0-tables-b (1).csv"]
+)
+def test_opendatasoft_a_file_renamed_or_attached_by_hand_is_there_once(
+    release: Path, opendatasoft, name: str, beside: bool
+) -> None:
+    push_to_portal(release, opendatasoft.dataset, KEY)
+    whole, own = _attached(opendatasoft), "asco-2014-1.0.0-tables-b.csv"
+    if not beside:
+        uid = next(uid for uid, told in opendatasoft.attachments.items() if told["filename"] == own)
+        del opendatasoft.attachments[uid]
+    _attach_by_hand(opendatasoft, name, (release / "tables" / "b.csv").read_bytes())
+    _attach_by_hand(opendatasoft, "notice.pdf", b"a notice")
+    push_to_portal(release, opendatasoft.dataset, KEY)
+    names = sorted(told["filename"] for told in opendatasoft.attachments.values())
+    assert names == sorted([*whole, "notice.pdf"])
+    assert _attached(opendatasoft) == {**whole, "notice.pdf": b"a notice"}
+
+
+def test_opendatasoft_an_attachment_altered_by_hand_gets_its_bytes_back(release: Path, opendatasoft) -> None:
+    push_to_portal(release, opendatasoft.dataset, KEY)
+    whole = _attached(opendatasoft)
+    uid = next(uid for uid, told in opendatasoft.attachments.items() if told["filename"].endswith("a.csv"))
+    opendatasoft.contents[uid] = b"altered"
+    assert push_to_portal(release, opendatasoft.dataset, KEY).sent == ["tables/a.csv"]
+    assert _attached(opendatasoft) == whole
+
+
+def test_opendatasoft_a_renamed_resource_of_the_records_is_not_made_twice(
+    tmp_path: Path, opendatasoft
+) -> None:
+    release = released(tmp_path, second=CELLS)
+    push_to_portal(release, opendatasoft.dataset, KEY)
+    (made,) = opendatasoft.resources.values()
+    title = made["title"]
+    opendatasoft.resources["re_twice"] = {**made, "uid": "re_twice"}
+    made["title"] = "Données"
+    push_to_portal(release, opendatasoft.dataset, KEY)
+    assert [(told["uid"], told["title"]) for told in opendatasoft.resources.values()] == [
+        (made["uid"], title)
+    ]
 
 
 def test_another_release_of_that_version_is_not_overwritten(tmp_path: Path, opendatasoft) -> None:

@@ -14,21 +14,35 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.cli.main import main
+from asco_dagster.confidentiality.released import rounding_steps
+from asco_dagster.errors import ConfigurationError, GateError
 from asco_dagster.gates.checks import run_gate
+from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.places import Places
+from asco_dagster.publication.release import Provenance, publish
+from asco_dagster.publication.shelf import Shelf
+from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.publication.verify import CELLS, CELLS_AS_CSV, PROFILES
 from asco_dagster.settings import Settings
 from asco_dagster.waves import Wave, load_wave
+from asco_dagster.waves.wave import SHIPPED
 
-for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "publication"):
-    sys.path.insert(0, str(_folder))
-from broken_input import Broken  # noqa: E402
-from broken_suites import ASSET, SUITES, sound  # noqa: E402
-from small_release import released  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent))
+from broken_gate_files import GATE_FILES
+from broken_input import Broken
+from broken_manifests import FILES, RELEASE_FOLDERS
+from broken_suites import ASSET, SUITES, sound
+from broken_waves import WAVE_FILES
 
 AT_LEAST = 60
-TABLES = {"suites": SUITES}
+TABLES = {
+    "suites": SUITES,
+    "wave files": WAVE_FILES,
+    "gate files": GATE_FILES,
+    "release folders": RELEASE_FOLDERS,
+}
 ROWS = "select * from (values ('1', 1, 'a'), ('2', 2, 'b')) as told(code, n, kind)"
 
 
@@ -37,17 +51,27 @@ def cases(kind: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("broken", TABLES[kind], ids=lambda broken: broken.name)
 
 
-def told(error: pytest.ExceptionInfo[AscoError], broken: Broken) -> None:
+def told(sentence: str, broken: Broken) -> None:
     """Demand that a sentence says what it must, on one line."""
-    sentence = str(error.value)
     assert [part for part in broken.told if part not in sentence] == [], sentence
     assert "\n" not in sentence and "Traceback" not in sentence
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a wave's releases."""
-    return released(tmp_path_factory.mktemp("released")).parent
+    """The folder of a wave's releases, with a version of the files that each must have."""
+    folder = tmp_path_factory.mktemp("released")
+    wave = load_wave("2014")
+
+    def write(draft: Path) -> list[ReleasedFile]:
+        for path, text in FILES.items():
+            (draft / path).parent.mkdir(exist_ok=True)
+            (draft / path).write_text(text)
+        return [ReleasedFile(path, 1) for path in FILES]
+
+    made_of = Provenance("code", [], {}, wave.disclosure.model_dump(), rounding_steps(wave))
+    shelf = Shelf(folder / "releases", folder / "sealed", folder / "withdrawn")
+    return publish("2014", shelf, write, made_of).folder.parent
 
 
 @pytest.fixture
@@ -106,5 +130,50 @@ def test_the_sound_suite_opens_its_gate(judge) -> None:
 def test_a_broken_suite_is_refused_before_it_judges(broken: Broken, judge, places: Places) -> None:
     with pytest.raises(ConfigurationError) as error:
         judge(broken.make())
-    told(error, broken)
+    told(str(error.value), broken)
     assert not list(places.gates("2014").iterdir())
+
+
+@cases("wave files")
+def test_a_broken_wave_file_is_refused(broken: Broken, tmp_path: Path, places: Places) -> None:
+    text = broken.make((SHIPPED / "2014.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "2014.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ConfigurationError) as error:
+        load_wave("2014", tmp_path)
+    told(str(error.value), broken)
+
+
+@cases("gate files")
+def test_a_damaged_result_is_no_open_gate(broken: Broken, places: Places) -> None:
+    folder = places.gates("2014")
+    verdict = Verdict("expect_table_row_count_to_equal", "", "critical", True, "1", None, "because", [])
+    result = GateResult("raw_x__y", "2014", 1, [verdict], 1, "run")
+    result.write(folder)
+    assert read_result(folder, "raw_x__y", "2014") == result
+    broken.make(folder / "raw_x__y.json")
+    with pytest.raises(GateError) as error:
+        read_result(folder, "raw_x__y", "2014")
+    told(str(error.value), broken)
+    assert str(error.value).startswith("file raw_x__y.json: the gate of raw_x__y is not judged: ")
+    assert str(error.value).endswith(" Run the wave again: the table is made and judged again.")
+
+
+@cases("release folders")
+def test_a_broken_release_folder_does_not_hold(
+    broken: Broken,
+    tmp_path: Path,
+    places: Places,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert set(FILES) == {CELLS, CELLS_AS_CSV, PROFILES}
+    folder = tmp_path / "judged" / "1.0.0"
+    shutil.copytree(places.releases("2014") / "1.0.0", folder)
+    broken.make(folder)
+    monkeypatch.setattr(sys, "argv", ["asco", "verify", str(folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (1, 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("asco: ") for line in lines)
+    told(" ".join(lines), broken)

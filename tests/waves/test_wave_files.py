@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.waves import load_wave, wave_names
+from asco_dagster.waves import load_wave, readable_waves, wave_names
 from asco_dagster.waves.wave import FOLDER, Delivery, Sources
 
 
@@ -95,3 +95,59 @@ def test_a_name_says_its_format_and_only_returns_have_one() -> None:
     sources["sample"] = [delivery("sample.csv", format="export")]
     with pytest.raises(ValidationError, match="sample: only returns have a format"):
         Sources.model_validate(sources)
+
+
+def _folder_with_strays(folder: Path) -> list[str]:
+    """The shipped waves, and what lies beside wave files on an office's machine."""
+    for wave in ("2014", "2025"):
+        (folder / f"{wave}.yaml").write_bytes((FOLDER / f"{wave}.yaml").read_bytes())
+    copy = (FOLDER / "2014.yaml").read_bytes()
+    strays = {
+        "2014-copie.yaml": copy,
+        "2025,v2.yaml": copy,
+        "2014 (1).yaml": copy,
+        "._2014.yaml": b"\0\5\x16\7",
+        "2014.YAML": copy,
+        "2014.yml": copy,
+        "٢٠١٤.yaml": copy,
+        "notes.yaml": b"- call the INSEE",
+    }
+    for name, content in strays.items():
+        (folder / name).write_bytes(content)
+    (folder / "2015.yaml").mkdir()
+    (folder / "2016.yaml").symlink_to(folder / "gone.yaml")
+    (folder / "2014.yaml~").write_bytes(copy)
+    return [*strays, "2015.yaml", "2016.yaml"]
+
+
+def test_a_stray_file_beside_the_waves_is_no_wave_and_is_named(tmp_path: Path) -> None:
+    strays = _folder_with_strays(tmp_path)
+    assert wave_names(tmp_path) == ["2014", "2025"]
+    found = readable_waves(tmp_path)
+    assert [wave.wave for wave in found.waves] == ["2014", "2025"]
+    assert set(found.faults) == set(strays)
+    assert found.faults["2014-copie.yaml"] == (
+        "file 2014-copie.yaml: this is no wave file and is left out; expected a file named after a year of"
+        " four digits, such as 2014.yaml. Rename it, or move it out of the folder of the waves."
+    )
+    with pytest.raises(ConfigurationError, match="there is no wave “2014-copie”; expected one of 2014, 2025"):
+        load_wave("2014-copie", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it holds no keys"),
+        (b"wave: '2020'\nlabel: [", "not valid YAML"),
+        (b"\xff\xfe2\x000\x00", "not valid UTF-8 at byte 0"),
+        (b"- 2020", "it holds no keys"),
+    ],
+)
+def test_a_wave_file_that_does_not_hold_leaves_the_others(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "2014.yaml").write_bytes((FOLDER / "2014.yaml").read_bytes())
+    (tmp_path / "2020.yaml").write_bytes(content)
+    found = readable_waves(tmp_path)
+    assert [wave.wave for wave in found.waves] == ["2014"]
+    assert list(found.faults) == ["2020.yaml"]
+    assert told in found.faults["2020.yaml"]
+    assert found.faults["2020.yaml"].startswith("file 2020.yaml: ")

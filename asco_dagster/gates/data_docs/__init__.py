@@ -9,19 +9,24 @@ wave's database. What does not belong here: the quality report (``publication.qu
 import copy
 import functools
 import html
-import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.durable import make_folder, write_whole
+from asco_dagster.errors import GateError
 from asco_dagster.gates.history.told import PAGE as HISTORY
+from asco_dagster.gates.results import read_result
+from asco_dagster.gates.suite import suite_assets
 from asco_dagster.layers import LAYERS, layer_of
 
 if TYPE_CHECKING:
-    from asco_dagster.gates.validation import GateResult
+    from asco_dagster.gates.results import GateResult
 
 REPORT = "report/index.html"
+_ASIDE = "report/.withdrawn"  # no page: it is not served
+_TOLD = re.compile(r'<summary><code>(\w+)</code> – <span class="state (\w+)">')
 _TEMPLATES = Path(__file__).parent
 # What GX tells of failing rows beside their number.
 _VALUES = (
@@ -61,7 +66,8 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
     document.sections[0].content_blocks = document.sections[0].content_blocks[1:]
     target = quality / page_of(result.asset)
     _write(target, _view().render(document, gate=result, styles=_styles()))
-    _write(quality / "index.html", _index(result.wave, gates, quality))
+    _restore_report(quality, gates, result.wave)
+    write_index(result.wave, gates, quality)
 
 
 def _escaped(value: Any) -> Any:
@@ -79,30 +85,88 @@ def _faults(info: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [fault for fault in found if isinstance(fault, dict)]
 
 
-def _index(wave: str, gates: Path, quality: Path) -> str:
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(gates.glob("*.json"))]
-    # a page that is not there, for example of a gate that an older version judged, is not linked
-    linked = [gate for gate in results if (quality / page_of(gate["asset"])).is_file()]
-    layers = {layer: [_line(gate) for gate in linked if layer_of(gate["asset"]) == layer] for layer in LAYERS}
+def write_index(wave: str, gates: Path, quality: Path) -> None:
+    """Write the index of a wave's gates, each with what it found, or that it is not judged.
+
+    Args:
+        wave: the wave.
+        gates: folder of the results of the wave's gates.
+        quality: folder of the wave's quality pages.
+    """
+    lines = [_line(asset, wave, gates, quality) for asset in suite_assets()]
+    layers = {layer: [line for line in lines if layer_of(line["asset"]) == layer] for layer in LAYERS}
     report = REPORT if (quality / REPORT).is_file() else None
     history = HISTORY if (quality / HISTORY).is_file() else None
     template = _view().env.get_template("index.html.j2")
-    links = {"report": report, "history": history}
-    return str(template.render(wave=wave, layers=layers, styles=_styles(), **links))
+    links = {"report": report, "aside": (quality / _ASIDE).is_file(), "history": history}
+    page = str(template.render(wave=wave, layers=layers, styles=_styles(), **links))
+    _write(quality / "index.html", page)
 
 
-def _line(gate: Mapping[str, Any]) -> dict[str, Any]:
-    failed = sum(not verdict["passed"] for verdict in gate["verdicts"])
-    state = "closed" if gate["closed"] else "warns" if failed else "open"
-    expectations = len(gate["verdicts"])
-    asset = gate["asset"]
+def withdraw_page(quality: Path, asset: str) -> None:
+    """Remove the page of a gate that is not judged any more; put aside the quality report that tells of it.
+
+    Args:
+        quality: folder of the wave's quality pages.
+        asset: of the gate.
+    """
+    (quality / page_of(asset)).unlink(missing_ok=True)
+    report = quality / REPORT
+    if report.is_file() and asset in _told_states(report):
+        report.replace(quality / _ASIDE)
+
+
+def write_report_page(quality: Path, page: str) -> Path:
+    """Write the quality report among the quality pages; one that was put aside goes.
+
+    Args:
+        quality: folder of the wave's quality pages.
+        page: the report.
+
+    Returns:
+        Its file.
+    """
+    _write(quality / REPORT, page)
+    (quality / _ASIDE).unlink(missing_ok=True)
+    return quality / REPORT
+
+
+def _restore_report(quality: Path, gates: Path, wave: str) -> None:
+    """Put the quality report back if every gate is judged again and is what the report says."""
+    aside = quality / _ASIDE
+    if not aside.is_file():
+        return
+    for asset, told in _told_states(aside).items():
+        try:
+            gate = read_result(gates, asset, wave)
+        except GateError:
+            return
+        if told != ("closed" if gate.closed else "warned" if gate.warned else "passed"):
+            return
+    aside.replace(quality / REPORT)
+
+
+def _told_states(report: Path) -> dict[str, str]:
+    """What a quality report says of each gate."""
+    return dict(_TOLD.findall(report.read_text(encoding="utf-8")))
+
+
+def _line(asset: str, wave: str, gates: Path, quality: Path) -> dict[str, Any]:
+    """A gate as the index shows it; a page that is not there is not linked."""
+    page = page_of(asset) if (quality / page_of(asset)).is_file() else None
+    try:
+        gate = read_result(gates, asset, wave)
+    except GateError as error:
+        return {"asset": asset, "page": None, "state": "not judged", "failed": 0, "why": error.what}
+    failed = sum(not verdict.passed for verdict in gate.verdicts)
+    state = "closed" if gate.closed else "warns" if failed else "open"
     return {
         "asset": asset,
-        "page": page_of(asset),
+        "page": page,
         "state": state,
         "failed": failed,
-        "expectations": expectations,
-        "rows": gate["rows"],
+        "expectations": gate.expectations,
+        "rows": gate.rows,
     }
 
 

@@ -9,7 +9,7 @@ it.
 import datetime as dt
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +92,29 @@ def keep_figures(folder: Path, run: str, figures: Mapping[str, float]) -> None:
     known = [(run, name, now(), float(value)) for name, value in figures.items() if value == value]
     with _opened(folder) as store:
         store.executemany("insert or replace into figures values (?, ?, ?, ?)", known)
+
+
+def forget_runs(folder: Path, runs: Sequence[str]) -> bool:
+    """Drop what was kept of some runs.
+
+    Args:
+        folder: the wave's working folder.
+        runs: Dagster's identifiers.
+
+    Returns:
+        Whether there was anything of them.
+    """
+    if not (folder / FILE).is_file():
+        return False
+    with _opened(folder) as store:
+        before = store.total_changes
+        for table in ("judgements", "figures"):
+            store.executemany(f"delete from {table} where run = ?", [(run,) for run in runs])  # noqa: S608
+        dropped = store.total_changes > before
+    if dropped:
+        with closing(sqlite3.connect(folder / FILE, timeout=PATIENCE)) as store:
+            store.execute("vacuum")
+    return dropped
 
 
 def judgements(waves: Path) -> dict[str, list[Judgement]]:

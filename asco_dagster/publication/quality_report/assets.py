@@ -5,18 +5,18 @@ are the same: no clock, no pseudonym, nothing that was merely seen. What does no
 (``indicators``) and how it looks (``page``).
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from asco_dagster.durable import make_folder, write_whole
-from asco_dagster.errors import AscoError
 from asco_dagster.gates.checks import quality_address
+from asco_dagster.gates.data_docs import REPORT, write_report_page
 from asco_dagster.gates.history.store import keep_figures
 from asco_dagster.gates.history.told import figure_history
+from asco_dagster.gates.results import read_result
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
@@ -32,7 +32,6 @@ from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.warehouse import read_table
 
-REPORT = "report/index.html"
 # Tables that the report counts in; their gates and those before them are the ones that it tells of.
 COUNTED = (
     "stg_asco__reminders",
@@ -70,9 +69,7 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step))
-    target = step.places.quality(step.wave.wave) / REPORT
-    make_folder(target.parent)
-    write_whole(target, page)
+    target = write_report_page(step.places.quality(step.wave.wave), page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
     told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
     pictures = {
@@ -120,15 +117,11 @@ def _judged() -> list[str]:
 
 
 def _gates(step: WaveStep) -> list[dict[str, Any]]:
-    """Results of the gates before the report, as they were kept."""
-    folder, results = step.places.gates(step.wave.wave), []
-    for asset in _judged():
-        try:
-            results.append(dict(json.loads((folder / f"{asset}.json").read_text(encoding="utf-8"))))
-        except FileNotFoundError as error:
-            raise AscoError(
-                f"the gate of {asset} has left no result",
-                file=folder / f"{asset}.json",
-                remedy=f"Materialise {asset} for this wave again",
-            ) from error
-    return results
+    """Results of the gates before the report, as they were kept.
+
+    Raises:
+        GateError: one is not judged.
+    """
+    folder, wave = step.places.gates(step.wave.wave), step.wave.wave
+    results = [read_result(folder, asset, wave) for asset in _judged()]
+    return [{**asdict(result), "closed": result.closed} for result in results]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from asco_dagster.publication.shelf import Shelf
-from asco_dagster.waves import Wave, load_wave, wave_names
+from asco_dagster.waves import Wave, readable_waves
 
 if TYPE_CHECKING:
     import duckdb
@@ -125,11 +125,10 @@ def _timeliness(wave: Wave) -> Iterator[list[Any]]:
 
 def _comparability(wave: Wave) -> Iterator[list[Any]]:
     """How far back the series goes among the waves that this pipeline knows."""
-    before = [name for name in wave_names() if name < wave.wave]
+    before = [other for other in readable_waves().waves if other.wave < wave.wave]
     yield _row("comparability", "earlier_waves", len(before))
     if before:
-        former = load_wave(before[-1]).reference_year
-        yield _row("comparability", "years_since", wave.reference_year - former)
+        yield _row("comparability", "years_since", wave.reference_year - before[-1].reference_year)
 
 
 def _completeness(cells: pd.DataFrame) -> Iterator[list[Any]]:

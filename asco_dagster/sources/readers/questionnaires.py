@@ -6,8 +6,9 @@ counted. Does not belong here: the steps themselves
 (``return_*``, ``web_returns``).
 """
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from asco_dagster.sources.quarantine import Entry, Quarantine
 from asco_dagster.sources.readers.refusals import UNREADABLE_DELIVERY, Refusal
 from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.return_members import Member, members
+from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.return_pool import read_all
 from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
 from asco_dagster.sources.readers.return_tables import Answers, returns_frame
@@ -53,11 +55,13 @@ class Returns:
         answers: see ``return_tables.Answers``; only of accepted returns.
         returns: see ``return_tables.returns_frame``; every return.
         counts: number of returns ``accepted``, ``superseded``, ``refused``, and of files ``ignored``.
+        left_out: for each export, the columns that are no question and were not read.
     """
 
     answers: Answers
     returns: pd.DataFrame
     counts: dict[str, int]
+    left_out: dict[str, list[str]]
 
 
 def read_returns(
@@ -66,6 +70,7 @@ def read_returns(
     codebooks: Mapping[str, Codebook],
     wave: str,
     sampled: set[tuple[str, str]] | None,
+    collection: Window | None = None,
     workers: int | None = None,
     quarantine: Quarantine | None = None,
 ) -> Returns:
@@ -76,6 +81,7 @@ def read_returns(
         codebooks: questionnaire of each type of unit.
         wave: the wave.
         sampled: type and code of every sampled unit; None lets any unit answer.
+        collection: its first and last day; None takes any of the twenty years from the wave's on.
         workers: reading processes; None takes every core that this process may use.
         quarantine: where refusals are told; None tells them in the tables alone.
 
@@ -89,7 +95,9 @@ def read_returns(
     deliveries = [Delivered(path)] if isinstance(path, Path) else list(path)
     expected = forms(codebooks, wave, sampled)
     counter = _Counter()
-    settled = settle(_read(deliveries, expected, workers or processors(), counter, quarantine))
+    year = int(wave)
+    window = collection or Window(dt.date(year, 1, 1), dt.date(year + 19, 12, 31))
+    settled = settle(_read(deliveries, expected, workers or processors(), counter, quarantine), window)
     counts = demand_all_counted(settled, counter.delivered)
     if quarantine is not None:
         quarantine.update(settled)
@@ -97,6 +105,7 @@ def read_returns(
         Answers(settled, expected),
         returns_frame(settled),
         {**counts, "ignored": counter.ignored},
+        counter.left_out,
     )
 
 
@@ -155,6 +164,7 @@ class _Counter:
     def __init__(self) -> None:
         self.delivered = 0
         self.ignored = 0
+        self.left_out: dict[str, list[str]] = {}
 
     def passing(self, delivered: Iterable[Member]) -> Iterator[Member]:
         """The same members, counted."""
@@ -173,9 +183,10 @@ def _read(
     counter: _Counter,
     quarantine: Quarantine | None,
 ) -> Iterator[Record]:
-    for delivery in deliveries:
+    for number, delivery in enumerate(deliveries):
         try:
-            yield from _read_one(delivery, expected, workers, counter)
+            for record in _read_one(delivery, expected, workers, counter):
+                yield replace(record, delivery=number)
         except OutOfReachError:
             raise  # the delivery may be sound: nothing is told of it, and the next run reads it
         except SourceError:
@@ -202,6 +213,9 @@ def _read_one(
             yield Record(member.file, delivery.unit_type, outcome, sha256, member.modified)
         return
     read = read_export if delivery.format == "export" else read_limesurvey
-    for record in read(delivery.path, next(iter(own.values())), content=delivery.content):
+    export = read(delivery.path, next(iter(own.values())), content=delivery.content)
+    if export.left_out:
+        counter.left_out[delivery.path.name] = export.left_out
+    for record in export.records:
         counter.delivered += 1
         yield record

@@ -1,9 +1,10 @@
 """Is this file a workbook that may be opened? Answered from its bytes, before any workbook library sees it.
 
 Belongs here: the zip directory, the size of what it inflates to, macros, links, DTDs, and the tabs with the
-part that holds each. Every part is inflated once under a limit and must end exactly where its directory
-says, so that no other reader can see more than was inspected. Does not belong here: other kinds of file
-(``return_kinds``), cells (``return_sheets``) and answers (``return_workbook``).
+part that holds each. Every part that is read is inflated once under a limit and must end exactly where its
+directory says, so that no other reader can see more than was inspected; parts that nobody reads are not
+judged. Does not belong here: other kinds of file (``return_kinds``), cells (``return_cells``) and answers
+(``return_workbook``).
 """
 
 import functools
@@ -19,6 +20,7 @@ from xml.etree import ElementTree  # DTDs are refused before it parses anything
 
 import numpy as np
 
+from asco_dagster.questionnaires.workbook_layout import FRONT_TABS
 from asco_dagster.sources.readers.refusals import RefusedReturnError
 from asco_dagster.sources.readers.return_kinds import demand_zip
 
@@ -32,7 +34,16 @@ _SHORT = 64 * 1024  # what is worth remembering: a hostile file must not fill th
 Told = TypeVar("Told")
 
 _UNSAFE = re.compile(r"^[/\\]|(^|[/\\])\.\.([/\\]|$)|[:\0]", re.MULTILINE)
-_NO_XML = ("/", ".bin", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf", ".wdp")
+_PARSED = (
+    "[content_types].xml",
+    "_rels/.rels",
+    "xl/workbook.xml",
+    "xl/_rels/workbook.xml.rels",
+    "xl/styles.xml",
+    "xl/sharedstrings.xml",
+    "docprops/core.xml",
+)
+"""What is read beside the tabs; what other parts hold (pictures, ``customXml``) does not matter."""
 _HARMFUL = (
     ("macros", re.compile(r"vbaproject|vbadata|macrosheets/|dialogsheets/|activex/|/ctrlprops/")),
     ("external_link", re.compile(r"externallinks/|(^|/)connections\.xml$|querytables/", re.MULTILINE)),
@@ -51,7 +62,7 @@ class Package:
     """A workbook that may be opened.
 
     Attributes:
-        parts: the XML of each part, by its name in lower case.
+        parts: the XML of each part that is read, by its name in lower case.
         sheets: name of each tab, in order, and the name under which the workbook looks for its part.
         modified: when it was last saved, as the workbook says; None when it does not.
     """
@@ -97,17 +108,21 @@ def inspect(content: bytes) -> Package:
     except (ValueError, OSError, NotImplementedError, struct.error, EOFError, UnicodeDecodeError):
         raise RefusedReturnError("corrupt") from None
     _demand_sane(entries)
-    _demand_xlsx({entry.filename.lower(): entry for entry in entries}, content)
-    parts = {
-        name: _inflate(content, entry)
-        for entry in entries
-        if not (name := entry.filename.lower()).endswith(_NO_XML)
-    }
+    by_name = {entry.filename.lower(): entry for entry in entries}
+    _demand_xlsx(by_name, content)
+    parts = {name: _inflate(content, by_name[name]) for name in _PARSED if name in by_name}
     _demand_plain_xml(parts.values())
+    sheets = _sheets(parts, by_name)
+    read = {path.lower() for tab, path in sheets.items() if tab not in FRONT_TABS}
+    tabs = {name: _inflate(content, by_name[name]) for name in read if name not in parts}
+    _demand_plain_xml(tabs.values())
+    for name, entry in by_name.items():
+        if name not in parts and name not in tabs and name.endswith((".xml", ".rels")):
+            _demand_no_bomb(content, entry)
     if _MACRO_TYPE.search(parts["[content_types].xml"].lower()):
         raise RefusedReturnError("macros")
     core = _MODIFIED.search(parts.get("docprops/core.xml", b""))
-    return Package(parts, _sheets(parts), core.group(1).decode() if core else None)
+    return Package({**parts, **tabs}, sheets, core.group(1).decode() if core else None)
 
 
 def _demand_sane(entries: list[zipfile.ZipInfo]) -> None:
@@ -207,7 +222,16 @@ def _demand_plain_xml(parts: Collection[bytes]) -> None:
             raise RefusedReturnError("xml_encoding", expected="UTF-8")
 
 
-def _sheets(parts: dict[str, bytes]) -> dict[str, str]:
+def _demand_no_bomb(content: bytes, entry: zipfile.ZipInfo) -> None:
+    """Refuse a part that nobody reads only if it is made to harm whoever opens it."""
+    try:
+        _inflate(content, entry)
+    except RefusedReturnError as refused:
+        if refused.refusal.reason == "zip_bomb" and entry.file_size <= MAX_PART:
+            raise
+
+
+def _sheets(parts: dict[str, bytes], present: Collection[str]) -> dict[str, str]:
     """The tabs in order, each with the name of its part."""
     book, relations = parts.get("xl/workbook.xml"), parts.get("xl/_rels/workbook.xml.rels")
     if book is None or relations is None:
@@ -215,7 +239,7 @@ def _sheets(parts: dict[str, bytes]) -> dict[str, str]:
     sheets: dict[str, str] = {}
     for name, target in _targets(book, relations):
         path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-        if path.lower() not in parts or name in sheets:
+        if path.lower() not in present or name in sheets:
             raise RefusedReturnError("corrupt")
         sheets[name] = path
     return sheets

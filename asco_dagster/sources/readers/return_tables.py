@@ -63,8 +63,11 @@ def returns_frame(records: Sequence[Record]) -> pd.DataFrame:
     Returns:
         ``file``, ``unit_type``, ``unit_code``, ``status`` (``accepted``, ``superseded``, ``refused``),
         ``is_refused`` (0 or 1), ``reason``, ``tab``, ``cell``, ``answers`` (number of them),
-        ``completeness`` (share of the questions put), ``submitted_at``, ``questionnaire_version``,
-        ``sha256``, ``source_row`` (in an export) and ``way`` (``workbook``, ``web``).
+        ``completeness`` (share of the questions put), ``submitted_at`` (the moment that is believed, null
+        when none is), ``claimed_at`` (what the return or its archive says), ``moment_flag`` (see
+        ``return_moments``), ``decided_by`` and ``superseded_by`` (see ``return_settling``),
+        ``questionnaire_version``, ``sha256``, ``source_row`` (in an export) and ``way`` (``workbook``,
+        ``web``).
     """
     columns: dict[str, list[Any]] = {name: [] for name in _row(Record("", None, Refusal("empty_file")))}
     for record in records:
@@ -94,6 +97,10 @@ def _row(record: Record) -> dict[str, Any]:
         "answers": returned.answers if returned else 0,
         "completeness": returned.completeness if returned else 0.0,
         "submitted_at": record.submitted_at,
+        "claimed_at": record.claimed_at,
+        "moment_flag": record.moment_flag,
+        "decided_by": record.decided_by,
+        "superseded_by": record.superseded_by,
         "questionnaire_version": returned.version if returned else None,
         "sha256": record.sha256,
         "source_row": record.row,

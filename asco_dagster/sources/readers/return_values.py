@@ -16,7 +16,7 @@ from asco_dagster.questionnaires.workbook_layout import words
 from asco_dagster.sources.readers.refusals import RefusedReturnError
 
 MAX_CHARACTERS = 32_767  # what a cell may hold in Excel
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)")
+_NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 _GROUPING = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|[\ud800-\udfff]")
 

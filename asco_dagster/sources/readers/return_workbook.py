@@ -2,8 +2,8 @@
 
 Belongs here: the hidden sheet, and the tabs against the layout. This runs in the reading processes. Contact
 details are never read: only the hidden sheet and the tabs of the layout are. Does not belong here: safety
-(``return_inspection``, ``return_sheets``), what a cell means (``return_values``), and which of a unit's
-returns counts (``return_settling``).
+(``return_inspection``), tabs in an unusual manner (``return_cells``), what a cell means (``return_values``),
+and which of a unit's returns counts (``return_settling``).
 """
 
 import io
@@ -22,11 +22,13 @@ from asco_dagster.questionnaires.workbook_layout import (
     Place,
 )
 from asco_dagster.sources.readers.refusals import RefusedReturnError
+from asco_dagster.sources.readers.return_cells import parsed_rows, shared_strings
 from asco_dagster.sources.readers.return_form import Expected, Return, Tab, demand_unit
+from asco_dagster.sources.readers.return_formats import bare_styles, date_styles
 from asco_dagster.sources.readers.return_inspection import Package, inspect
-from asco_dagster.sources.readers.return_manner import are_plain
+from asco_dagster.sources.readers.return_manner import are_plain, are_plain_texts
 from asco_dagster.sources.readers.return_packing import bare_package, cells_of
-from asco_dagster.sources.readers.return_sheets import cell_name, demand_plain_cells
+from asco_dagster.sources.readers.return_sheets import cell_name, demand_unmerged
 from asco_dagster.sources.readers.return_values import moment_of, value_of
 
 Sheet = list[list[Any]]
@@ -56,37 +58,52 @@ def read_workbook(content: bytes, expected: Mapping[str, Expected]) -> Return:
     )
 
 
+_STYLES, _TEXTS = "xl/styles.xml", "xl/sharedstrings.xml"
+
+
 class _Book:
-    """The tabs of a workbook that may hold answers.
+    """The tabs of a workbook that may hold answers, read by the library where it can be trusted with them.
 
     Args:
         package: the workbook, inspected.
 
     Raises:
-        RefusedReturnError: the hidden sheet is missing, or the library cannot open it.
+        RefusedReturnError: the hidden sheet is missing, or the workbook cannot be opened.
     """
 
     def __init__(self, package: Package) -> None:
         self.package = package
         if META_SHEET not in package.sheets:
             raise RefusedReturnError("meta_missing", tab=META_SHEET)
-        self._cells = {tab: cells_of(package.sheet(tab)) for tab in package.sheets if tab not in FRONT_TABS}
-        self._cleared = are_plain(self._cells.values())
-        given = {package.sheets[tab]: cells for tab, cells in self._cells.items()}
-        self._read = _opened(bare_package(package.parts, given))
+        parts = package.parts
+        self._dates = date_styles(parts[_STYLES]) if _STYLES in parts else ()
+        self._texts: list[str] | None = None
+        self._library: Callable[[str], Sheet] | None = None
+        cells = {tab: cells_of(package.sheet(tab)) for tab in package.sheets if tab not in FRONT_TABS}
+        if are_plain(cells.values()) and are_plain_texts(parts.get(_TEXTS, b"")):
+            given = {package.sheets[tab]: part for tab, part in cells.items()}
+            # Which numbers are dates is judged here: the library takes “Standard” for a format of dates.
+            self._library = _opened(bare_package({**parts, _STYLES: bare_styles(self._dates)}, given))
 
     def rows(self, tab: str, answers: Collection[tuple[int, int]]) -> Sheet:
-        """A tab from A1 on, whose cells can be taken as they are.
+        """A tab from A1 on.
 
         Args:
             tab: its name.
             answers: row and column, from 1, of every answer on it.
 
         Raises:
-            RefusedReturnError: they cannot, or the tab cannot be read.
+            RefusedReturnError: an answer is merged, or the tab cannot be read.
         """
-        demand_plain_cells(self.package.sheet(tab), self._cells[tab], tab, answers, cleared=self._cleared)
-        return self._read(tab)
+        demand_unmerged(self.package.sheet(tab), tab, answers)
+        if self._library is not None:
+            try:
+                return self._library(tab)
+            except RefusedReturnError:
+                pass  # the XML says which cell it is, if it is one
+        if self._texts is None:
+            self._texts = shared_strings(self.package.parts.get(_TEXTS))
+        return parsed_rows(self.package.sheet(tab), tab, self._texts, self._dates)
 
 
 def _answers(book: _Book, wanted: Expected) -> tuple[tuple[int, ...], tuple[str, ...]]:

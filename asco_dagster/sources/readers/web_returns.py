@@ -7,7 +7,8 @@ dropped before anything is looked at. Does not belong here: fetching (``connecto
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from asco_dagster.errors import SourceError
@@ -25,10 +26,26 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _NOT_A_LETTER = re.compile(r"[^0-9A-Za-z]+")
+# LimeSurvey's own free texts and counts, in small letters, which no code of a sub-question may have.
+_BESIDE = re.compile(r".*(?:other|comment|filecount)\]?")
+_ANONYMISED = "1980-01-01"
 _ZEROS = re.compile(r"(\.\d*?)0+$")
 
 
-def read_export(path: Path, expected: Expected, *, content: bytes | None = None) -> Iterator[Record]:
+@dataclass(frozen=True)
+class Export:
+    """An export of the web questionnaire.
+
+    Attributes:
+        records: one a row, read as they are taken; a row that is refused is one all the same.
+        left_out: names of the columns that are no question; nothing of them is read.
+    """
+
+    records: Iterator[Record]
+    left_out: list[str]
+
+
+def read_export(path: Path, expected: Expected, *, content: bytes | None = None) -> Export:
     """Read this project's own export, one return at a time.
 
     Args:
@@ -36,9 +53,6 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
             contact columns, in any order.
         expected: what returns look like.
         content: bytes of the file, when they do not lie there.
-
-    Yields:
-        One record a row; a row that is refused is one all the same.
 
     Raises:
         SourceError: missing, unknown or repeated column, ragged or undecodable file.
@@ -68,10 +82,10 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
         told = row[version].strip() or None
         return _return(expected, row[unit].strip(), told, moment_of(row[moment].strip()), answers)
 
-    yield from _records(found, read, tuple(questions), expected)
+    return Export(_records(found, read, tuple(questions), expected), [])
 
 
-def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = None) -> Iterator[Record]:
+def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = None) -> Export:
     """Read LimeSurvey's response export, one return at a time: CSV, codes as headings, short answers.
 
     LimeSurvey's codes have no underscore and sub-questions stand in brackets, so codes are compared without
@@ -79,34 +93,35 @@ def read_limesurvey(path: Path, expected: Expected, *, content: bytes | None = N
     where there is one, else the participant's ``token``. A response without ``submitdate`` was left before
     its end: its moment is that of its last page, and whether it counts is a matter of its completeness.
 
+    A survey holds more than questions: displayed texts, equations, free texts beside a choice (``[other]``,
+    ``[comment]``), uploaded files and their number. Such columns are named and left out.
+
     Args:
         path: the file, or only a name when ``content`` is given.
         expected: what returns look like.
         content: bytes of an export that came through the API.
 
-    Yields:
-        One record a response; one that is refused is one all the same.
-
     Raises:
-        SourceError: no such export, a question without column, or a column that is none of the questionnaire.
+        SourceError: no such export, a question without column, or with two.
     """
     content = read_bytes(path) if content is None else content
     found = read_rows(path, content=content, separator=_separator(decode(content, path), path))
-    by_name = {_plain(name): number for number, name in enumerate(found.header)}
     questions = [place.question for place in expected.places]
-    _check_limesurvey(found.header, by_name, questions, expected, path)
+    by_name, left_out = _limesurvey_columns(found.header, questions, expected, path)
     columns = [by_name[_plain(question)] for question in questions]
     headers = tuple(found.header[column] for column in columns)
     unit, version = by_name["UNITCODE" if "UNITCODE" in by_name else "TOKEN"], by_name.get("VERSION")
     moments = [by_name[name] for name in ("SUBMITDATE", "DATESTAMP") if name in by_name]
 
     def read(row: Sequence[str]) -> Return:
-        moment = next((m for m in (moment_of(row[column].strip()) for column in moments) if m), None)
+        given = [moment for column in moments if (moment := moment_of(row[column].strip()))]
+        # An anonymised survey dates each response so; the date of its last page may be true all the same.
+        moment = next((m for m in given if not m.startswith(_ANONYMISED)), given[0] if given else None)
         told = None if version is None else row[version].strip() or None
         answers = [_limesurvey_cell(row[column]) for column in columns]
         return _return(expected, row[unit].strip(), told, moment, answers)
 
-    yield from _records(found, read, headers, expected)
+    return Export(_records(found, read, headers, expected, by_name["ID"]), left_out)
 
 
 def _return(
@@ -150,15 +165,24 @@ def _records(
     read: Callable[[Sequence[str]], Return],
     headers: tuple[str, ...],
     expected: Expected,
+    response: int | None = None,
 ) -> Iterator[Record]:
-    """Every row as a record, in the order of the file."""
+    """Every row as a record, in the order of the file; ``response`` is the column of its number, if any."""
     for number, row in found.rows:
         outcome: Return | Refusal
         try:
             outcome = read(row)
         except RefusedReturnError as refused:
             outcome = refused.refusal
-        yield Record(found.path.name, expected.unit_type, outcome, row=number, headers=headers)
+        told = "" if response is None else row[response].strip()
+        yield Record(
+            found.path.name,
+            expected.unit_type,
+            outcome,
+            row=number,
+            headers=headers,
+            response=int(told) if told.isdecimal() else None,
+        )
 
 
 def _plain(name: str) -> str:
@@ -180,26 +204,33 @@ def _separator(text: str, path: Path) -> str:
     return match[1]
 
 
-def _check_limesurvey(
-    header: Sequence[str],
-    by_name: Mapping[str, int],
-    questions: Sequence[str],
-    expected: Expected,
-    path: Path,
-) -> None:
-    """Every question has one column, and every column is a question, a contact, or LimeSurvey's own."""
-    known = {_plain(name) for name in (*questions, *expected.contact)}
-    if len({_plain(question) for question in questions}) < len(questions):
+def _limesurvey_columns(
+    header: Sequence[str], questions: Sequence[str], expected: Expected, path: Path
+) -> tuple[dict[str, int], list[str]]:
+    """The column of each question and key, by its plain name, and the names of those that are no question."""
+    wanted = {_plain(question) for question in questions}
+    if len(wanted) < len(questions):
         raise SourceError("two questions differ by an underscore only", file=path, remedy="rename one")
-    missing = [question for question in questions if _plain(question) not in by_name]
-    if "UNITCODE" not in by_name and "TOKEN" not in by_name:
+    keys = {"ID", "UNITCODE", "TOKEN", "VERSION", "SUBMITDATE", "DATESTAMP"}
+    found: dict[str, int] = {}
+    twice, others = [], []
+    for number, name in enumerate(header):
+        plain = _plain(name)
+        if plain not in wanted | keys or _BESIDE.fullmatch(name):
+            others.append(name)
+        elif plain in found:
+            twice.append(name)
+        else:
+            found[plain] = number
+    missing = [question for question in questions if _plain(question) not in found]
+    if "UNITCODE" not in found and "TOKEN" not in found:
         missing.append("unit_code or token")
-    unknown = [name for name in header if _plain(name) not in known and not _SYSTEM.fullmatch(_plain(name))]
-    twice = len(by_name) < len(header)
+    contact = {_plain(name) for name in expected.contact}
+    unknown = [name for name in others if _plain(name) not in contact and not _SYSTEM.fullmatch(_plain(name))]
     faults = [
         f"missing {', '.join(missing)}" if missing else "",
-        f"unknown {', '.join(unknown)}" if unknown else "",
-        "two columns of one name" if twice else "",
+        f"unknown {', '.join(unknown)}" if missing and unknown else "",
+        f"two columns of one name: {', '.join(twice)}" if twice else "",
     ]
     if any(faults):
         raise SourceError(
@@ -208,6 +239,7 @@ def _check_limesurvey(
             row=1,
             remedy="export with question codes as headings, from the survey made of this codebook",
         )
+    return found, unknown
 
 
 def _limesurvey_cell(cell: str) -> str:

@@ -44,10 +44,10 @@ known as (
 years as (
     -- spending is published a year later than beneficiaries: its latest year up to the wave's
     select
-        cast({{ var('aid_year') }} as integer) as aid_year,
+        cast({{ wave_value('aid_year') }} as integer) as aid_year,
         cast(max(year) as integer) as spending_year
     from known
-    where measure = 'spending_keur' and value is not null and year <= {{ var('aid_year') }}
+    where measure = 'spending_keur' and value is not null and year <= {{ wave_value('aid_year') }}
 ),
 
 population as (

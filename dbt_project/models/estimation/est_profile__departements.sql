@@ -44,7 +44,7 @@ staff as (
         departement_code,
         max(value) as staff_fte
     from {{ ref('stg_aid__departements') }}
-    where year = {{ var('aid_year') }} and indicator = 'etp - total general hors AF'
+    where year = {{ wave_value('aid_year') }} and indicator = 'etp - total general hors AF'
     group by departement_code
 ),
 

@@ -11,10 +11,10 @@ rounded as (
     select
         *,
         case
-            when statistic = 'total' then {{ var('decimals_total') }}
+            when statistic = 'total' then {{ wave_value('decimals_total') }}
             when statistic = 'population_share' then 2
-            when unit_type = 'epci' then {{ var('decimals_share')['epci'] }}
-            else {{ var('decimals_share')['commune'] }}
+            when unit_type = 'epci' then {{ wave_value('decimals_share')['epci'] }}
+            else {{ wave_value('decimals_share')['commune'] }}
         end as decimals
     from cells
 ),

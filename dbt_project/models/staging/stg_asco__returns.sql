@@ -8,6 +8,7 @@ select
             then cast(sample.unit_id is not null as integer)
     end as in_sample,
     try_cast(returned.submitted_at as timestamp) as submitted_at,
+    returned.moment_flag,
     returned.questionnaire_version,
     returned.answers as questions_answered,
     returned.completeness,

@@ -29,12 +29,12 @@ epci as (
 units as (
     select
         *,
-        {{ stratum('commune', var('commune_strata')) }} as stratum
+        {{ stratum('commune', wave_value('commune_strata')) }} as stratum
     from communes
     union all
     select
         *,
-        {{ stratum('epci', var('epci_strata')) }} as stratum
+        {{ stratum('epci', wave_value('epci_strata')) }} as stratum
     from epci
 ),
 

@@ -49,7 +49,7 @@ final as (
         departements.region_code,
         located.epci_siren,
         located.population,
-        {{ size_class('located.population', var('commune_size_classes')) }} as size_class,
+        {{ size_class('located.population', wave_value('commune_size_classes')) }} as size_class,
         cast(not located.in_epci_list as integer) as outside_epci,
         cast(not located.in_population_file as integer) as absent_from_populations
     from located

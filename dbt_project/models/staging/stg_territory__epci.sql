@@ -60,7 +60,7 @@ final as (
         main_departement.departement_code,
         main_departement.region_code,
         totals.population,
-        {{ size_class('totals.population', var('epci_size_classes')) }} as size_class,
+        {{ size_class('totals.population', wave_value('epci_size_classes')) }} as size_class,
         listed.member_count,
         totals.members_found,
         listed.listed_population

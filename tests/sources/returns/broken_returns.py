@@ -307,11 +307,11 @@ def _cells() -> Iterator[Broken]:
         ("choice", "cell_too_long", text("a" * 1_000_000)),
         ("choice", "cell_too_long", text("é" * 40_000)),
         ("integer", "corrupt", ' t="s"><v>99999</v></c>'),
+        ("integer", "unusual_cell", "><v>1</v><v>2</v></c>"),
     ):
         tab, cell = place_of(kind)
         content = with_cell(good, tab, cell, rest)
-        told = None if reason == "corrupt" else cell
-        yield Broken(f"{reason}, {kind}: {rest[:40]}", content, reason, tab, told)
+        yield Broken(f"{reason}, {kind}: {rest[:40]}", content, reason, tab, cell)
     tab, cell = place_of("integer")
     merge = f'</sheetData><mergeCells count="1"><mergeCell ref="{cell}:D{cell[1:]}" /></mergeCells>'.encode()
     yield Broken(

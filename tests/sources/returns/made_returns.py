@@ -13,6 +13,7 @@ from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.questionnaires.workbook_layout import layout
 from asco_dagster.sources.quarantine import Quarantine
 from asco_dagster.sources.readers.questionnaires import Delivered, Returns, read_returns
+from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.waves import load_wave
 
 UNIT, OTHER_UNIT, STRANGER = "01001", "2A004", "75056"
@@ -128,6 +129,7 @@ def read(
     quarantine: Path | None = None,
     *,
     sampled: set[tuple[str, str]] | None = SAMPLED,
+    collection: Window | None = None,
     unit_types: tuple[str, ...] = ("commune",),
     workers: int = 2,
 ) -> Returns:
@@ -136,6 +138,7 @@ def read(
         codebooks={unit_type: codebook(unit_type) for unit_type in unit_types},
         wave="2014",
         sampled=sampled,
+        collection=collection,
         workers=workers,
         quarantine=None if quarantine is None else Quarantine(quarantine),
     )

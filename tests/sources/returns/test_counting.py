@@ -1,5 +1,6 @@
 """Which return of a unit counts, and that every return is counted once."""
 
+import datetime as dt
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,7 @@ from made_returns import (
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers import return_tables
 from asco_dagster.sources.readers.return_form import Expected, Return, completeness
+from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
 from asco_dagster.warehouse import write_table
 
@@ -101,7 +103,8 @@ def test_completeness_counts_only_what_was_asked() -> None:
 
 def test_a_return_that_is_lost_stops_the_run() -> None:
     form = Expected.of(codebook(), "2014", None)
-    records = settle([Record("a", "commune", Return.of(form, UNIT, None, [0], ["1"], version=None))])
+    one = Record("a", "commune", Return.of(form, UNIT, None, [0], ["1"], version=None))
+    records = settle([one], Window(dt.date(2015, 9, 1), dt.date(2016, 3, 31)))
     assert demand_all_counted(records, 1) == {"accepted": 1, "superseded": 0, "refused": 0}
     for delivered in (0, 2):
         with pytest.raises(SourceError, match="came in"):

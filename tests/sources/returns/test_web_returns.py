@@ -153,9 +153,12 @@ def test_the_contact_of_a_response_is_not_read(tmp_path: Path) -> None:
     [
         (lambda text: text.replace(b'"token"', b'"jeton"'), "unit_code or token"),
         (lambda text: text.replace(b'"id"', b'"no"'), "no response export"),
-        (lambda text: text.replace(b'"seed"', b'"Q99"'), "unknown Q99"),
-        (lambda text: text.replace(b'"ORG[CCAS]"', b'"ORG[CIAS]"'), "missing ORG_CCAS"),
-        (lambda text: text.replace(b'"seed"', b'"ORGCCAS"'), "two columns of one name"),
+        (
+            lambda text: text.replace(b'"ORG[CCAS]"', b'"ORG[CIAS]"'),
+            r"missing ORG_CCAS; unknown ORG\[CIAS\]",
+        ),
+        (lambda text: text.replace(b'"ORG[CCAS]"', b'"ORG[comment]"'), "missing ORG_CCAS"),
+        (lambda text: text.replace(b'"seed"', b'"ORGCCAS"'), r"two columns of one name: ORG\[CCAS\]"),
         (lambda text: text[: len(text) - 40], "cannot be split|has .* cells"),
         (lambda text: text.decode().encode("utf-16"), "not UTF-8|zero byte"),
     ],
@@ -164,3 +167,91 @@ def test_another_file_is_no_export(change, told: str, tmp_path: Path) -> None:
     content = limesurvey_export([{"token": UNIT, **limesurvey_answers()}])
     with pytest.raises(SourceError, match=told):
         _limesurvey(tmp_path / "l.csv", change(content))
+
+
+BESIDE = [
+    "ACCUEIL",
+    "ORG[other]",
+    "ORG[CCAScomment]",
+    "ORG_comment",
+    "EQTOTAL",
+    "PIECE",
+    "PIECE[filecount]",
+    "Q99",
+]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_columns_that_are_no_question_are_named_once_and_never_stored(separator: str, tmp_path: Path) -> None:
+    plain = limesurvey_export(
+        [{"token": UNIT, **limesurvey_answers()}, {"token": OTHER_UNIT, **limesurvey_answers()}],
+        separator=separator,
+    )
+    rows = list(csv.reader(io.StringIO(plain.decode()), delimiter=separator))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL)
+    writer.writerow([*rows[0][:9], *BESIDE, *rows[0][9:]])
+    for row in rows[1:]:
+        writer.writerow([*row[:9], *["Mme Dupont, " + PHONE] * len(BESIDE), *row[9:]])
+    found = _limesurvey(tmp_path / "l.csv", out.getvalue().encode())
+    assert _values(found) == {UNIT: answers(), OTHER_UNIT: answers()}
+    assert found.left_out == {"l.csv": BESIDE}
+    stored = found.answers.table().to_pandas().to_csv() + found.returns.to_csv()
+    assert "Dupont" not in stored and PHONE not in stored
+
+
+def test_a_free_text_beside_a_choice_is_not_the_question_of_that_code(tmp_path: Path) -> None:
+    """EST_OTHER is a question; ``EST[other]`` is what LimeSurvey adds to a list of choices."""
+    content = limesurvey_export([{"token": UNIT, **limesurvey_answers()}])
+    with_text = content.replace(b'"seed"', b'"EST[other]"')
+    found = _limesurvey(tmp_path / "l.csv", with_text)
+    assert _values(found) == {UNIT: answers()}
+    assert found.left_out == {"l.csv": ["EST[other]"]}
+
+
+def test_a_plain_export_leaves_nothing_out(tmp_path: Path) -> None:
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export([{"token": UNIT, **limesurvey_answers()}]))
+    assert found.left_out == {}
+
+
+def test_an_anonymised_survey_is_undated_and_the_later_response_counts(tmp_path: Path) -> None:
+    """LimeSurvey dates every response of an anonymised survey 1980-01-01 00:00:00, whatever the row order."""
+    number = next(q.code for q in codebook().questions if q.type == "integer")
+    rows = [
+        {"token": UNIT, **limesurvey_answers(), number: "99", "id": "12"},
+        {"token": OTHER_UNIT, **limesurvey_answers(), "id": "3"},
+        {"token": UNIT, **limesurvey_answers(), number: "5", "id": "7"},
+    ]
+    rows = [{**row, "submitdate": "1980-01-01 00:00:00", "datestamp": "1980-01-01 00:00:00"} for row in rows]
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export(rows))
+    assert found.returns["submitted_at"].isna().all()
+    assert list(found.returns["claimed_at"]) == ["1980-01-01T00:00:00"] * 3
+    assert list(found.returns["moment_flag"]) == ["before_collection"] * 3
+    assert list(found.returns["status"]) == ["accepted", "accepted", "superseded"]
+    assert list(found.returns["decided_by"]) == ["later_response", "only", "later_response"]
+    assert found.returns["superseded_by"].tolist()[2] == "l.csv, row 2"
+    assert _values(found)[UNIT][number] == "99"
+
+
+def test_the_date_of_the_last_page_holds_where_only_the_submission_is_anonymised(tmp_path: Path) -> None:
+    rows = [
+        {
+            "token": UNIT,
+            **limesurvey_answers(),
+            "submitdate": "1980-01-01 00:00:00",
+            "datestamp": "2025-10-05 09:00:00",
+        }
+    ]
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export(rows))
+    assert list(found.returns["submitted_at"]) == ["2025-10-05T09:00:00"]
+
+
+def test_a_clock_of_2099_does_not_beat_a_later_correction(tmp_path: Path) -> None:
+    rows = [
+        {"token": UNIT, **limesurvey_answers(), "submitdate": "2099-01-01 08:00:00"},
+        {"token": UNIT, **limesurvey_answers(), "submitdate": "2025-11-02 08:00:00"},
+    ]
+    found = _limesurvey(tmp_path / "l.csv", limesurvey_export(rows))
+    assert list(found.returns["status"]) == ["superseded", "accepted"]
+    assert list(found.returns["moment_flag"]) == ["after_collection", "in_collection"]
+    assert list(found.returns["decided_by"]) == ["dated", "dated"]

@@ -1,0 +1,70 @@
+"""YAML read strictly: a key that is given twice, an impossible date and endless nesting are sentences.
+
+YAML's reader takes the last of two equal keys, so that a bound added at the end of a wave file would silently
+replace another. What does not belong here: what a wave file may say (``wave``).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asco_dagster.errors import ConfigurationError
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML, each key once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping, none of whose keys is given twice."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key “{key.value}” is there twice", key.start_mark
+                )
+            seen.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep)
+
+    def construct_scalar_of_a_calendar(self, node: yaml.ScalarNode) -> Any:
+        """A date or an instant that exists."""
+        try:
+            return self.construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"“{node.value}” is no date ({error})", node.start_mark
+            ) from error
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_scalar_of_a_calendar)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file that people edit.
+
+    Raises:
+        ConfigurationError: it cannot be read, is no UTF-8 or no YAML, gives a key twice, or nests too
+            deeply.
+    """
+    try:
+        loader = _StrictLoader(path.read_bytes().decode("utf-8"))
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except OSError as error:
+        raise _refused(path, f"it cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise _refused(path, f"not valid UTF-8 at byte {error.start}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        row = f" in row {mark.line + 1}" if mark else ""
+        raise _refused(path, f"not valid YAML{row}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise _refused(path, f"not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise _refused(path, "not valid YAML: it is nested too deeply") from error
+
+
+def _refused(path: Path, what: str) -> ConfigurationError:
+    return ConfigurationError(what, file=path, remedy="Correct the file")
