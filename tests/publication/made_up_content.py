@@ -44,11 +44,13 @@ def cells() -> pd.DataFrame:
     n = pd.Series(range(len(frame)))
     share = frame["statistic"] != "total"
     frame["estimate"] = (0.1 + (n % 797) / 1000).where(share, 1000.5 + n)
+    to_a_point = share & ((frame["statistic"] == "population_share") | (frame["unit_type"] == "epci"))
+    frame["estimate"] = frame["estimate"].mask(to_a_point, frame["estimate"].round(2))
     frame["standard_error"] = (0.01 + (n % 13) / 1000).where(share, 10.5)
     frame["ci_low"], frame["ci_high"] = frame["estimate"] * 0.9, frame["estimate"] * 1.1
     frame["cv"] = 0.05
     frame["respondents"] = (20 + n % 50).astype("Int64")
-    frame["weighted_units"] = 100.5 + n % 50
+    frame["weighted_units"] = 100.0 + n % 50
     frame["denominator"] = frame["weighted_units"].where(share)
     frame["status"] = ["V" if i % 7 else "c" for i in n]
     frame["quality_flag"] = [
