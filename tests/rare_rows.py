@@ -8,20 +8,6 @@ SOUND = {
     "sec_asco__disclosure_log": [
         {**CELL, "status": "D", "reason": "protects region × 94 × total", "published_in": None},
     ],
-    "sec_asco__research_file": [
-        {"record": 1, "indicator": "instructs", "value": "yes", "short_of_k": 0, "short_of_diversity": 0},
-        {"record": 2, "indicator": "instructs", "value": "no", "short_of_k": 0, "short_of_diversity": 0},
-    ],
-    "pub_asco__research_file": [
-        {
-            "record": 1, "indicator": "staff_fte", "value": "10 to below 100", "region_code": "94",
-            "size_class": "1_lt500", "own_body": "yes",
-        },
-        {
-            "record": 2, "indicator": "staff_fte", "value": "withheld", "region_code": "withheld",
-            "size_class": "withheld", "own_body": "withheld",
-        },
-    ],
     "raw_insee__commune_passage": [
         {"former_code": "01001", "commune_code": "01001"},
         {"former_code": "01002", "commune_code": "01001"},

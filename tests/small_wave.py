@@ -25,8 +25,7 @@ from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import Text
 
 SCALE, WAVE, FORMER = 0.05, "2014", "2002"
-# Suppressing and attacking every statistic of every indicator takes a minute more and shows no more.
-SHARES_ONLY = ("share",)
+# Suppressing and attacking every indicator takes a minute more and shows no more.
 PROTECTED = ("any_action", "act_elderly", "ccas", "instructs", "sectors_1_6", "sectors_7_plus", "competence")
 # A twentieth of the sample cannot be as long or as precise, nor its weights as small, as the whole one.
 BOUNDS = {
@@ -62,11 +61,10 @@ def small() -> Wave:
 
 @contextmanager
 def _small() -> Iterator[None]:
-    """While it lasts: the bounds of a small sample, shares alone protected, a former wave known."""
+    """While it lasts: the bounds of a small sample, few indicators protected, a former wave known."""
     wave = small()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asco_dagster.waves.wave._load", lambda _name, _folder: wave)
-        patch.setattr("asco_dagster.confidentiality.assets.STATISTICS", SHARES_ONLY)
         patch.setattr("asco_dagster.confidentiality.assets.read_table", _few_indicators)
         patch.setattr("asco_dagster.publication.evolution.wave_names", lambda: [FORMER, WAVE])
         yield
@@ -75,9 +73,9 @@ def _small() -> Iterator[None]:
 def _few_indicators(
     database: duckdb.DuckDBPyConnection, asset: str, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Of the estimates only those of some indicators."""
+    """Of the answers only those to some indicators, when cells are composed of them."""
     table = read_table(database, asset, columns)
-    return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__estimates" else table
+    return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__indicators" else table
 
 
 def materialize(

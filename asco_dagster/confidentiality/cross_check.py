@@ -2,9 +2,9 @@
 
 τ-Argus protects one table at a time; a release is many that are linked. So both are given the same single
 table (values, sensitive cells, protection levels, losses) and nothing else; then τ-Argus's masks are
-attacked, each table alone and the two tables of one indicator together, which shows what the links are
-worth. Compared are the magnitudes and the counts of respondents. Shares are not: τ-Argus cannot be told that
-a share ends at its denominator, and solves an easier table. Nothing released depends on it.
+attacked, each table alone and the two tables of one indicator together, which shows what the sums between
+them are worth. Compared are the magnitudes. Shares are not: τ-Argus cannot be given that a share ends at its
+denominator, and solves an easier table. Nothing released depends on it.
 
 Usage: ``python -m asco_dagster.confidentiality.cross_check WAVE``, after the wave ran (``make cross-check``).
 """
@@ -12,87 +12,129 @@ Usage: ``python -m asco_dagster.confidentiality.cross_check WAVE``, after the wa
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from asco_dagster.confidentiality.tau_argus import optimal_suppression
-from asco_dagster.methods.disclosure import DisclosureRules, attack, released
-from asco_dagster.methods.disclosure.levels import room_and_levels, targets, weights
-from asco_dagster.methods.disclosure.linear import AlternativeTables
-from asco_dagster.methods.disclosure.rules import CELL, NUMBERS, TOTAL
-from asco_dagster.methods.disclosure.secondary import Table, search
-from asco_dagster.methods.disclosure.tables import Layout, column, layout
+from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, Layout, layout
+from asco_dagster.methods.disclosure.attack import attack
+from asco_dagster.methods.disclosure.family import Family, Table
+from asco_dagster.methods.disclosure.masks import Target, search
+from asco_dagster.methods.disclosure.moves import System
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import released
+from asco_dagster.methods.disclosure.rules import CELL, TOTAL, DisclosureRules
 
 SECONDS = 300  # for one table
+_NEVER = 1e5  # loss of a cell that the suppression may not close
 
 
 @dataclass(frozen=True)
 class Single:
-    """One table as both see it: its cells in the layout's order."""
+    """One table as both see it.
+
+    Args:
+        name: for messages.
+        layout: its cells and sums.
+        cells: one row a cell, in the layout's order, with the columns of ``optimal_suppression``.
+    """
 
     name: str
     layout: Layout
     cells: pd.DataFrame
 
     def own(self) -> np.ndarray:
-        """The secondary cells that the own programme finds on this table alone."""
-        system = AlternativeTables(self.layout.matrix, np.arange(len(self.cells)))
-        values, upper = (self.cells[name].to_numpy(float) for name in ("value", "upper"))
-        sensitive, up = self.cells["sensitive"].to_numpy(bool), np.full(len(values), np.inf)
-        wanted = targets(sensitive, upper, upper, up, values)
-        table = Table(self.name, system, up, values, wanted, np.zeros(len(values)))
-        return search([table], sensitive, self.cells["loss"].to_numpy(float)).mask & ~sensitive
+        """The secondary cells that the own search finds on this table alone; shape (cells,)."""
+        values, loss, lower, upper = (
+            self.cells[name].to_numpy(float) for name in ("value", "loss", "lower", "upper")
+        )
+        sensitive, size = self.cells["sensitive"].to_numpy(bool), len(values)
+        none = sparse.csr_matrix((0, size))
+        sums = sparse.csr_matrix(self.layout.matrix)
+        system = System(values, np.full(size, np.inf), values, sums, none, np.zeros(0))
+        targets = [
+            Target(one, move)
+            for one in map(int, np.flatnonzero(sensitive))
+            for move in (float(upper[one]), -float(min(lower[one], values[one])))
+            if move
+        ]
+        return search(system, targets, sensitive, loss).closed & ~sensitive
 
 
-def single_tables(
-    rows: pd.DataFrame, regions: Mapping[str, str], rules: DisclosureRules, name: str
-) -> Iterator[Single]:
+def single_tables(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules, name: str) -> Iterator[Single]:
     """The single tables of one magnitude: areas by size class, and départements below their régions.
 
     Args:
         rows: one indicator's cells of statistic ``total``, with their primary status and composition.
-        regions: département code → région code.
+        areas: the public geography.
         rules: of the wave.
         name: for messages.
     """
-    by_size = rows["geography"] != "departement"
-    below = rows["size_class"] == TOTAL
-    for kind, part in (("by size class", rows[by_size]), ("by département", rows[below])):
-        known = layout(part[list(CELL)].itertuples(index=False, name=None), regions)
+    merged = _merged(rows[rows["geography"] != "departement"], areas, rules)
+    for kind, part, public in (
+        ("by size class", merged, Areas(areas.regions)),
+        ("by département", rows[rows["size_class"] == TOTAL], areas),
+    ):
+        known = layout(zip(*(part[key] for key in CELL), strict=True), public)
         order = known.index()
-        place = [order[cell] for cell in part[list(CELL)].itertuples(index=False, name=None)]
+        place = [order[cell] for cell in zip(*(part[key] for key in CELL), strict=True)]
         own = part.iloc[np.argsort(place)].reset_index(drop=True)
         sensitive = own["status"].isin(["A", "B"])
-        if not sensitive.any() or not (own["geography"] == "france").any():
+        if sensitive.any() and (own["geography"] == "france").any():
+            yield Single(f"{name}, {kind}", known, _given(own, known, public, rules))
+
+
+def _merged(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
+    """France and régions by size class, with one total for régions that are shown together."""
+    for group in areas.groups:
+        inside = rows["area_code"].isin(group.areas) & (rows["geography"] == group.geography)
+        if not inside.any():
             continue
-        counts = np.array([column(own, which, order) for which in ("respondents", "weighted_units")])
-        level = room_and_levels(name, known, rules, own, counts)[2]
-        area = own["geography"] + " " + own["area_code"]  # régions and départements share codes
-        region = "region " + own["area_code"].map(regions).astype(str)
-        within = region.where(own["geography"] == "departement", area[own["geography"] == "france"].iloc[0])
-        yield Single(
-            f"{name}, {kind}",
-            known,
-            own.assign(
-                area=area,
-                within=within.mask(own["geography"] == "france", ""),
-                value=own["numerator"],
-                loss=weights(rules, counts[1]),
-                sensitive=sensitive,
-                lower=np.minimum(level, own["numerator"]),
-                upper=level,
-            ),
+        largest = [name for name in ("largest", "largest_weighted", "second_largest") if name in rows]
+        sums = ["respondents", "weighted_units", "positive_respondents", "numerator", "denominator"]
+        total = (
+            rows[inside]
+            .iloc[[0]]
+            .assign(
+                area_code=group.code,
+                **{name: rows.loc[inside, name].sum() for name in sums},
+                **{name: rows.loc[inside, name].max() for name in largest},
+            )
         )
+        judged = primary(total.drop(columns=["status", "reason"], errors="ignore"), rules)
+        rows = pd.concat([rows[~inside], judged], ignore_index=True)
+    return rows
+
+
+def _given(own: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
+    """The rows of a table with what both are given beside them."""
+    table = Table.of(own.drop(columns=["room_up", "room_down"], errors="ignore"), known, "cross-check")
+    up, down = table.level(rules)
+    cost = Family.of(str(own["unit_type"].iloc[0]), known, [table], [], rules).cost
+    area = own["geography"] + " " + own["area_code"]  # régions and départements share codes
+    codes = own["area_code"].where(own["geography"] == "departement")
+    region = codes.map(lambda code: f"region {areas.region_of(code)}", na_action="ignore")
+    france = own["geography"] == "france"
+    return own.assign(
+        area=area,
+        within=region.fillna(area[france].iloc[0]).mask(france, ""),
+        value=table.values,
+        loss=np.where(np.isfinite(cost), cost, _NEVER),
+        sensitive=own["status"].isin(["A", "B"]),
+        lower=np.minimum(down, table.values),
+        upper=up,
+    )
 
 
 def compare(
-    rows: pd.DataFrame, regions: Mapping[str, str], rules: DisclosureRules, name: str, seconds: int = SECONDS
+    rows: pd.DataFrame, areas: Areas, rules: DisclosureRules, name: str, seconds: int = SECONDS
 ) -> list[dict]:
-    """One row a single table: what each closes beside the sensitive cells, and what τ-Argus's mask tells.
+    """One row a single table: what each closes beside the sensitive cells, and what is left to infer.
 
     Returns:
         ``table``, ``cells``, ``sensitive``, ``tau_cells``, ``own_cells``, ``tau_loss``, ``own_loss``,
@@ -100,7 +142,7 @@ def compare(
         (the same with both tables of the magnitude at hand) and ``seconds`` of τ-Argus.
     """
     found, masks = [], []
-    for table in single_tables(rows, regions, rules, name):
+    for table in single_tables(rows, areas, rules, name):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             tau = optimal_suppression(table.cells, Path(folder), seconds)
@@ -117,39 +159,40 @@ def compare(
                 "own_cells": int(own.sum()),
                 "tau_loss": round(float(loss[tau].sum()), 1),
                 "own_loss": round(float(loss[own].sum()), 1),
-                "tau_broken": _broken(masked, regions, rules),
+                "tau_broken": _broken(masked, Areas(areas.regions, _departements(areas)), rules),
                 "seconds": taken,
             }
         )
     if masks:
-        # a cell that stands in both tables is hidden only where both hide it
+        # a cell that is in both tables is hidden only where both hide it
         both = pd.concat(masks).sort_values("status", key=lambda s: s != "V", kind="stable")
-        linked = _broken(both.drop_duplicates(list(CELL)), regions, rules)
+        linked = _broken(both.drop_duplicates(list(CELL)), Areas(areas.regions, _departements(areas)), rules)
         found = [{**row, "tau_broken_linked": linked} for row in found]
     return found
 
 
-def _broken(cells: pd.DataFrame, regions: Mapping[str, str], rules: DisclosureRules) -> int:
-    """Sensitive values that can be inferred exactly or within their protection interval."""
-    breaches = attack(released(cells), regions, rules).breaches()
-    return int(((breaches["quantity"] == "estimate") & breaches["status"].isin(["A", "B"])).sum())
+def _departements(areas: Areas) -> tuple[AreaGroup, ...]:
+    return tuple(group for group in areas.groups if group.geography == "departement")
 
 
-def magnitudes(cells: pd.DataFrame, rules: DisclosureRules) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The magnitudes of a wave and, once a type of unit, its respondents as one."""
-    primary = cells.assign(status=cells["status"].where(cells["status"].isin(["A", "B"]), "V"))
-    for unit_type, units in primary.groupby("unit_type", sort=True):
-        for indicator, rows in units[units["statistic"] == "total"].groupby("indicator", sort=True):
-            yield f"{unit_type}, {indicator}", rows
-        first = units[units["indicator"] == units["indicator"].min()].drop_duplicates(list(CELL))
-        few = np.where(first["respondents"] < rules.threshold, "A", "V")
-        counted = first.assign(numerator=first["respondents"].astype(float), status=few, statistic="total")
-        yield f"{unit_type}, respondents", counted.assign(estimate=counted["numerator"], largest=1.0)
+def _broken(cells: pd.DataFrame, areas: Areas, rules: DisclosureRules) -> int:
+    """Sensitive values that anyone can infer exactly or within their protection interval."""
+    public = dict.fromkeys(cells["unit_type"].unique(), areas)
+    breaches = attack(released(cells), public, rules, truth=cells).breaches()
+    return int((breaches["status"].isin(["A", "B"]) & (breaches["by"] == "anyone")).sum())
+
+
+def magnitudes(cells: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The magnitudes of a wave with their primary status alone: unit type, name, rows."""
+    judged = cells.assign(status=cells["status"].where(cells["status"].isin(["A", "B"]), "V"))
+    judged = judged[judged["statistic"] == "total"]
+    for (unit_type, indicator), rows in judged.groupby(["unit_type", "indicator"], sort=True):
+        yield str(unit_type), f"{unit_type}, {indicator}", rows
 
 
 def main(wave_name: str) -> int:
     """Compare every magnitude of a wave, print the table and keep it beside the wave's database."""
-    from asco_dagster.confidentiality.released import rules_of
+    from asco_dagster.confidentiality.released import areas_of, rules_of
     from asco_dagster.places import Places
     from asco_dagster.settings import Settings
     from asco_dagster.warehouse import open_database, read_table
@@ -158,11 +201,10 @@ def main(wave_name: str) -> int:
     wave, places = load_wave(wave_name), Places.of(Settings.from_environment())
     with open_database(places.database(wave_name), read_only=True) as database:
         cells = read_table(database, "sec_asco__cells")
-        areas = read_table(database, "est_profile__departements", ["departement_code", "region_code"])
-    regions, rules = dict(areas.itertuples(index=False, name=None)), rules_of(wave)
+        areas, rules = areas_of(database, wave), rules_of(wave)
     rows = []
-    for name, table in magnitudes(cells.dropna(subset=list(NUMBERS[:1])), rules):
-        rows += compare(table, regions, rules, name)
+    for unit_type, name, table in magnitudes(cells):
+        rows += compare(table, areas[unit_type], rules, name)
         print(f"{name}: done", file=sys.stderr)
     told = pd.DataFrame(rows)
     target = places.wave(wave_name) / "cross_check.csv"

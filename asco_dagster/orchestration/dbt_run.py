@@ -180,7 +180,8 @@ def variables(wave: Wave) -> Mapping[str, Any]:
         "epci_size_classes": [c.model_dump() for c in wave.sampling.epci.size_classes],
         "commune_strata": wave.sampling.commune.strata,
         "epci_strata": wave.sampling.epci.strata,
-        "decimals_share": wave.release.decimals_share,
+        "decimals_commune_share": wave.release.decimals_share["commune"],
+        "decimals_epci_share": wave.release.decimals_share["epci"],
         "decimals_total": wave.release.decimals_total,
     }
 

@@ -45,8 +45,10 @@ def pub_asco__evolution(step: WaveStep) -> Table:
     later = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
     movements = read_table(step.database, "sec_territory__movements")
+    moved = list(map(dg.TableRecord, counted(movements)))
     told: dict[str, Any] = {
-        "movements of communes": dg.MetadataValue.table(list(map(dg.TableRecord, counted(movements))))
+        # Dagster takes no table without rows unless it is told the columns
+        "movements of communes": dg.MetadataValue.table(moved) if moved else "the wave names no passage"
     }
     if later is None or former is None:
         rows = _compared(None, None, "", step.wave.wave)

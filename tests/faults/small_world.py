@@ -28,6 +28,7 @@ BOUNDS = {
     "frame_units_min": 600,
     "frame_regions_min": 15,
     "frame_departements_min": 95,
+    "released_departements_min": 94,
     "frame_census_min": -1.0,
     "sample_units_min": 100,
     "weight_max": 5000,
@@ -79,7 +80,7 @@ def shrink() -> None:
 
     def few_indicators(database: Any, asset: str, columns: Any = None) -> Any:
         table = read(database, asset, columns)
-        return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__estimates" else table
+        return table[table["indicator"].isin(PROTECTED)] if asset == "est_asco__indicators" else table
 
     # Spawned workers would each import everything again; forked ones live and die the same way.
     spread.get_context = lambda _method: multiprocessing.get_context("fork")
@@ -87,7 +88,6 @@ def shrink() -> None:
     for name in NATIONAL:
         setattr(deliveries, name, _of_all_france(getattr(deliveries, name), invented))
     assets.read_table = few_indicators
-    assets.STATISTICS = ("share",)
 
 
 def _of_all_france(write: Any, invented: Any) -> Any:

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 import asco_dagster.confidentiality.assets as assets
-from asco_dagster.confidentiality.released import is_released, regions_of, rounding_steps, rules_of
-from asco_dagster.methods.disclosure import attack, primary, protect, released
-from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
+from asco_dagster.confidentiality.released import areas_of, links_of, rounding_steps, rules_of, share_steps
+from asco_dagster.methods.disclosure.attack import attack
+from asco_dagster.methods.disclosure.links import linked
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import protect, released
+from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.publication.verify import examine
-from asco_dagster.questionnaires.codebook import families
 from asco_dagster.waves import load_wave
 
 
@@ -32,58 +34,68 @@ def home(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue("released_real")
 
 
-def _wave_of(home: Path) -> tuple[SimpleNamespace, pd.DataFrame]:
+def _wave_of(home: Path) -> SimpleNamespace:
     database = duckdb.connect(str(home / "waves" / "2014" / "asco.duckdb"), read_only=True)
-    step = SimpleNamespace(wave=load_wave("2014"), database=database)
-    estimates = database.sql("select * from estimation.est_asco__estimates").df()
-    cells = estimates[is_released(estimates) & (estimates["respondents"] > 0)]
-    made = assets._composition(step, cells)
-    return step, cells.merge(made[[*KEYS, *AUXILIARY]], on=list(KEYS), validate="one_to_one")
+    return SimpleNamespace(wave=load_wave("2014"), database=database)
 
 
 def test_all_tables_of_a_wave_hold_and_primary_suppression_alone_does_not(home: Path) -> None:
-    step, cells = _wave_of(home)
-    rules, regions = rules_of(step.wave), regions_of(step.database)
-    judged = {
-        unit_type: primary(rows, rules, assets._magnitudes(unit_type))
-        for unit_type, rows in cells.groupby("unit_type")
-    }
-    done = pd.concat(
-        [protect(rows, regions, rules, together=families(unit_type)) for unit_type, rows in judged.items()],
-        ignore_index=True,
-    )
-    found = attack(released(done), regions, rules, truth=done)
+    step = _wave_of(home)
+    rules, areas, links = rules_of(step.wave), areas_of(step.database, step.wave), links_of(step.wave)
+    judged = primary(assets._composition(step, areas), rules)
+    done = protect(judged, areas, rules, links=links, steps=share_steps(step.wave)).cells
+    found = attack(released(done), areas, rules, links=links, truth=done)
     print(len(done), done["status"].value_counts().to_dict(), found.summary())
     found.demand_safe()
-    assert not done["reason"].str.startswith("withheld").any()
-    national = done[(done["geography"] == "france") & (done["size_class"] == "total")]
+    assert found.summary()["answers"] == 0
+    national = done[(done["geography"] == "france") & (done["statistic"] == "share")]
     assert national["status"].eq("V").all(), national.loc[national["status"] != "V", list(KEYS)].to_string()
     kept = step.database.sql("select * from confidentiality.sec_asco__cells").df()
     same = kept.merge(done, on=list(KEYS), suffixes=("", "_again"), validate="one_to_one")
-    assert len(same) == len(done)
+    assert len(same) == len(done) == len(kept)
     assert (same["status"] == same["status_again"]).all()
-    bare = pd.concat(judged.values(), ignore_index=True)
-    broken = attack(released(bare), regions, rules, truth=bare, steps={})
+    broken = attack(released(judged), areas, rules, links=links, truth=judged)
     assert broken.summary()["exact"] > 200
     assert set(broken.breaches()["unit_type"]) == {"commune", "epci"}
+
+
+@pytest.mark.parametrize("home", ["demonstration"], indirect=True)
+def test_shares_of_the_demonstration_are_open(home: Path) -> None:
+    cells = pd.read_parquet(home / "releases" / "2014" / "latest" / "tables" / "asco_cells.parquet")
+    shares = cells[(cells["statistic"] == "share") & (cells["unit_type"] == "commune")]
+    by_size = shares["size_class"].ne("total").map({True: " × size", False: ""})
+    opened = shares["status"].eq("V").groupby(shares["geography"] + by_size).mean()
+    print(opened.to_dict())
+    assert opened["france"] == 1
+    assert opened["france × size"] == 1
+    assert opened["departement"] >= 0.99
+    assert opened["region × size"] >= 0.85
+    epci = cells[(cells["statistic"] == "share") & (cells["unit_type"] == "epci")]
+    assert epci.loc[epci["geography"] == "departement", "status"].eq("V").mean() >= 0.89
 
 
 def test_every_table_of_the_folder_is_attacked_from_the_folder_alone(home: Path) -> None:
     release = (home / "releases" / "2014" / "latest").resolve()
     found = examine(release)
     assert found.faults == []
-    assert found.figures["skipped"] == 0
-    assert found.figures["tables"] > 240
-    assert found.figures["suppressed"] > 5000
+    assert found.figures["answers"] == 0
+    cells, links = pd.read_parquet(release / "tables" / "asco_cells.parquet"), links_of(load_wave("2014"))
+    assert found.figures["systems"] == sum(
+        len(linked(sorted(set(rows["indicator"])), [] if statistic == "total" else links[str(unit_type)]))
+        for (unit_type, statistic), rows in cells.groupby(["unit_type", "statistic"])
+    )
+    assert found.figures["suppressed"] == (cells["status"] != "V").sum() > 500
 
 
 def test_a_folder_with_primary_suppression_alone_is_refused(home: Path) -> None:
-    step, _ = _wave_of(home)
+    step = _wave_of(home)
     cells = step.database.sql("select * from confidentiality.sec_asco__cells").df()
-    opened = cells.assign(status=cells["status"].where(cells["status"] != "D", "V"))
-    public = released(opened)
-    order = opened.sort_values(list(KEYS), ignore_index=True)["denominator"].astype("Float64")
-    public["denominator"] = order.mask(public["status"] != "V")
-    found = attack(public, regions_of(step.database), rules_of(step.wave), steps=rounding_steps(step.wave))
-    assert found.skipped == ()
+    public = released(cells.assign(status=cells["status"].where(cells["status"] != "D", "V")))
+    found = attack(
+        public,
+        areas_of(step.database, step.wave),
+        rules_of(step.wave),
+        links=links_of(step.wave),
+        steps=rounding_steps(step.wave),
+    )
     assert found.summary()["exact"] > 200

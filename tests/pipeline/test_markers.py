@@ -12,10 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
+import pandas as pd
 import pytest
 
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
-from asco_dagster.confidentiality.released import rounding_steps, rules_of
+from asco_dagster.confidentiality.released import rules_of
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.history.store import keep_figures
 from asco_dagster.gates.history.told import write_history_page
@@ -99,7 +100,8 @@ def test_gates_and_what_the_ui_is_told_carry_no_marker(planted):
             told.append(f"{asset} {run_gate(database, asset, wave, planted, settings)}")
             told.append(f"{asset} {describe(database, asset)}")
         cells = database.sql("select * from confidentiality.sec_asco__cells").df()
-    told.append(str(cells_metadata(cells, rules_of(wave), 1.0)))
+    families = pd.DataFrame({"loss": [2.0, 5.0], "bound": [2.0, 4.0]})
+    told.append(str(cells_metadata(cells, rules_of(wave), families, 1.0)))
     kept = [text for name, text in said(planted.gates("2014")) if "sec_" in name or "pub_" in name]
     assert len(kept) >= len(GATED)
     pages = [text for name, text in said(planted.quality("2014")) if "sec_" in name or "pub_" in name]
@@ -127,8 +129,7 @@ def test_the_history_of_runs_carries_no_marker(planted):
 def test_the_log_of_reasons_holds_no_number_of_a_cell(planted):
     with open_database(planted.database("2014")) as database:
         cells = database.sql("select * from confidentiality.sec_asco__cells").df()
-    former = cells.iloc[:0].assign(version="")
-    log = disclosure_log(cells, former, rounding_steps(load_wave("2014")))
+    log = disclosure_log(cells, [])
     assert set(log.columns) == {*KEYS, "status", "reason", "closed_since", "published_in"}
 
 

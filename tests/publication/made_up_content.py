@@ -1,4 +1,4 @@
-"""A small made-up content: every indicator of 2014 for France, two régions and four départements."""
+"""A small made-up content: every indicator of 2014 for France, régions, départements and a group of these."""
 
 import pandas as pd
 import pyarrow as pa
@@ -13,8 +13,9 @@ AREAS = [
     ("france", "FR"),
     ("region", "11"),
     ("region", "76"),
-    *(("departement", d) for d in ("11", "31", "75", "92")),
+    *(("departement", d) for d in ("11", "31")),
 ]
+PARIS = {"commune": ("departement", "75-92"), "epci": ("departement", "75-92-93-94")}  # shown together
 NUMBERS = [
     "estimate",
     "standard_error",
@@ -36,27 +37,30 @@ def cells() -> pd.DataFrame:
     for unit, code, kind in indicators[["unit_type", "indicator", "kind"]].itertuples(index=False):
         sizes = [size.code for size in wave.design(unit).size_classes]
         for statistic in ("share", "population_share") if kind == "binary" else ("total",):
-            for geography, area in AREAS:
+            for geography, area in [*AREAS, PARIS[unit]]:
                 for size in ["total"] if geography == "departement" else ["total", *sizes]:
                     rows.append((unit, code, statistic, geography, area, size))
     frame = pd.DataFrame(sorted(rows), columns=KEYS)
     n = pd.Series(range(len(frame)))
     share = frame["statistic"] != "total"
     frame["estimate"] = (0.1 + (n % 797) / 1000).where(share, 1000.5 + n)
+    to_a_point = share & ((frame["statistic"] == "population_share") | (frame["unit_type"] == "epci"))
+    frame["estimate"] = frame["estimate"].mask(to_a_point, frame["estimate"].round(2))
     frame["standard_error"] = (0.01 + (n % 13) / 1000).where(share, 10.5)
     frame["ci_low"], frame["ci_high"] = frame["estimate"] * 0.9, frame["estimate"] * 1.1
     frame["cv"] = 0.05
     frame["respondents"] = (20 + n % 50).astype("Int64")
-    frame["weighted_units"] = 100.5 + n % 50
+    frame["weighted_units"] = 100.0 + n % 50
     frame["denominator"] = frame["weighted_units"].where(share)
-    frame["status"] = ["V" if i % 7 else "ABD"[i % 3] for i in n]
+    frame["status"] = ["V" if i % 7 else "c" for i in n]
     frame["quality_flag"] = [
         "unreliable" if i % 11 == 0 else "low_precision" if i % 5 == 0 else "ok" for i in n
     ]
+    frame["as_of"] = pd.Series(["1.0.0" if i % 97 == 1 else None for i in n], dtype="string")
     hidden = frame["status"] != "V"
     frame.loc[1, "ci_low"] = 8e-06  # of an area where nearly nobody answers yes
     frame[NUMBERS] = frame[NUMBERS].mask(hidden)
-    frame["quality_flag"] = frame["quality_flag"].mask(hidden)
+    frame[["quality_flag", "as_of"]] = frame[["quality_flag", "as_of"]].mask(hidden)
     return frame.round(6)
 
 
@@ -93,7 +97,7 @@ def content(frame: pd.DataFrame | None = None, **more: pd.DataFrame) -> Content:
 
 
 def every_table() -> dict[str, pd.DataFrame]:
-    """The tables that not every release has, small: of disclosure, revisions and the research file."""
+    """The tables that not every release has, small: of disclosure and revisions."""
     revision = ("asco_cells", "commune", "ccas", "share", "region", "11", "total", "estimate")
     about = [
         "table",
@@ -109,8 +113,7 @@ def every_table() -> dict[str, pd.DataFrame]:
         "disclosure_summary": pd.DataFrame(
             {
                 "unit_type": ["commune"], "statistic": ["share"], "breakdown": ["departement × total"],
-                "cells": [101], "released": [99], "frequency": [1], "dominance": [0], "secondary": [1],
-                "withheld_indicators": [0], "value_suppressed_percent": [1.25],
+                "cells": [101], "released": [99], "suppressed": [2], "value_suppressed_percent": [1.25],
             }
         ),
         "revisions": pd.DataFrame(
@@ -120,13 +123,4 @@ def every_table() -> dict[str, pd.DataFrame]:
                 "reason_en": ["Corrected, checked"],
             }
         ).astype({"new": float}),
-        "research_file": pd.DataFrame(
-            {
-                "record": [1, 1, 2], "unit_type": ["commune"] * 3, "region_code": ["11", "11", "withheld"],
-                "size_class": ["1_lt500", "1_lt500", "withheld"], "own_body": ["yes", "yes", "withheld"],
-                "indicator": ["instructs", "staff_fte", "instructs"],
-                "value": ["no", "10 to below 100", "withheld"],
-            }
-        ),
-        "research_file_risk": pd.DataFrame({"measure": ["records"], "value": [2.0]}),
     }  # fmt: skip

@@ -61,7 +61,7 @@ def test_a_share_that_is_suppressed_now_is_not_told_again(shelf: Shelf) -> None:
     now = cells()
     hidden = _national(now, "V")
     first_hidden = hidden[hidden].index[:1]
-    now.loc[first_hidden, "status"] = "D"
+    now.loc[first_hidden, "status"] = "c"
     now.loc[first_hidden, NUMBERS] = None
     _release(shelf, "1.0.0", cells())
     told = national_versions(now, INDICATORS, shelf)

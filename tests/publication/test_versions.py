@@ -92,7 +92,7 @@ def test_a_planted_correction_is_named_exactly(shelf: Shelf) -> None:
     corrected.loc[changed, "estimate"] += 0.25
     numbers = [name for name in corrected.select_dtypes("number").columns if name not in KEYS]
     corrected.loc[closed, numbers] = None
-    corrected.loc[closed, "status"] = "D"
+    corrected.loc[closed, "status"] = "c"
     corrected.loc[opened, "estimate"] = 0.5
     corrected.loc[opened, "status"] = "V"
     tables = _tables(corrected)

@@ -48,6 +48,13 @@ def _set(path: str, value):
         (_set("questionnaires.epci", "epci_1999"), ["2014.yaml", "epci_1999", "no such codebook"]),
         (_set("wave", "2015"), ["2014.yaml", "2015", "“2014”"]),
         (_set("sampling.commune.size_classes", [{"code": "a", "from_population": 5}]), ["size_classes"]),
+        (
+            lambda content: (
+                content["disclosure"]["recoding"][1]["areas"].append("93")
+                or content["disclosure"]["recoding"][2]["unit_types"].append("commune")
+            ),
+            ["2014.yaml", "disclosure", "departement 75 is in two groups of commune tables"],
+        ),
         (lambda content: content.pop("bounds"), ["2014.yaml", "key bounds", "missing key"]),
     ],
 )

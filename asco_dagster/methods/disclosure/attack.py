@@ -39,8 +39,8 @@ class Attack:
             (of the estimate; ``high`` may be infinite), ``width``, ``exact`` (recovered), ``too_close``
             (a sensitive cell that cannot move as far as the rules demand), ``answers`` (units whose answer
             is certain), ``by`` (``""``, ``anyone``, or the respondent of a cell).
-        decided: one row a published share of population that decides the answer of a unit: ``KEYS`` and
-            ``answers``.
+        decided: one row a published number from which answers follow by itself (a share of population, a
+            correction that was not held back): ``KEYS`` and ``answers``.
         systems: number of systems of tables attacked.
     """
 
@@ -393,6 +393,8 @@ def _verdict(system: _System, one: int, low: float, high: float, tolerance: floa
 def _answers(system: _System, one: int, least: float, most: float) -> int:
     """Units whose answer is certain: all of a cell that can only be 0 or 100 %."""
     respondents = system.respondents[one] if system.informed else 1.0
+    if respondents >= system.rules.group_threshold:  # of so many, 0 or 100 % may be published
+        return 0
     unit = 0.5 / max(respondents, 1.0)
     return int(respondents) if most < unit or least > 1.0 - unit else 0
 
@@ -544,19 +546,32 @@ def _others(system: _System, one: int, insider: int, parts: np.ndarray) -> tuple
 def _decided(
     published: pd.DataFrame, steps: Mapping[str, float] | None, truth: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Published shares of population from which the answer of the largest unit follows."""
+    """Published numbers from which answers follow by themselves.
+
+    A share of population may decide the answer of the largest unit; a number of this version beside that of
+    an earlier one shows a correction, which is that of fewer units than the threshold.
+    """
     columns = [*KEYS, "answers"]
-    people = published[(published["statistic"] == "population_share") & (published["status"] == "V")]
-    if truth is None or people.empty:
+    if truth is None:
         return pd.DataFrame(columns=columns).astype({"answers": int})
+    shown = published[published["status"] == "V"]
+    if "as_of" in shown.columns:
+        shown = shown[shown["as_of"].fillna("").eq("").to_numpy()]
+    rows = shown[list(KEYS)].merge(truth, on=list(KEYS), validate="one_to_one")
+    rows = rows.assign(published=shown["estimate"].astype("Float64").to_numpy(float, na_value=np.nan))
     half = dict(steps or {}).get("population_share", 0.0) / 2
-    rows = people[list(KEYS)].merge(truth, on=list(KEYS), validate="one_to_one")
-    rows = rows.assign(published=people["estimate"].to_numpy(float))
-    if "as_of" in people.columns:
-        rows = rows[people["as_of"].fillna("").eq("").to_numpy()]
+    found = [_by_population(rows[rows["statistic"] == "population_share"], half)]
+    if "correction" in rows.columns:
+        visible = rows[rows["correction"] != 0]
+        found.append(visible[list(KEYS)].assign(answers=visible["corrected"].to_numpy(int)))
+    both = pd.concat(found).groupby(list(KEYS), sort=False)["answers"].max().reset_index()
+    return both.astype({"answers": int})
+
+
+def _by_population(rows: pd.DataFrame, half: float) -> pd.DataFrame:
+    """Shares of population, published within ``half``, that decide the answer of the largest unit."""
     yes = (rows["published"] - half) * rows["denominator"] > rows["denominator"] - rows["largest"]
     no = (rows["published"] + half) * rows["denominator"] < rows["largest"]
     near = _EXTREME * rows["denominator"].clip(lower=1.0)
     alike = (rows["numerator"] <= near) | (rows["numerator"] >= rows["denominator"] - near)
-    hit = rows.loc[(yes | no) & ~alike, list(KEYS)]
-    return hit.assign(answers=1).reset_index(drop=True)
+    return rows.loc[(yes | no) & ~alike, list(KEYS)].assign(answers=1)

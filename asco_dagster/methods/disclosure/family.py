@@ -23,7 +23,7 @@ from asco_dagster.methods.disclosure.rules import CELL, TOTAL, DisclosureRules
 
 _EXTREME = 1e-9
 # What closing a cell costs, by breakdown: départements before classes of a région, France last.
-_COSTS = {("france", True): 4000.0, ("france", False): 800.0, ("region", True): 60.0}
+_COSTS = {("france", True): 20_000.0, ("france", False): 4_000.0, ("region", True): 60.0}
 _COST_DEPARTEMENT, _COST_CLASS, _FEW = 6.0, 1.0, 50
 
 

@@ -187,7 +187,10 @@ def hold_back(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
         shown = version.cells.set_index(list(KEYS)).reindex(keyed)
         for name in [*numbers, "quality_flag"]:
             if name in shown.columns and name in done.columns and name != "denominator":
-                done.loc[rows, name] = shown[name].to_numpy(object)
+                kind = done[name].dtype
+                mixed = done[name].astype(object)  # released numbers are nullable, those inside are not
+                mixed[rows] = shown[name].to_numpy(object, na_value=np.nan)
+                done[name] = mixed.astype(kind)
         source = (
             shown["as_of"] if "as_of" in shown.columns else pd.Series(None, index=shown.index, dtype=object)
         )

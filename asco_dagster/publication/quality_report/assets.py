@@ -24,6 +24,7 @@ from asco_dagster.publication.quality_report.indicators import (
     published_beside_estimates,
     quality_indicators,
 )
+from asco_dagster.publication.quality_report.openness import former_cells, open_by_level
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
 from asco_dagster.publication.quality_report.versions import national_versions
@@ -74,7 +75,7 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
     pictures = {
         f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
-        for words, picture in map_pictures(rows).items()
+        for words, picture in map_pictures(rows, step.wave).items()
     }
     return Table(rows, {**told, "bytes": len(page.encode()), **pictures, **_history(step, rows)})
 
@@ -103,7 +104,8 @@ def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]]) -> str:
     published = published_beside_estimates(step.database)
     cells, shelf = read_table(step.database, "pub_asco__cells"), Shelf.of(step.places, step.wave.wave)
     versions = national_versions(cells, indicators_table(step.wave), shelf)
-    return render(step.wave, rows, published, gates, labels, versions)
+    openness = open_by_level(cells, former_cells(cells, shelf))
+    return render(step.wave, rows, published, gates, labels, versions, openness)
 
 
 def _judged() -> list[str]:

@@ -33,6 +33,7 @@ def render(
     gates: Sequence[Mapping[str, Any]],
     questions: pd.DataFrame,
     versions: Versions,
+    openness: Sequence[Mapping[str, Any]],
 ) -> str:
     """Write the page.
 
@@ -43,6 +44,7 @@ def render(
         gates: results of the gates, as ``gates.GateResult.write`` keeps them, in order.
         questions: ``unit_type``, ``code``, ``label_fr``, ``label_en`` of questions and of indicators.
         versions: what each public version says of France.
+        openness: rows of ``openness.open_by_level``.
 
     Returns:
         The HTML.
@@ -69,12 +71,13 @@ def render(
         gates=[_gate(gate) for gate in gates],
         worst_questions=_worst(figures, "item_nonresponse", "question", questions),
         worst_indicators=_worst(figures, "imputation", "indicator", questions),
-        maps=_maps(figures),
+        maps=_maps(figures, wave),
         curve=drawings.curves(_collection(figures), "curve-title"),
         swatch=drawings.swatch,
         attribution=drawings.shapes()["attribution"],
         statuses=_statuses(figures),
         public=versions,
+        openness=openness,
         changes=drawings.dots(_moved(versions), "changes-title"),
         colours=STATUS_COLOURS,
     )
@@ -176,7 +179,13 @@ def _worst(figures: Figures, concept: str, breakdown: str, labels: pd.DataFrame)
     return sorted(rows, key=lambda row: (-round(row["rate"], 2), row["unit_type"], row["code"]))[:WORST]
 
 
-def _maps(figures: Figures) -> list[dict[str, Any]]:
+def _maps(figures: Figures, wave: Wave) -> list[dict[str, Any]]:
+    """The maps of communes; départements that are published together show the value of their group."""
+    groups = {
+        group.code: group.areas
+        for group in wave.disclosure.recoding
+        if group.geography == "departement" and "commune" in group.unit_types
+    }
     wanted = [
         ("response", "unit_response", "rate", RESPONSE_LIMITS),
         ("open", "disclosure", "share_open", OPEN_LIMITS),
@@ -184,7 +193,8 @@ def _maps(figures: Figures) -> list[dict[str, Any]]:
     ]
     made = []
     for name, concept, indicator, limits in wanted:
-        values = figures.by(concept, indicator, "commune", "departement")
+        told = figures.by(concept, indicator, "commune", "departement")
+        values = {code: value for area, value in told.items() for code in groups.get(area, [area])}
         places = drawings.shapes()["departements"]
         counts = [sum(drawings.class_of(v, limits) == n for v in values.values()) for n in range(5)]
         made.append(
@@ -200,13 +210,13 @@ def _maps(figures: Figures) -> list[dict[str, Any]]:
     return made
 
 
-def map_pictures(indicators: pd.DataFrame) -> dict[str, str]:
+def map_pictures(indicators: pd.DataFrame, wave: Wave) -> dict[str, str]:
     """The maps alone, as base64 SVG by their English names, for the page of the asset."""
     return {
         str(names()["maps"][made["name"]]["en"]): base64.b64encode(
             made["svg"].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="420" ', 1).encode()
         ).decode()
-        for made in _maps(Figures(indicators))
+        for made in _maps(Figures(indicators), wave)
     }
 
 

@@ -13,9 +13,13 @@ rounded as (
         case
             when statistic = 'total' then {{ wave_value('decimals_total') }}
             when statistic = 'population_share' then 2
-            when unit_type = 'epci' then {{ wave_value('decimals_share')['epci'] }}
-            else {{ wave_value('decimals_share')['commune'] }}
-        end as decimals
+            when unit_type = 'epci' then {{ wave_value('decimals_epci_share') }}
+            else {{ wave_value('decimals_commune_share') }}
+        end as decimals,
+        case
+            when unit_type = 'epci' then {{ wave_value('decimals_epci_share') }}
+            else {{ wave_value('decimals_commune_share') }}
+        end as decimals_cv
     from cells
 ),
 
@@ -31,7 +35,7 @@ final as (
         case when status = 'V' then round(standard_error, decimals) end as standard_error,
         case when status = 'V' then round(ci_low, decimals) end as ci_low,
         case when status = 'V' then round(ci_high, decimals) end as ci_high,
-        case when status = 'V' then round(cv, if(unit_type = 'epci', 2, 3)) end as cv,
+        case when status = 'V' then round(cv, decimals_cv) end as cv,
         case when status = 'V' then cast(respondents as bigint) end as respondents,
         case when status = 'V' then round(weighted_units) end as weighted_units,
         -- what a share is a share of; without it nobody outside could add shares up, nor attack them

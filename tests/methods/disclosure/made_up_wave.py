@@ -5,6 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from asco_dagster.methods.disclosure.areas import AreaGroup, Areas
+from asco_dagster.methods.disclosure.contributions import contributions
+
 DEPARTEMENTS = {
     "01": "971", "02": "972", "03": "973", "04": "974", "06": "976",
     "11": "75 77 78 91 92 93 94 95",
@@ -22,16 +25,13 @@ DEPARTEMENTS = {
     "94": "2A 2B",
 }  # fmt: skip
 REGIONS = {departement: region for region, row in DEPARTEMENTS.items() for departement in row.split()}
+OVERSEAS = AreaGroup("OM", "region", ("01", "02", "03", "04", "06"))
+PARIS = AreaGroup("PPC", "departement", ("75", "92", "93", "94"))
+AREAS = {
+    "commune": Areas(REGIONS, (OVERSEAS, PARIS)),
+    "epci": Areas(REGIONS, (OVERSEAS,)),
+}
 CLASSES = ("1_lt500", "2_500_1499", "3_1500_4999", "4_5000_9999", "5_ge10000")
-
-
-def domains():
-    """The released breakdowns: 6 + 18 × 6 + 101 cells."""
-    sizes = ("total", *CLASSES)
-    rows = [("france", "FR", size) for size in sizes]
-    rows += [("region", region, size) for region in DEPARTEMENTS for size in sizes]
-    rows += [("departement", departement, "total") for departement in REGIONS]
-    return pd.DataFrame(rows, columns=["geography", "area_code", "size_class"])
 
 
 def survey(seed=7, indicators=40, communes=6370, epci=1100):
@@ -71,16 +71,20 @@ def survey(seed=7, indicators=40, communes=6370, epci=1100):
             value = yes * np.round(rng.lognormal(1.0, 1.2, len(units)) * units["population"].to_numpy() / 10)
         else:
             value = yes.astype(float)
+        kind = "amount" if number % 5 == 4 else "binary"
         answers.append(
-            pd.DataFrame({"unit_id": units["unit_id"], "indicator": f"I{number:02d}", "value": value})
+            pd.DataFrame(
+                {"unit_id": units["unit_id"], "indicator": f"I{number:02d}", "value": value, "kind": kind}
+            )
         )
     return units, pd.concat(answers, ignore_index=True)
 
 
-def released_statistics(cells):
-    """Shares for yes/no indicators, totals for amounts."""
-    bounded = set(cells.loc[cells["statistic"] == "share", "indicator"])
-    return cells[(cells["statistic"] != "total") | ~cells["indicator"].isin(bounded)].reset_index(drop=True)
+def composed(units, answers, areas):
+    """The composition of both types of unit; ``areas`` by type."""
+    parts = [contributions(rows, answers[answers["unit_id"].isin(rows["unit_id"])], areas[str(unit_type)])
+             for unit_type, rows in units.groupby("unit_type")]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def estimates(cells):

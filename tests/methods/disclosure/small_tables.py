@@ -1,21 +1,21 @@
-"""Small tables by hand, their optimum by brute force, and whether a mask of one is safe.
+"""Small tables by hand, whether a mask of one is safe, and whether a cheaper one is.
 
-No test stands here; the cases are named after what they show.
+No test is here; the cases are named after what they show.
 """
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from made_up_wave import table
 
-from asco_dagster.methods.disclosure import DisclosureRules, attack, released
-from asco_dagster.methods.disclosure.inference import Inference
-from asco_dagster.methods.disclosure.rules import CELL
-from asco_dagster.methods.disclosure.tables import column, layout
+from asco_dagster.methods.disclosure.areas import Areas, layout
+from asco_dagster.methods.disclosure.attack import attack
+from asco_dagster.methods.disclosure.family import Family, Table
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import protect, released
+from asco_dagster.methods.disclosure.rules import CELL, DisclosureRules
 
-RULES = DisclosureRules(information_loss="cells", group_threshold=0)
+RULES = DisclosureRules()
 FIFTY = 50.0
 
 
@@ -93,7 +93,7 @@ def case(name):
     if name == "share":  # a share: it moves between 0 and 100 %, in points
         yes = np.array([[40.0, 55.0, 20.0], [70.0, 30.0, 45.0], [65.0, 25.0, 50.0]])
         return table(yes, counts((3, 3), (0, 0)), statistic="share"), {}
-    if name == "group":  # four respondents, all yes: the group is told, not the one
+    if name == "group":  # four respondents, all yes
         yes = np.array([[100.0, 55.0, 20.0], [70.0, 30.0, 45.0], [65.0, 25.0, 50.0]])
         return table(yes, counts((3, 3), (0, 0), value=4.0), statistic="share"), {}
     if name == "share_hierarchy":  # a département that all say yes in, and a class of its région
@@ -101,84 +101,59 @@ def case(name):
         respondents = counts((3, 2), (0, 1))
         parts = departements(yes, respondents, units, 0, [(0.3, 2), (0.3, 25), (0.4, 0)])
         return table(yes, respondents, units, parts, statistic="share"), {"00": "r0", "01": "r0", "02": "r0"}
-    if name == "two_statistics":  # a share and the amount behind it, under one mask
-        yes = np.array([[40.0, 55.0, 20.0], [70.0, 30.0, 45.0], [65.0, 25.0, 50.0]])
-        few = counts((3, 3), (0, 0), (1, 1))
-        both = [table(yes, few, statistic="share"), table(yes * 7, few)]
-        return pd.concat(both, ignore_index=True), {}
     raise ValueError(name)
 
 
 CASES = [
     "fellegi_square", "two_in_a_row", "diagonal", "three_diagonal", "already_safe", "small_partner",
     "one_row", "hierarchy", "hierarchy_pair", "linked", "only_departement", "singletons_square",
-    "singleton_beside", "published", "dominance", "share", "group", "share_hierarchy", "two_statistics",
+    "singleton_beside", "published", "dominance", "share", "group", "share_hierarchy",
 ]  # fmt: skip
 
 
-def rules_of(name):
-    """The rules of a case: group disclosure is a rule of its own case only."""
-    return replace(RULES, group_threshold=5) if name == "group" else RULES
+def areas_of(regions, groups=()):
+    """The public geography of a case, for both types of unit."""
+    return dict.fromkeys(("commune", "epci"), Areas(regions, groups))
 
 
-def safe(judged, regions, closed, rules=RULES):
-    """Whether the attack finds nothing when ``closed`` cells are empty."""
-    trial = judged.copy()
-    hidden = [cell in closed for cell in zip(*(trial[key] for key in CELL), strict=True)]
-    trial.loc[np.array(hidden) & (trial["status"] == "V").to_numpy(), "status"] = "D"
-    found = attack(released(trial), regions, rules, truth=trial)
-    return found.breaches().empty and far_enough(found.cells, trial, rules)
+def protected(name):
+    """A case by its name: its primary cells, its areas and what the suppression came to."""
+    cells, regions = case(name)
+    judged, areas = primary(cells, RULES), areas_of(regions)
+    return judged, areas, protect(judged, areas, RULES)
 
 
-def far_enough(found, judged, rules):
-    """Whether sensitive numbers reach their protection levels on both sides."""
-    sensitive = found[found["status"] == "A"]
-    values = sensitive[sensitive["quantity"] == "estimate"].merge(
-        judged[[*CELL, "statistic", "estimate", "respondents"]], on=[*CELL, "statistic"]
-    )
-    for share, rows in values.groupby(values["statistic"] != "total"):
-        sole = rules.sole_protection if share else rules.protection
-        part = np.where(rows["respondents"] == 1, sole, rules.protection)
-        most = 1.0 if share else np.inf
-        if not _wide(rows, rows["estimate"], part * (1.0 if share else rows["estimate"]), most):
-            return False
-    few = judged.loc[judged["respondents"] < rules.threshold, [*CELL, "respondents", "weighted_units"]]
-    counted = sensitive.merge(few.drop_duplicates(list(CELL)), on=list(CELL))
-    for quantity, level in (("respondents", 1.0), ("weighted_units", None)):
-        rows = counted[counted["quantity"] == quantity]
-        if not _wide(rows, rows[quantity], level or rules.protection * rows[quantity], np.inf):
-            return False
-    return True
+def attacked(cells, areas, **more):
+    """What the attack finds in cells as ``protect`` gives them, with the truth at hand."""
+    return attack(released(cells), areas, RULES, truth=cells, **more)
 
 
-def _wide(rows, true, level, most):
-    """Whether intervals reach a level on both sides of the truth, as far as 0 and the most that can be."""
-    slack = 1e-6 * np.maximum(true, 1.0)
-    below, above = np.maximum(true - level, 0.0), np.minimum(true + level, most)
-    return bool(((rows["low"] <= below + slack) & (rows["high"] >= above - slack)).all())
+def cheaper(judged, areas, loss):
+    """A set of further cells that costs less than ``loss`` and with which the attack finds nothing, or None.
 
-
-def optimum(judged, regions, rules=RULES):
-    """Fewest further cells with which the attack finds nothing, by trying all sets in order of size."""
-    one = judged[judged["statistic"] == judged["statistic"].iloc[-1]]
-    free = list(zip(*(one.loc[one["status"] == "V", key] for key in CELL), strict=True))
-    relations = layout(zip(*(one[key] for key in CELL), strict=True), regions)
-    totals = column(one, "numerator", relations.index())
-    start = column(one.assign(hit=one["status"] != "V"), "hit", relations.index()) > 0
+    All sets are tried; what a cell costs is taken from the suppression, what is safe from the attack.
+    """
+    known = layout(zip(*(judged[key] for key in CELL), strict=True), areas["commune"])
+    family = Family.of("commune", known, [Table.of(judged, known, "case")], [], RULES)
+    price = dict(zip(known.cells, family.cost, strict=True))
+    start = family.start.copy()
+    free = sorted((cell for cell in known.cells if price[cell] < loss), key=price.__getitem__)
+    free = [cell for cell in free if not start[known.index()[cell]]]
     for size in range(len(free) + 1):
         for chosen in itertools.combinations(free, size):
-            if not hopeless(relations, totals, start, chosen) and safe(judged, regions, set(chosen), rules):
-                return size
-    raise AssertionError("no mask protects this table")
+            if sum(price[cell] for cell in chosen) < loss * (1 - 1e-6) and not _single_hole(
+                known, start, chosen
+            ):
+                trial = judged.copy()
+                hidden = [cell in chosen for cell in zip(*(trial[key] for key in CELL), strict=True)]
+                trial.loc[hidden, "status"] = "D"
+                if attacked(trial, areas).breaches().empty:
+                    return chosen
+    return None
 
 
-def hopeless(relations, totals, start, chosen):
-    """Whether a relation has a single hole, so that the attack need not be tried."""
+def _single_hole(known, start, chosen):
+    """Whether a sum has a single hole, so that the attack need not be tried."""
     closed = start.copy()
-    closed[[relations.index()[cell] for cell in chosen]] = True
-    if (((relations.matrix != 0) & closed).sum(axis=1) == 1).any():
-        return True
-    nothing, free = np.zeros(len(totals)), np.full(len(totals), np.inf)
-    right = np.zeros(len(relations.matrix))
-    found = Inference(relations.matrix, np.where(closed, np.nan, totals), nothing, free, right, "X")
-    return bool((found.high[start] <= found.low[start] + 1e-6 * totals[start]).any())
+    closed[[known.index()[cell] for cell in chosen]] = True
+    return bool((((known.matrix != 0) & closed).sum(axis=1) == 1).any())

@@ -1,14 +1,19 @@
-"""Primary rules, composition of cells, relations and settings, on cases small enough to check by hand."""
+"""Primary rules, composition of cells, breakdowns and settings, on cases small enough to check by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import domains, survey, table
+from made_up_wave import AREAS, OVERSEAS, PARIS, REGIONS, composed, survey, table
 
 from asco_dagster.errors import ConfigurationError, DisclosureError
-from asco_dagster.methods.disclosure import DisclosureRules, contributions, primary, protect, released
-from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, AdditiveSet
-from asco_dagster.methods.disclosure.tables import families, kin, layout
+from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, is_released, layout
+from asco_dagster.methods.disclosure.contributions import contributions
+from asco_dagster.methods.disclosure.family import same_respondents
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import protect, released
+from asco_dagster.methods.disclosure.rules import AUXILIARY, CELL, KEYS, NUMBERS, DisclosureRules
+
+RULES = DisclosureRules()
 
 
 def units(*rows):
@@ -16,67 +21,60 @@ def units(*rows):
     return pd.DataFrame(rows, columns=columns).assign(unit_type="commune")
 
 
-DOMAINS = pd.DataFrame(
-    [
-        ("france", "FR", "total"),
-        ("region", "11", "total"),
-        ("region", "11", "a"),
-        ("departement", "75", "total"),
-    ],
-    columns=["geography", "area_code", "size_class"],
-)
-
-
 def test_contributions_by_hand():
     respondents = units(
-        ("u1", "11", "75", "a", 100, 2.0), ("u2", "11", "75", "b", 300, 1.5), ("u3", "94", "2A", "a", 50, 4.0)
+        ("u1", "11", "77", "a", 100, 2.0), ("u2", "11", "75", "b", 300, 1.5), ("u3", "94", "2A", "a", 50, 4.0)
     )
     answers = pd.DataFrame(
         [
-            ("u1", "YES", 1.0),
-            ("u2", "YES", 0.0),
-            ("u3", "YES", np.nan),
-            ("u1", "EUR", 10.0),
-            ("u2", "EUR", 30.0),
+            ("u1", "YES", 1.0, "binary"),
+            ("u2", "YES", 0.0, "binary"),
+            ("u3", "YES", np.nan, "binary"),
+            ("u1", "EUR", 10.0, "amount"),
+            ("u2", "EUR", 30.0, "amount"),
         ],
-        columns=["unit_id", "indicator", "value"],
+        columns=["unit_id", "indicator", "value", "kind"],
     )
-    made = contributions(respondents, answers, DOMAINS).set_index(list(KEYS))
-    yes = made.loc[("commune", "YES", "population_share", "region", "11", "total")]
-    assert yes["respondents"] == 2
-    assert yes["positive_respondents"] == 1
+    made = contributions(respondents, answers, AREAS["commune"]).set_index(list(KEYS))
+    yes = made.loc[("commune", "YES", "population_share", "france", "FR", "total")]
+    assert yes[["respondents", "positive_respondents"]].tolist() == [2, 1]
     assert yes["numerator"] == 200.0
     assert yes["denominator"] == 2 * 100 + 1.5 * 300
     assert yes["weighted_units"] == 3.5
-    assert yes[["largest", "largest_weighted", "second_largest"]].tolist() == [100.0, 200.0, 0.0]
+    # the largest population, whatever its answer: its own rule needs it
+    assert yes[["largest", "largest_weighted", "second_largest"]].tolist() == [300.0, 450.0, 100.0]
     euro = made.loc[("commune", "EUR", "total", "france", "FR", "total")]
-    assert euro[["numerator", "largest", "largest_weighted", "second_largest"]].tolist() == [
-        65.0,
-        30.0,
-        45.0,
-        10.0,
-    ]
+    amounts = ["numerator", "largest", "largest_weighted", "second_largest"]
+    assert euro[amounts].tolist() == [65.0, 30.0, 45.0, 10.0]
     assert euro["respondents"] == 2  # u3 was not asked
     assert ("commune", "EUR", "share", "france", "FR", "total") not in made.index
-    assert ("commune", "YES", "share", "region", "11", "a") in made.index
+    assert ("commune", "YES", "total", "france", "FR", "total") not in made.index
+    assert ("commune", "YES", "share", "departement", "PPC", "total") in made.index
+    assert ("commune", "YES", "share", "departement", "75", "total") not in made.index
+    below = made.reset_index().query("statistic == 'population_share'")["geography"]
+    assert set(below) == {"france"}
 
 
 def test_equal_respondents_have_equal_counts_to_the_last_bit():
-    respondents, answers = survey(indicators=6, communes=400, epci=60)
-    made = contributions(respondents, answers, domains())
-    counts = made.groupby(["unit_type", "geography", "area_code", "size_class"])["weighted_units"].nunique()
+    respondents, answers = survey(indicators=6, communes=300, epci=60)
+    made = composed(respondents, answers, AREAS)
+    counts = made.groupby(["unit_type", *CELL])["weighted_units"].nunique()
     assert (counts == 1).all()
 
 
 def cell(**changes):
     base = {
         "unit_type": "commune", "indicator": "I", "statistic": "total", "geography": "france",
-        "area_code": "FR", "size_class": "total", "respondents": 9, "weighted_units": 20.0,
+        "area_code": "FR", "size_class": "total", "respondents": 11, "weighted_units": 20.0,
         "positive_respondents": 6, "numerator": 100.0, "denominator": 200.0, "largest": 40.0,
         "largest_weighted": 60.0,
         "second_largest": 20.0,
     }  # fmt: skip
     return pd.DataFrame([base | changes])
+
+
+SHARE = {"statistic": "share"}
+PEOPLE = {"statistic": "population_share"}
 
 
 @pytest.mark.parametrize(
@@ -88,21 +86,23 @@ def cell(**changes):
         ({"largest": 85.0, "largest_weighted": 85.0}, {}, "V", ""),
         ({"largest": 85.1, "largest_weighted": 85.1}, {}, "B", "dominance"),
         ({"largest": 20.0, "largest_weighted": 90.0}, {}, "B", "dominance"),
-        ({"largest": 20.0, "largest_weighted": 90.0}, {"weighted_dominance": False}, "V", ""),
-        ({"largest": 90.0, "statistic": "share"}, {}, "V", ""),
-        (
-            {"statistic": "share", "numerator": 0.0, "respondents": 4, "positive_respondents": 0},
-            {},
-            "A",
-            "group",
-        ),
-        ({"statistic": "share", "numerator": 200.0, "respondents": 4}, {}, "A", "group"),
-        ({"statistic": "share", "numerator": 200.0, "respondents": 5}, {}, "V", ""),
-        ({"statistic": "share", "numerator": 200.0, "respondents": 4}, {"group_threshold": 0}, "V", ""),
-        ({"statistic": "share", "positive_respondents": 2}, {}, "V", ""),
-        ({"statistic": "share", "positive_respondents": 2}, {"minimum_positive": 3}, "A", "numerator or"),
-        ({"statistic": "share", "positive_respondents": 7}, {"minimum_positive": 3}, "A", "numerator or"),
+        ({"largest": 90.0, **SHARE}, {}, "V", ""),
+        ({"numerator": 0.0, "respondents": 9, **SHARE}, {}, "A", "group"),
+        ({"numerator": 0.0, "respondents": 10, **SHARE}, {}, "V", ""),
+        ({"numerator": 200.0, "respondents": 9, **SHARE}, {}, "A", "group"),
+        ({"numerator": 200.0, "respondents": 10, **SHARE}, {}, "V", ""),
+        ({"numerator": 200.0, "respondents": 9, **SHARE}, {"group_threshold": 0}, "V", ""),
+        ({"numerator": 0.0, "respondents": 9, "largest": 0.0, "largest_weighted": 0.0}, {}, "A", "group"),
         ({"respondents": 1, "largest": 100.0}, {}, "A", "fewer respondents"),
+        # a population above that of those who say yes said no, above that of those who say no said yes
+        ({"largest": 99.0, "largest_weighted": 60.0, **PEOPLE}, {}, "V", ""),
+        ({"largest": 100.0, **PEOPLE}, {}, "B", "the largest population decides"),
+        ({"numerator": 150.0, "largest": 51.0, **PEOPLE}, {}, "B", "the largest population decides"),
+        ({"numerator": 150.0, "largest": 49.0, "largest_weighted": 49.0, **PEOPLE}, {}, "V", ""),
+        ({"numerator": 150.0, "largest": 20.0, "largest_weighted": 51.0, **PEOPLE}, {}, "B", "the largest"),
+        # all alike on enough respondents: the group says so, not the largest of it
+        ({"numerator": 200.0, "largest": 150.0, **PEOPLE}, {}, "V", ""),
+        ({"numerator": 200.0, "largest": 150.0, "respondents": 9, **PEOPLE}, {}, "A", "group"),
     ],
 )
 def test_primary_rules(changes, rules, status, reason):
@@ -112,70 +112,115 @@ def test_primary_rules(changes, rules, status, reason):
     assert bool(done["reason"]) == bool(reason)
 
 
-def test_dominance_concerns_the_magnitudes_named():
-    dominated = cell(largest=99.0)
-    assert primary(dominated, DisclosureRules(), magnitudes=["I"])["status"].item() == "B"
-    assert primary(dominated, DisclosureRules(), magnitudes=["J"])["status"].item() == "V"
-
-
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
         (cell().drop(columns="largest"), "the cells lack largest"),
-        (pd.concat([cell(), cell()]), "stand twice"),
-        (cell(numerator=np.nan), "empty values in numerator"),
-        (cell(respondents=0), "no respondent"),
+        (
+            pd.concat([cell(), cell()]),
+            "1 cells appear twice, first commune × I × total × france × FR × total",
+        ),
+        (cell(numerator=np.nan), "the cells have no value in numerator"),
     ],
 )
 def test_frames_that_the_rules_cannot_judge_are_refused(frame, message):
     with pytest.raises(DisclosureError, match=message):
-        primary(frame, DisclosureRules())
+        primary(frame, RULES)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threshold": 0}, {"dominance": 1.2}, {"protection": 0.0}, {"information_loss": "value"}]
+    "wrong",
+    [{"threshold": 0}, {"dominance": 1.2}, {"protection": 0.0}, {"group_threshold": -1}, {"step": 0.5}],
 )
 def test_rules_that_protect_nothing_are_refused(wrong):
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+    with pytest.raises(ConfigurationError, match=f"the disclosure rule {next(iter(wrong))} is"):
         DisclosureRules(**wrong)
 
 
-def test_relations_of_the_released_breakdowns():
-    from made_up_wave import REGIONS
+def domains():
+    """Every cell that the territory could have: 6 + 18 × 6 + 101."""
+    sizes = ("total", "a", "b", "c", "d", "e")
+    rows = [("france", "FR", size) for size in sizes]
+    rows += [("region", region, size) for region in dict.fromkeys(REGIONS.values()) for size in sizes]
+    return rows + [("departement", departement, "total") for departement in REGIONS]
 
-    made = layout(map(tuple, domains().to_numpy()), REGIONS)
+
+def test_sums_of_the_released_breakdowns():
+    made = layout(domains(), Areas(REGIONS))
     assert len(made.cells) == 6 + 18 * 6 + 101
     # France by class and by région, five classes by région, eighteen régions by class and by département.
     assert made.matrix.shape == (1 + 1 + 5 + 18 + 18, 215)
     assert (made.matrix.max(axis=1) == 1).all()
     with pytest.raises(DisclosureError, match="département 99 belongs to no région"):
-        layout([("departement", "99", "total")], REGIONS)
+        layout([("departement", "99", "total")], Areas(REGIONS))
+    with pytest.raises(
+        DisclosureError, match="the geography “commune” of cell commune × 1 × total is unknown"
+    ):
+        layout([("commune", "1", "total")], Areas(REGIONS))
 
 
-def test_kin_are_cells_of_one_and_the_same_respondent():
+def test_areas_that_are_shown_together_are_one_cell_of_their_sums():
+    areas = Areas(REGIONS, (OVERSEAS, PARIS))
+    frame = pd.DataFrame(domains(), columns=list(CELL)).assign(statistic="share")
+    groups = [("region", "OM", size) for size in ("total", *"abcde")] + [("departement", "PPC", "total")]
+    frame = pd.concat([frame, pd.DataFrame(groups, columns=list(CELL)).assign(statistic="share")])
+    shown = frame[is_released(frame, areas)]
+    cells = set(zip(*(shown[key] for key in CELL), strict=True))
+    assert ("region", "01", "total") in cells
+    assert ("region", "01", "a") not in cells
+    assert ("region", "OM", "a") in cells
+    assert ("region", "OM", "total") not in cells
+    assert ("departement", "PPC", "total") in cells
+    assert ("departement", "75", "total") not in cells
+    made = layout(cells, areas)
+    order = made.index()
+    rows = {tuple(np.flatnonzero(row > 0)): set(np.flatnonzero(row < 0)) for row in made.matrix}
+    overseas = tuple(sorted(order["region", code, "total"] for code in OVERSEAS.areas))
+    assert rows[overseas] == {order["region", "OM", size] for size in "abcde"}
+    paris = [
+        set(np.flatnonzero(row < 0)) for row in made.matrix if row[order["departement", "PPC", "total"]] < 0
+    ]
+    own = {order["departement", code, "total"] for code in ("77", "78", "91", "95", "PPC")}
+    assert paris == [own]
+
+
+def test_a_group_of_two_regions_is_refused():
+    areas = Areas(REGIONS, (AreaGroup("X", "departement", ("75", "01")),))
+    with pytest.raises(DisclosureError, match="the départements of X lie in several régions"):
+        areas.region_of("X")
+
+
+def test_shares_of_population_are_released_for_france_only():
+    rows = pd.DataFrame([("france", "FR", "a"), ("region", "11", "total"), ("departement", "77", "total")],
+                        columns=list(CELL))  # fmt: skip
+    assert is_released(rows.assign(statistic="population_share"), AREAS["commune"]).tolist() == [
+        True,
+        False,
+        False,
+    ]
+    assert is_released(rows.assign(statistic="share"), AREAS["commune"]).all()
+
+
+def test_a_total_with_a_single_part_holds_the_same_respondents():
     frame = table([[5.0, 1.0], [2.0, 3.0]], [[1.0, 0.0], [4.0, 6.0]], [[2.0, 0.0], [9.0, 8.0]])
-    made = layout(frame[["geography", "area_code", "size_class"]].itertuples(index=False, name=None), {})
-    respondents = np.array(
-        [frame.set_index(["geography", "area_code", "size_class"]).loc[c, "respondents"] for c in made.cells]
-    )
-    classes = dict(zip(made.cells, kin(made, respondents), strict=True))
+    made = layout(zip(*(frame[key] for key in CELL), strict=True), Areas({}))
+    respondents = np.array([frame.set_index(list(CELL)).loc[c, "respondents"] for c in made.cells])
+    classes = dict(zip(made.cells, same_respondents(made, respondents), strict=True))
     assert classes["region", "r0", "total"] == classes["region", "r0", "c0"]
     assert classes["region", "r1", "total"] != classes["region", "r1", "c0"]
 
 
-def test_families_join_what_is_linked():
-    joined = families("ABCDEF", [("A", "C"), ("X", "B")], [AdditiveSet(("C", "E"), "F")])
-    assert joined == [("A", "C", "E", "F"), ("B",), ("D",)]
-
-
-def test_what_is_released_carries_no_number_of_a_suppressed_cell():
+def test_what_is_released_carries_no_number_of_a_suppressed_cell_nor_its_rule():
     frame = table(np.full((3, 3), 20.0), np.where(np.eye(3) > 0, 2.0, 40.0))
-    done = protect(primary(frame, DisclosureRules()), {}, DisclosureRules())
+    done = protect(primary(frame, RULES), {"commune": Areas({})}, RULES).cells
+    assert {"A", "D"} <= set(done["status"])
     public = released(done)
-    assert not set(AUXILIARY) & set(public.columns)
+    assert set(public["status"]) == {"V", "c"}
+    assert not (set(AUXILIARY) - {"denominator"}) & set(public.columns)
     assert "reason" not in public.columns
     hidden = public[public["status"] != "V"]
-    numbers = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units"]
+    numbers = [name for name in NUMBERS if name in public.columns]
+    assert set(numbers) == set(NUMBERS)
     assert len(hidden) >= 3
     assert hidden[numbers].isna().all(axis=None)
     assert public.loc[public["status"] == "V", numbers].notna().all(axis=None)

@@ -1,149 +1,165 @@
-"""A wave of true size protected and attacked; smaller ones rounded, half answered, unprotected."""
+"""A made-up wave protected and attacked; what was released before is broken by the same attack."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import REGIONS, domains, estimates, released_statistics, survey
+from made_up_wave import AREAS, composed, estimates, survey, table
+from made_up_world import AREAS as WORLD
+from made_up_world import LINKS, judged_cells, release, world
 
-from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure import (
-    DisclosureRules,
-    attack,
-    contributions,
-    primary,
-    protect,
-    released,
-)
-from asco_dagster.methods.disclosure.rules import CELL, KEYS
+from asco_dagster.methods.disclosure.areas import Areas
+from asco_dagster.methods.disclosure.attack import attack
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import protect, released
+from asco_dagster.methods.disclosure.rules import KEYS, DisclosureRules
 
 RULES = DisclosureRules()
 
 
-def small(indicators=(0, 4), seed=2, missing=0.0):
-    """A wave of a few indicators, the last an amount; ``missing`` is the part of unanswered questions."""
-    respondents, answers = survey(seed, 5, communes=2500, epci=700)
-    answers = answers[answers["indicator"].isin([f"I{number:02d}" for number in indicators])].copy()
-    holes = np.random.default_rng(seed).random(len(answers)) < missing
-    answers.loc[holes, "value"] = np.nan
-    return estimates(released_statistics(contributions(respondents, answers, domains())))
+@pytest.fixture(scope="module")
+def judged():
+    """Two indicators, one of them an amount, of a sixth of the true size."""
+    respondents, answers = survey(2, 5, communes=1000, epci=200)
+    answers = answers[answers["indicator"].isin(["I00", "I04"])]
+    return primary(estimates(composed(respondents, answers, AREAS)), RULES)
 
 
-def test_a_full_wave_is_protected_and_attacked():
-    units, answers = survey()
-    cells = estimates(released_statistics(contributions(units, answers, domains())))
-    assert cells.groupby("unit_type").size().min() > 10_000
-    done = protect(primary(cells, RULES), REGIONS, RULES)
-    found = attack(released(done), REGIONS, RULES, truth=done)
-    print(f"\n{len(cells)} cells, {found.summary()}; {done['status'].value_counts().to_dict()}")
+@pytest.fixture(scope="module")
+def done(judged):
+    return protect(judged, AREAS, RULES).cells
+
+
+def test_a_wave_is_protected(done):
+    found = attack(released(done), AREAS, RULES, truth=done)
     found.demand_safe()
-    assert found.summary()["suppressed"] > 2000
-    assert (done.loc[done["status"] == "V", "reason"] == "").all()
+    assert found.summary()["suppressed"] > 50
     assert (done.loc[done["status"] != "V", "reason"] != "").all()
+    france = done[(done["geography"] == "france") & (done["statistic"] != "population_share")]
+    assert (france["status"] == "V").all()
+
+
+def test_what_a_cell_is_said_to_protect_is_closed_itself(done):
     protecting = done[done["reason"].str.startswith("protects ")]
-    closed = done[done["status"] != "V"].drop_duplicates(["unit_type", "indicator", *CELL])
-    names = closed[list(CELL)].agg(" × ".join, axis=1)
-    shut = set(zip(closed["unit_type"], closed["indicator"], "protects " + names, strict=True))
-    named = set(zip(protecting["unit_type"], protecting["indicator"], protecting["reason"], strict=True))
-    assert len(named) > 100
-    assert named <= shut  # what a cell is said to protect is closed itself
+    assert len(protecting) > 20
+    closed = done[done["status"].isin(["A", "B"])]
+    names = closed["geography"] + " × " + closed["area_code"] + " × " + closed["size_class"]
+    shut = set(
+        zip(closed["unit_type"], closed["indicator"], closed["statistic"], "protects " + names, strict=True)
+    )
+    told = set(
+        zip(*(protecting[name] for name in ("unit_type", "indicator", "statistic", "reason")), strict=True)
+    )
+    assert told <= shut
 
 
-def test_primary_suppression_alone_lets_the_attack_recover_true_values():
-    judged = primary(small(), RULES)
-    found = attack(released(judged), REGIONS, RULES, truth=judged)
-    assert found.summary()["exact"] > 20
-    exact = found.breaches().query("exact and quantity == 'estimate'").merge(judged, on=list(KEYS))
+def test_primary_suppression_alone_lets_the_attack_recover_true_values(judged):
+    found = attack(released(judged), AREAS, RULES, truth=judged)
+    assert found.summary()["exact"] > 10
+    exact = found.breaches().query("exact").merge(judged, on=list(KEYS))
     assert np.allclose(exact["low"], exact["estimate"], atol=1e-4, rtol=1e-4)
-    with pytest.raises(DisclosureError, match=r"can be inferred: commune|can be inferred: epci"):
-        found.demand_safe()
 
 
-def test_one_cell_opened_again_is_noticed():
-    done = protect(primary(small(), RULES), REGIONS, RULES)
-    assert attack(released(done), REGIONS, RULES, truth=done).breaches().empty
-    secondary = done[(done["status"] == "D") & done["reason"].str.startswith("protects")]
+def test_secondary_cells_opened_again_are_noticed(done):
+    secondary = done[done["reason"].str.startswith("protects")]
     broken = 0
-    for number in secondary.sample(8, random_state=1).index:
-        row = done.loc[number]
-        same = (
-            done[["unit_type", "geography", "area_code", "size_class"]]
-            == row[["unit_type", "geography", "area_code", "size_class"]]
-        ).all(axis=1)
-        opened = done.copy()
-        opened.loc[same & (done["status"] == "D"), "status"] = "V"
-        opened = opened[opened["unit_type"] == row["unit_type"]]
-        broken += not attack(released(opened), REGIONS, RULES, truth=opened).breaches().empty
-    assert broken >= 6
+    for number in secondary.sample(4, random_state=1).index:
+        table_ = ["unit_type", "statistic", "indicator"]
+        same = (done[table_] == done.loc[number, table_]).all(axis=1)
+        opened = done[same].copy()
+        opened.loc[number, "status"] = "V"
+        broken += not attack(released(opened), AREAS, RULES, truth=opened).breaches().empty
+    assert broken == 4
 
 
-def test_unanswered_questions_give_each_indicator_its_own_counts():
-    cells = small(missing=0.15)
-    done = protect(primary(cells, RULES), REGIONS, RULES)
-    found = attack(released(done), REGIONS, RULES, truth=done)
-    found.demand_safe()
-    assert found.summary()["suppressed"] > 200
+def test_a_rounded_release_is_attacked_within_its_rounding(done, judged):
+    steps = {"share": 1e-3, "population_share": 1e-2, "total": 1.0, "denominator": 1.0}
 
-
-def test_a_rounded_release_is_attacked_within_its_rounding():
-    done = protect(primary(small(), RULES), REGIONS, RULES)
-    public = released(done)
-    share = public["statistic"] != "total"
-    public["estimate"] = public["estimate"].where(~share, public["estimate"].round(4))
-    public["estimate"] = public["estimate"].where(share, public["estimate"].round(0))
-    public["weighted_units"] = public["weighted_units"].round(0)
-    steps = {"share": 1e-4, "population_share": 1e-4, "total": 1.0, "weighted_units": 1.0}
-    attack(public, REGIONS, RULES, steps=steps, truth=done).demand_safe()
-    alone = attack(public, REGIONS, RULES, steps=steps)
-    assert alone.breaches().empty
-    assert {line.split(": ")[1] for line in alone.skipped} == {"no public denominators"}
-    with pytest.raises(DisclosureError, match="were not attacked"):
-        alone.demand_safe()
-    judged = primary(small(), RULES)
-    open_ = released(judged)
-    open_["estimate"] = open_["estimate"].where(open_["statistic"] != "total", open_["estimate"].round(0))
-    found = attack(open_, REGIONS, RULES, steps={"total": 1.0}, truth=judged)
-    assert len(found.breaches().query("statistic == 'total'")) > 5
-
-
-def test_contradictory_values_are_no_proof_of_safety():
-    done = protect(primary(small(indicators=(0,)), RULES), REGIONS, RULES)
-    public = released(done)
-    france = (public["geography"] == "france") & (public["size_class"] == "total")
-    public.loc[france, "weighted_units"] = public.loc[france, "weighted_units"] * 0.5
-    with pytest.raises(DisclosureError, match="contradict each other"):
-        attack(public, REGIONS, RULES)
-
-
-def test_the_mask_of_a_wave_does_not_depend_on_the_order_of_its_rows():
-    cells = small()
-    one = protect(primary(cells, RULES), REGIONS, RULES)
-    mixed = cells.sample(frac=1, random_state=8)
-    two = protect(primary(mixed, RULES), REGIONS, RULES)
-    assert two.index.equals(mixed.index)
-    pd.testing.assert_frame_equal(one.sort_index(), two.sort_index())
-
-
-@pytest.mark.parametrize("seed", (3, 4, 5))
-def test_other_draws_hold_too(seed):
-    cells = small(seed=seed, missing=0.1 * (seed % 2))
-    done = protect(primary(cells, RULES), REGIONS, RULES)
-    attack(released(done), REGIONS, RULES, truth=done).demand_safe()
-
-
-def test_the_last_bits_of_a_sum_do_not_choose_the_mask():
-    """Another order of summation, or another processor, changes the sixteenth digit of every sum."""
-    cells = small()
-    done = protect(primary(cells, RULES), REGIONS, RULES)
-    chance = np.random.default_rng(7)
-    for _ in range(3):
-        noisy = cells.copy()
-        for name in ("weighted_units", "numerator", "denominator", "largest_weighted"):
-            noisy[name] = noisy[name] * (1 + chance.uniform(-4e-16, 4e-16, len(noisy)))
-        noisy["numerator"] = (
-            noisy[["numerator", "denominator"]]
-            .min(axis=1)
-            .where(noisy["statistic"] != "total", noisy["numerator"])
+    def rounded(cells):
+        public = released(cells)
+        step = public["statistic"].map(steps)
+        return public.assign(
+            estimate=(public["estimate"] / step).round() * step, denominator=public["denominator"].round()
         )
-        again = protect(primary(noisy, RULES), REGIONS, RULES)
-        assert (again["status"] == done["status"]).all()
-        assert (again["reason"] == done["reason"]).all()
+
+    attack(rounded(done), AREAS, RULES, steps=steps, truth=done).demand_safe()
+    alone = attack(rounded(done), AREAS, RULES, steps=steps)
+    assert alone.summary()["answers"] == 0
+    found = attack(rounded(judged), AREAS, RULES, steps=steps, truth=judged)
+    assert len(found.breaches()) > 5
+
+
+@pytest.mark.parametrize("seed", (1, 2))
+def test_a_world_with_links_holds_and_without_them_does_not(seed):
+    units, answers = world(seed)
+    version, shown, found = release(units, answers)
+    found.demand_safe()
+    assert set(version.cells["status"]) == {"V", "c"}
+    cells, _ = judged_cells(units, answers)
+    ignored = protect(cells, WORLD, RULES).cells
+    attack(released(ignored), WORLD, RULES, truth=ignored).demand_safe()
+    broken = attack(released(ignored), WORLD, RULES, links=LINKS, truth=ignored)
+    assert len(broken.breaches()) > 0
+    hidden = shown[
+        (shown["indicator"] == "ccas") & (shown["statistic"] == "share") & (shown["status"] != "V")
+    ]
+    about = shown[shown["indicator"].isin(["ccas_all", "ccas_some"]) & (shown["statistic"] == "share")]
+    both = about.merge(hidden[["geography", "area_code", "size_class"]])
+    assert len(both)
+    assert (both["status"] != "V").all()
+
+
+def test_the_mask_does_not_depend_on_the_order_of_rows_nor_on_the_last_bits_of_a_sum():
+    cells, _ = judged_cells(*world(2), indicators=["act_a", "any_act", "spent"])
+    once = protect(cells, WORLD, RULES, links=LINKS)
+    mixed = cells.sample(frac=1, random_state=8)
+    pd.testing.assert_frame_equal(
+        protect(mixed, WORLD, RULES, links=LINKS, workers=2).cells.sort_index(), once.cells
+    )
+    chance = np.random.default_rng(7)
+    noisy = cells.copy()
+    for name in ("weighted_units", "numerator", "denominator", "largest_weighted"):
+        noisy[name] = noisy[name] * (1 + chance.uniform(-4e-16, 4e-16, len(noisy)))
+    again = protect(noisy, WORLD, RULES, links=LINKS).cells
+    assert (again["status"] == once.cells["status"]).all()
+    assert (again["reason"] == once.cells["reason"]).all()
+
+
+def dominated(largest, yes=60.0):
+    """Shares of population by région and département; département 00 has one town of ``largest``."""
+    units = np.full((3, 3), 100.0)
+    values = np.full((3, 3), yes)
+    parts = [(yes, 20.0, 100.0), (2 * yes, 130.0, 200.0)]
+    made = table(values, np.full((3, 3), 50.0), units, {0: parts}, statistic="population_share")
+    own = made["area_code"].isin(["00"]) | (made["area_code"].eq("r0") & made["size_class"].eq("total"))
+    return made.assign(largest=np.where(own, largest, 1.0), largest_weighted=np.where(own, largest, 1.0))
+
+
+REGIONS = {"commune": Areas({"00": "r0", "01": "r0"})}
+
+
+@pytest.mark.parametrize(
+    ("largest", "yes", "hit"),
+    [
+        (70.0, 60.0, {"00"}),
+        (39.0, 60.0, set()),
+        (41.0, 60.0, {"00"}),
+        (190.0, 60.0, {"00", "r0"}),
+    ],
+)
+def test_a_share_of_population_published_for_a_departement_decides_an_answer(largest, yes, hit):
+    """As released before: the population of the largest town is public, so that its answer follows."""
+    cells = dominated(largest, yes).assign(status="V", reason="")
+    found = attack(released(cells), REGIONS, RULES, truth=cells)
+    assert set(found.decided["area_code"]) == hit
+    assert found.summary()["answers"] == len(hit)
+    judged = primary(cells, RULES)
+    assert set(judged.loc[judged["status"] == "B", "area_code"]) == hit
+    safe = protect(judged, REGIONS, RULES).cells
+    attack(released(safe), REGIONS, RULES, truth=safe).demand_safe()
+
+
+def test_rounding_hides_an_answer_only_where_it_can():
+    cells = dominated(60.4).assign(status="V", reason="")
+    for step, answers in ((0.0, 1), (0.01, 1), (1.0, 0)):
+        found = attack(released(cells), REGIONS, RULES, truth=cells, steps={"population_share": step})
+        assert found.summary()["answers"] == answers, step
