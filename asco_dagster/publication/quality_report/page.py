@@ -33,6 +33,8 @@ def render(
     gates: Sequence[Mapping[str, Any]],
     questions: pd.DataFrame,
     versions: Versions,
+    *,
+    results: bool,
 ) -> str:
     """Write the page.
 
@@ -43,6 +45,7 @@ def render(
         gates: results of the gates, as ``gates.GateResult.write`` keeps them, in order.
         questions: ``unit_type``, ``code``, ``label_fr``, ``label_en`` of questions and of indicators.
         versions: what each public version says of France.
+        results: show estimates and revisions; not on a page that is served before the day of the release.
 
     Returns:
         The HTML.
@@ -60,6 +63,7 @@ def render(
     figures = Figures(indicators)
     return environment.get_template("page.html.j2").render(
         wave=wave,
+        results=results,
         figures=figures,
         names=names(),
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
