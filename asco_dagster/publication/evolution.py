@@ -45,9 +45,9 @@ def pub_asco__evolution(step: WaveStep) -> Table:
     later = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
     movements = read_table(step.database, "sec_territory__movements")
-    told: dict[str, Any] = {
-        "movements of communes": dg.MetadataValue.table(list(map(dg.TableRecord, counted(movements))))
-    }
+    moved = list(map(dg.TableRecord, counted(movements)))
+    # Dagster refuses a table without a row
+    told: dict[str, Any] = {"movements of communes": dg.MetadataValue.table(moved)} if moved else {}
     if later is None or former is None:
         rows = _compared(None, None, "", step.wave.wave)
         return Table(with_movements(rows, movements), {"former wave": "none is released", **told})
