@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's control, format, surrogate and separator characters
+_MARKDOWN = re.compile(r"[<>`*_~|\\&!#@]|\][(\[:]|://|\bwww\.|\bmailto:|^(?:[-+]|\d+[.)]) ", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 _ACTIVE = re.compile(r"@|\](?=[(\[:])|://|\bwww\.|\bmailto:", re.IGNORECASE)
 
@@ -24,6 +25,20 @@ def on_one_line(text: str) -> str:
         else character
         for character in " ".join(text.split())
     )
+
+
+def in_markdown(text: str) -> str:
+    """A text as Markdown that shows it: as it is when nothing in it means anything, else as a span of code.
+
+    Dagster's pages read the descriptions of results as Markdown, and take addresses for links even when they
+    are escaped, but not within code.
+    """
+    shown = on_one_line(text)
+    if not _MARKDOWN.search(shown):
+        return shown
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    blank = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{blank}{shown}{blank}{fence}"
 
 
 def in_chat(text: str) -> str:

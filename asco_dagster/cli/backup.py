@@ -28,6 +28,9 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to read.")],
     keys: Annotated[Path | None, typer.Option(help=_KEYS)] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Take a backup that the home of the keys did not sign.")
+    ] = False,
 ) -> None:
     """Make a new home of a backup; everything is checked before anything is laid into it."""
     from asco_dagster.errors import ConfigurationError
@@ -39,6 +42,6 @@ def restore(
     for path in filter(None, (source, keys)):
         if not path.is_file():
             raise ConfigurationError(f"there is no file {path}", remedy="Name the backup")
-    count = read(settings, Places.of(settings), source, keys)
+    count = read(settings, Places.of(settings), source, keys, unverified=unverified)
     typer.echo(f"{count} files and the run history are restored into {settings.home}")
     raise typer.Exit(0)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.confidentiality.tau_argus import optimal_suppression
 from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, Layout, layout

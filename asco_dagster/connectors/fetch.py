@@ -7,12 +7,15 @@ file. What does not belong here: which files a wave needs, and what they contain
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from asco_dagster.connectors.addresses import is_loopback, is_remote, local_path, name_of, shown
+from asco_dagster.connectors.addresses import is_remote, local_path, name_of, shown
+from asco_dagster.connectors.destinations import Destination, DestinationError, refuse_elsewhere
 from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
 from asco_dagster.durable import make_folder, sync
 from asco_dagster.errors import OutOfReachError, SourceError
@@ -24,7 +27,17 @@ LONGEST_WAIT = 60.0
 SILENCE = 60
 """Seconds without a byte after which a server counts as gone."""
 
+LARGEST = 8 * 1024**3
+"""Bytes that are taken of one file: some ten times the largest source, INSEE's census of individuals."""
+
+LONGEST = 2 * 3600.0
+"""Seconds for one file, all attempts together."""
+
 _CHUNK = 1024 * 1024
+
+
+class _TooLargeError(Exception):
+    """More bytes came than are taken of one file."""
 
 
 class _TransientError(Exception):
@@ -62,7 +75,8 @@ def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, at
 
     Raises:
         SourceError: unacceptable address, file not there or refused, still failing after all attempts,
-            shorter or longer than announced, or another checksum.
+            shorter or longer than announced, or another checksum; too large, too slow, or led to a machine
+            of another kind than its address.
     """
     if not is_remote(address):
         path = local_path(address, base)
@@ -168,13 +182,15 @@ def _download(
         return backoff(state) if asked is None else min(asked, LONGEST_WAIT)
 
     retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(attempts),
+        stop=tenacity.stop_any(tenacity.stop_after_attempt(attempts), tenacity.stop_after_delay(LONGEST)),
         wait=pause,
         retry=tenacity.retry_if_exception_type(_TransientError),
         reraise=True,
     )
     try:
-        answer: Mapping[str, str] | None = retrying(_download_once, address, target, conditions)
+        answer: Mapping[str, str] | None = retrying(
+            _download_once, address, target, conditions, Destination(), time.monotonic() + LONGEST
+        )
     except _TransientError as fault:
         what = fault.what
     else:
@@ -186,14 +202,21 @@ def _download(
     )
 
 
-def _download_once(address: str, target: Path, conditions: Mapping[str, str]) -> Mapping[str, str] | None:
-    from fsspec.callbacks import Callback
+def _download_once(
+    address: str, target: Path, conditions: Mapping[str, str], destination: Destination, end: float
+) -> Mapping[str, str] | None:
+    import fsspec.asyn
 
-    progress = Callback()
+    progress = _limited()
     answers: list[_Answer] = []
     fault: Exception | None = None
     try:
-        _filesystem(address, conditions, answers).get_file(address, str(target), callback=progress)
+        files = _filesystem(address, conditions, answers, destination)
+        # the whole of it is cancelled at the deadline, however slowly its bytes come
+        patience = max(0.01, end - time.monotonic())
+        fsspec.asyn.sync(
+            files.loop, files._get_file, address, str(target), callback=progress, timeout=patience
+        )
     # Whatever the libraries raise is judged below, outside: a chained error would show the address.
     except Exception as raised:
         fault = raised
@@ -201,21 +224,49 @@ def _download_once(address: str, target: Path, conditions: Mapping[str, str]) ->
         if not conditions:
             raise _TransientError("the server answered 304 to a request without conditions")
         return None
+    if fault is not None and time.monotonic() >= end:
+        raise _refused(address, f"it did not end within {LONGEST:.0f} seconds") from None
     if fault is not None:
         raise _judged(fault, address) from None
+    encoding = answers[-1].headers.get("content-encoding", "identity") if answers else "identity"
+    if encoding.strip().lower() != "identity":
+        raise _refused(address, f"the server sent it compressed ({encoding[:20]}), which was not asked for")
     size = target.stat().st_size if target.exists() else 0
     if progress.size is not None and size != progress.size:
         raise _TransientError(f"{size} of {progress.size} bytes came")
     return answers[-1].headers if answers else {}
 
 
-def _filesystem(address: str, conditions: Mapping[str, str], answers: "list[_Answer]") -> Any:
+def _limited() -> Any:
+    """A callback of fsspec that ends a download once too much has come, or is announced."""
+    from fsspec.callbacks import Callback
+
+    class Limited(Callback):
+        """Counts bytes."""
+
+        def set_size(self, size: int | None) -> None:
+            super().set_size(size)
+            if size is not None and size > LARGEST:
+                raise _TooLargeError
+
+        def relative_update(self, inc: int = 1) -> None:
+            super().relative_update(inc)
+            if self.value > LARGEST:
+                raise _TooLargeError
+
+    return Limited()
+
+
+def _filesystem(
+    address: str, conditions: Mapping[str, str], answers: "list[_Answer]", destination: Destination
+) -> Any:
     """The fsspec file system of an address, fresh, so that a retry gets a fresh connection.
 
     Args:
         address: the address.
         conditions: headers that make the request conditional.
         answers: takes status and headers of each answer, which fsspec does not give.
+        destination: the kind of machine that it may talk to.
     """
     import fsspec
 
@@ -223,23 +274,29 @@ def _filesystem(address: str, conditions: Mapping[str, str], answers: "list[_Ans
         return fsspec.filesystem("s3", skip_instance_cache=True)
     import aiohttp
 
-    async def refuse_downgrade(session: Any, context: Any, step: Any) -> None:
-        target = step.url.join(aiohttp.client.URL(step.response.headers.get("Location", "")))
-        if target.scheme != "https" and not is_loopback(target.host or ""):
-            raise PermissionError("redirected to an address without encryption")
+    async def follow(session: Any, context: Any, step: Any) -> None:
+        await refuse_elsewhere(step, destination)
+
+    async def session(**options: Any) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(resolver=destination.resolver())
+        return aiohttp.ClientSession(connector=connector, **options)
 
     async def note(session: Any, context: Any, end: Any) -> None:
         answers.append(_Answer(end.response.status, {k.lower(): v for k, v in end.response.headers.items()}))
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(note)
-    trace.on_request_redirect.append(refuse_downgrade)
+    trace.on_request_redirect.append(follow)
+    destination.demand_host(urlsplit(address).hostname or "")
     return fsspec.filesystem(
         "http",
         skip_instance_cache=True,
         # Compressed on the way, a body would not have the announced length.
         headers={"Accept-Encoding": "identity", **conditions},
+        get_client=session,
         client_kwargs={
+            # a body that is compressed all the same is not unpacked: a few bytes could become a full disk
+            "auto_decompress": False,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
             "trust_env": True,
             "trace_configs": [trace],
@@ -249,6 +306,11 @@ def _filesystem(address: str, conditions: Mapping[str, str], answers: "list[_Ans
 
 def _judged(fault: Exception, address: str) -> Exception:
     """A transient fault to try again, or the sentence that ends it. Never the fault's own words."""
+    if isinstance(fault, _TooLargeError):
+        return _refused(address, f"it is larger than {LARGEST} bytes")
+    led = _led_elsewhere(fault)
+    if led is not None:
+        return _refused(address, f"access is refused: {led}")
     status = getattr(fault, "status", None)
     if isinstance(status, int) and (status == 429 or status >= 500):
         return _TransientError(f"the server answered {status}", _retry_after(fault))
@@ -262,11 +324,24 @@ def _judged(fault: Exception, address: str) -> Exception:
         what = f"the store cannot be used ({type(fault).__name__})"
     else:
         return _TransientError(f"the connection broke ({type(fault).__name__})")
+    return _refused(address, what)
+
+
+def _refused(address: str, what: str) -> SourceError:
     return SourceError(
         f"the download from “{shown(address)}” is not possible: {what}",
         file=name_of(address),
         remedy="check the address and the access rights, or put the file into the inbox by hand",
     )
+
+
+def _led_elsewhere(fault: BaseException | None) -> DestinationError | None:
+    """The refusal of a destination behind a fault, which aiohttp may have wrapped."""
+    while fault is not None:
+        if isinstance(fault, DestinationError):
+            return fault
+        fault = fault.__cause__ or fault.__context__
+    return None
 
 
 def _retry_after(fault: Exception) -> float | None:

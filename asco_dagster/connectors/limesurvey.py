@@ -5,6 +5,8 @@ in memory, since it holds contact details; credentials come from the settings an
 belong here: what an export says (``sources/readers/web_returns``).
 """
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,9 @@ ATTEMPTS = 3
 FIRST_WAIT = 0.5
 TIMEOUT = (10, 300)
 """Seconds to connect, and between two bytes: an export of ten thousand responses takes the server a while."""
+
+LARGEST, LONGEST = 2 * 1024**3, 3600.0
+"""Bytes of an answer, unpacked, and seconds for it."""
 
 _REFUSED = {
     "Invalid user name or password": "user name or password is wrong",
@@ -94,16 +99,45 @@ def _export(url: str, user: str, password: str, survey: int) -> bytes:
 
 
 def _session() -> "requests.Session":
-    """A session that waits for no server for ever and follows none elsewhere with the password."""
+    """A session that takes no answer without end and follows no server elsewhere with the password."""
     import requests
 
     class _Bounded(requests.Session):
         def request(self, *args: Any, **kwargs: Any) -> requests.Response:
             kwargs.setdefault("timeout", TIMEOUT)
-            kwargs["allow_redirects"] = False
-            return super().request(*args, **kwargs)
+            answer = super().request(*args, **{**kwargs, "allow_redirects": False, "stream": True})
+            with contextlib.closing(answer):
+                answer._content = _taken(answer)  # as requests itself keeps it
+            return answer
 
     return _Bounded()
+
+
+def _taken(answer: "requests.Response") -> bytes:
+    """The body of an answer, unpacked as it comes, within the limits."""
+    import requests
+    import urllib3
+
+    end, pieces, size = time.monotonic() + LONGEST, [], 0
+    while True:
+        try:
+            # what is there, and not a whole piece: that could come byte by byte for days
+            piece = answer.raw.read1(65_536, decode_content=True)
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.exceptions.ConnectionError(error) from error
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise _LimitError(f"it is larger than {LARGEST} bytes")
+        if time.monotonic() > end:
+            raise _LimitError(f"it did not end within {LONGEST:.0f} seconds")
+    return b"".join(pieces)
+
+
+class _LimitError(Exception):
+    """An answer that is too large or too slow."""
 
 
 def _judged(fault: Exception, survey: int, url: str) -> SourceError:
@@ -117,6 +151,8 @@ def _judged(fault: Exception, survey: int, url: str) -> SourceError:
         what = f"the server refuses: {told}"
     elif isinstance(fault, HTTPError):
         what = f"the server answered {status}"
+    elif isinstance(fault, _LimitError):
+        what = f"its answer is refused: {fault}"
     elif isinstance(fault, RequestException):
         what = f"the connection broke ({type(fault).__name__})"
     else:

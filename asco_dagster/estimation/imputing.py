@@ -77,9 +77,9 @@ def est_asco__imputations(step: WaveStep) -> Table:
             )
         )
     rows = pd.concat(made, ignore_index=True)
-    return Table(
-        rows, {"imputed answers": dg.MetadataValue.table(list(map(dg.TableRecord, counted(rows, units))))}
-    )
+    imputed = list(map(dg.TableRecord, counted(rows, units)))
+    # Dagster refuses a table without a row
+    return Table(rows, {"imputed answers": dg.MetadataValue.table(imputed)} if imputed else {})
 
 
 class _Answered(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from asco_dagster.escaping import on_one_line
+from asco_dagster.escaping import in_markdown, on_one_line
 from asco_dagster.gates.data_docs import page_of, withdraw_page, write_data_docs, write_index
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
 from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
@@ -161,7 +161,7 @@ def _told(
 def _sentence(verdict: Verdict) -> str:
     where = f"{verdict.column}: " if verdict.column else ""
     seen = verdict.fault or verdict.observed
-    return f"{where}{verdict.reason} (saw {seen})" if seen else f"{where}{verdict.reason}"
+    return f"{where}{verdict.reason} (saw {in_markdown(seen)})" if seen else f"{where}{verdict.reason}"
 
 
 def _record(verdict: Verdict) -> dg.TableRecord:

@@ -1,37 +1,54 @@
 """``asco backup`` and ``asco restore``: run history, waves and releases in one file, the keys apart.
 
-The archive is a plain tar with a list of its files and their checksums first. PostgreSQL is dumped by its own
-``pg_dump``; a wave's database is held against writers while it is copied. What does not belong here:
-deliveries in the inbox, which are the office's own, and keys, which go into a file of their own or nowhere.
+The archive is a plain tar. A list of its files and their checksums comes first, then the signature of that
+list under a key of the home; the run history is in it as data (``run_history``). A wave's database is held
+against writers while it is copied. Restoring trusts nothing: only names of a fixed list are laid into the
+home, each file is compared with the list, and a list that the home's key did not sign is refused. What does
+not belong here: deliveries in the inbox, which are the office's own, and keys, which go into a file of their
+own or nowhere.
 """
 
 import hashlib
+import hmac
 import io
 import json
 import os
-import subprocess
+import re
+import secrets
+import shutil
+import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.operations.cluster import binary
+from asco_dagster.keys import create_key, read_key
 from asco_dagster.operations.home import VERSION, demand_home
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.records import keep_record
+from asco_dagster.operations.run_history import read_history, tables, write_history
 from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.warehouse import open_database
 
-LIST, DUMP = "backup.json", "dagster.dump"
+FORMAT = 2
+"""Of the archive; the first one held a script of pg_dump and no signature."""
+
+LIST, SIGNATURE, HISTORY = "backup.json", "backup.hmac", "history"
 FOLDERS = ("waves", "releases", "quarantine", "records")
+KEYS = ("keys/pseudonym.key", "keys/signing.key", "keys/backup.key")
+_LARGEST_LIST = 64 * 1024**2
+_CHUNK = 1024**2
 _SKIPPED = (".draft-", "spill")
 _CONFIDENTIAL_MODES, _PUBLIC_MODES = (0o700, 0o600), (0o755, 0o444)
+_LATEST = re.compile(r"releases/[\w-]+/latest")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_REMEDY = "Take another copy of the backup"
 
 
 def backup(settings: Settings, places: Places, target: Path, keys: Path | None = None) -> int:
@@ -47,27 +64,35 @@ def backup(settings: Settings, places: Places, target: Path, keys: Path | None =
         Number of files in it.
 
     Raises:
-        AscoError: a run is in progress, or ``pg_dump`` failed.
-        ConfigurationError: the target exists.
+        AscoError: a run is in progress, or the run history cannot be read.
+        ConfigurationError: the target exists, or a key of the home may be read or replaced by others.
     """
     for path in filter(None, (target, keys)):
         if path.exists():
             raise ConfigurationError(f"{path} exists already", remedy="Name a new file")
     demand_home(places)
+    key = _own_key(places)
     with ExitStack() as stack:
         held = [stack.enter_context(_quiet(path)) for path in _databases(places)]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=places.home)))
-        _dump(settings, places, folder / DUMP)
+        with open_instance(settings, places), storage(settings, places) as url:  # Dagster has made its tables
+            history = [(f"{HISTORY}/{path.name}", path) for path in write_history(url, folder)]
         files = [(path.relative_to(places.home).as_posix(), path) for path in _kept(places)]
-        _write(target, [(DUMP, folder / DUMP), *files])
+        _write(target, [*history, *files], key)
         del held
     if keys is not None:
-        own = sorted((places.home / "keys").glob("*.key"))
-        _write(keys, [(path.relative_to(places.home).as_posix(), path) for path in own])
+        _write(keys, [(name, places.home / name) for name in KEYS if (places.home / name).is_file()], key)
     return len(files)
 
 
-def restore(settings: Settings, places: Places, source: Path, keys: Path | None = None) -> int:
+def restore(
+    settings: Settings,
+    places: Places,
+    source: Path,
+    keys: Path | None = None,
+    *,
+    unverified: bool = False,
+) -> int:
     """Make a home of a backup.
 
     Everything is checked before anything is laid into the home.
@@ -76,13 +101,15 @@ def restore(settings: Settings, places: Places, source: Path, keys: Path | None 
         settings: the environment.
         places: the home, in which nothing has run.
         source: the archive.
-        keys: the keys' own archive, if there is one.
+        keys: the keys' own archive; it holds the key with which the backup must be signed.
+        unverified: restore a backup that is not signed, or with another key; its files are compared with its
+            own list all the same.
 
     Returns:
         Number of files restored.
 
     Raises:
-        ConfigurationError: the home is not empty, or the backup is of a newer version.
+        ConfigurationError: the home is not empty, the backup is of another version, or nobody vouches for it.
         AscoError: the archive is not whole.
     """
     taken = [name for name in (*FOLDERS, "postgres", "keys") if any((places.home / name).glob("*"))]
@@ -95,14 +122,54 @@ def restore(settings: Settings, places: Places, source: Path, keys: Path | None 
     make_folder(places.home, PUBLIC)
     with tempfile.TemporaryDirectory(dir=places.home) as work:
         laid = Path(work)
-        names = _read(source, laid) + (_read(keys, laid) if keys else [])
+        key = None
+        if keys is not None:
+            _read(keys, laid, is_key, None)
+            key = _key_in(laid)
+        if key is None and not unverified:
+            raise ConfigurationError(
+                f"nobody vouches for the backup {source.name}: the key that signed it is not given",
+                expected="--keys with the file of the keys that was written beside the backup",
+                remedy="Give it, or --unverified to restore a backup that anybody may have written",
+            )
+        names = _read(source, laid, is_data, None if unverified else key)
+        _demand_data_only(laid)
         demand_home(places)
-        for name in sorted({Path(name).parts[0] for name in names} - {DUMP}):
+        history = [name for name in names if name.startswith(f"{HISTORY}/")]
+        for name in sorted(path.name for path in laid.iterdir() if path.name != HISTORY):
             (laid / name).rename(places.home / name)
         _set_modes(places.home)
-        _load(settings, places, laid / DUMP)
-    keep_record(places, "restore", {"from": source.name, "files": len(names)})
-    return len(names)
+        _load(settings, places, laid / HISTORY)
+    kept = len(names) - len(history)
+    keep_record(places, "restore", {"from": source.name, "files": kept, "verified": not unverified})
+    return kept
+
+
+def is_data(name: str) -> bool:
+    """Whether a backup may hold a file of this name."""
+    top, *rest = name.split("/")
+    if top == HISTORY:
+        return len(rest) == 1 and rest[0] in {f"{table}.csv" for table in tables()}
+    plain = bool(rest) and all(part.isprintable() and part not in ("", ".", "..") for part in rest)
+    return plain and top in FOLDERS and "\\" not in name
+
+
+def is_key(name: str) -> bool:
+    """Whether the keys' own archive may hold a file of this name."""
+    return name in KEYS
+
+
+def _own_key(places: Places) -> bytes:
+    """The key with which this home signs its backups, made on first use."""
+    path = places.keys / "backup.key"
+    if not path.exists() and not path.is_symlink():
+        create_key(path, secrets.token_hex(32).encode())
+    return read_key(path)
+
+
+def _key_in(laid: Path) -> bytes | None:
+    path = laid / "keys" / "backup.key"
+    return read_key(path) if path.is_file() else None
 
 
 def _databases(places: Places) -> list[Path]:
@@ -125,19 +192,23 @@ def _kept(places: Places) -> list[Path]:
     ]
 
 
-def _write(target: Path, files: Sequence[tuple[str, Path]]) -> None:
-    listed: dict[str, Any] = {"layout": VERSION, "files": {}}
+def _write(target: Path, files: Sequence[tuple[str, Path]], key: bytes) -> None:
+    listed: dict[str, Any] = {"format": FORMAT, "layout": VERSION, "files": {}}
     for name, path in files:
-        listed["files"][name] = str(path.readlink()) if path.is_symlink() else _sha256(path)
+        if path.is_symlink():
+            listed["files"][name] = {"link": str(path.readlink())}
+        else:
+            listed["files"][name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
     text = json.dumps(listed, indent=1).encode()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with tarfile.open(fileobj=file, mode="w") as archive:
-                entry = tarfile.TarInfo(LIST)
-                entry.size = len(text)
-                archive.addfile(entry, io.BytesIO(text))
+                for name, content in ((LIST, text), (SIGNATURE, _signature(key, text))):
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    archive.addfile(entry, io.BytesIO(content))
                 for name, path in files:
                     archive.add(path, name, recursive=False)
             file.flush()
@@ -147,32 +218,149 @@ def _write(target: Path, files: Sequence[tuple[str, Path]]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _read(source: Path, folder: Path) -> list[str]:
-    """Unpack an archive and check every file against its list."""
-    remedy = "Take another copy of the backup"
+def _signature(key: bytes, text: bytes) -> bytes:
+    return hmac.new(key, b"asco backup\n" + text, hashlib.sha256).hexdigest().encode()
+
+
+def _read(source: Path, folder: Path, accepted: Callable[[str], bool], key: bytes | None) -> list[str]:
+    """Unpack an archive, each file compared with the list; nothing else reaches the folder.
+
+    Args:
+        source: the archive.
+        folder: where to.
+        accepted: whether a file of a name may be in it.
+        key: with which the list must be signed; None takes it as it is.
+
+    Returns:
+        Names of the files.
+    """
     try:
-        with tarfile.open(source) as archive:
-            first = archive.next()
-            inside = archive.extractfile(first) if first is not None and first.name == LIST else None
-            listed = json.load(inside) if inside is not None else {}
-            if int(listed.get("layout", VERSION + 1)) > VERSION:
-                raise ConfigurationError(
-                    f"{source.name} is no backup that this version can read",
-                    expected=f"layout {VERSION} or older",
-                    remedy="Use the version of asco_dagster that wrote it",
-                )
-            archive.extractall(folder, filter="data")  # no way out of the folder, no device, no link outside
-    except (OSError, tarfile.TarError, ValueError) as error:
+        with tarfile.open(source, "r:") as archive:
+            listed = _list(archive, source, key)
+            _demand_names(listed, accepted, source)
+            _demand_room(listed, folder, source)
+            seen = set()
+            for member in archive:
+                told = listed.get(member.name) if member.name not in seen else None
+                if told is None:
+                    if member.name in (LIST, SIGNATURE):
+                        continue
+                    raise _strange(member.name, source)
+                seen.add(member.name)
+                _unpack(archive, member, told, folder / member.name, source)
+    except (OSError, tarfile.TarError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise AscoError(
-            f"the backup cannot be read ({type(error).__name__})", file=source, remedy=remedy
+            f"the backup cannot be read ({type(error).__name__})", file=source, remedy=_REMEDY
         ) from error
-    (folder / LIST).unlink()
-    for name, told in listed["files"].items():
-        path = folder / name
-        found = str(path.readlink()) if path.is_symlink() else _sha256(path) if path.is_file() else None
-        if found != told:
-            raise AscoError(f"{name} in the backup is not what was backed up", file=source, remedy=remedy)
-    return list(listed["files"])
+    for name in listed:
+        if name not in seen:
+            raise AscoError(f"{name} is missing in the backup", file=source, remedy=_REMEDY)
+    return list(listed)
+
+
+def _list(archive: tarfile.TarFile, source: Path, key: bytes | None) -> dict[str, Any]:
+    """The files that an archive should hold, once its list is known to be that of the home."""
+    text, signature = (_first(archive, name) for name in (LIST, SIGNATURE))
+    if key is not None and not hmac.compare_digest(_signature(key, text), signature):
+        raise ConfigurationError(
+            f"the backup {source.name} was altered, or the home of these keys did not write it",
+            expected="the signature of the key that was written beside it",
+            remedy="Take another copy, or the keys that belong to it; --unverified restores it all the same",
+        )
+    listed = dict(json.loads(text))
+    if listed.get("format") != FORMAT or int(listed["layout"]) > VERSION:
+        raise ConfigurationError(
+            f"{source.name} is no backup that this version can read",
+            expected=f"format {FORMAT} and layout {VERSION} or older",
+            remedy="Use the version of asco_dagster that wrote it",
+        )
+    return dict(listed["files"])
+
+
+def _first(archive: tarfile.TarFile, name: str) -> bytes:
+    """The next member, which must be a small file of this name; empty when it is another."""
+    member = archive.next()
+    if member is None or member.name != name or not member.isreg() or member.size > _LARGEST_LIST:
+        return b"{}"
+    inside = archive.extractfile(member)
+    return inside.read() if inside is not None else b"{}"
+
+
+def _demand_names(listed: Mapping[str, Any], accepted: Callable[[str], bool], source: Path) -> None:
+    for name, told in listed.items():
+        if not accepted(name):
+            raise _strange(name, source)
+        link = told.get("link")
+        if link is not None and not (_LATEST.fullmatch(name) and _VERSION.fullmatch(link)):
+            raise AscoError(
+                f"{name} in the backup is a link to {str(link)[:100]!r}", file=source, remedy=_REMEDY
+            )
+
+
+def _strange(name: str, source: Path) -> AscoError:
+    return AscoError(
+        f"the backup holds {name[:100]!r}, which belongs in none",
+        file=source,
+        expected=f"files of {', '.join((*FOLDERS, HISTORY))}; keys in a file of their own (--keys)",
+        remedy=_REMEDY,
+    )
+
+
+def _demand_room(listed: Mapping[str, Any], folder: Path, source: Path) -> None:
+    wanted = sum(int(told.get("bytes", 0)) for told in listed.values())
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise AscoError(
+            f"the backup holds {wanted} bytes, more than the disk has free ({free})",
+            file=source,
+            remedy="Free some disk space, or set ASCO_HOME to a larger disk",
+        )
+
+
+def _unpack(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, told: Mapping[str, Any], target: Path, source: Path
+) -> None:
+    fault = AscoError(f"{member.name} in the backup is not what was backed up", file=source, remedy=_REMEDY)
+    make_folder(target.parent)
+    if "link" in told:
+        if not member.issym() or member.linkname != told["link"]:
+            raise fault
+        target.symlink_to(told["link"])
+        return
+    inside = archive.extractfile(member) if member.isreg() and member.size == told["bytes"] else None
+    if inside is None:
+        raise fault
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while chunk := inside.read(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+    if digest.hexdigest() != told["sha256"]:
+        raise fault
+
+
+def _demand_data_only(laid: Path) -> None:
+    """Databases of waves hold tables; a view or a trigger would be run by whoever opens them."""
+    for path in sorted((laid / "waves").glob("*/*")):
+        found = []
+        if path.suffix == ".duckdb":
+            with open_database(path, read_only=True) as database:
+                found = database.execute(
+                    "select view_name from duckdb_views() where not internal union all"
+                    " select function_name from duckdb_functions() where not internal"
+                ).fetchall()
+        elif path.suffix == ".sqlite":
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+                found = store.execute(
+                    "select name from sqlite_master where type in ('view', 'trigger')"
+                ).fetchall()
+        if found:
+            raise AscoError(
+                f"{path.name} of wave {path.parent.name} in the backup holds more than data:"
+                f" {str(found[0][0])[:60]!r}",
+                expected="tables only",
+                remedy=_REMEDY,
+            )
 
 
 def _set_modes(home: Path) -> None:
@@ -184,49 +372,16 @@ def _set_modes(home: Path) -> None:
                 path.chmod(folder_mode if path.is_dir() else file_mode)
 
 
-def _dump(settings: Settings, places: Places, target: Path) -> None:
-    with storage(settings, places) as url:
-        _run("pg_dump", url, "--format=custom", "--no-owner", "--file", str(target))
+def _load(settings: Settings, places: Places, history: Path) -> None:
+    """Put the run history into tables that Dagster makes, and end what was queued or under way in it."""
+    from dagster import RunsFilter
+    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-
-def _load(settings: Settings, places: Places, dump: Path) -> None:
-    with storage(settings, places) as url:
-        _run("pg_restore", url, "--no-owner", "--exit-on-error", "--single-transaction", str(dump))
-    with open_instance(settings, places):
-        pass  # Dagster brings an older schema up to date
-
-
-def _run(program: str, url: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs; the password goes through the environment, not the arguments."""
-    from sqlalchemy import make_url
-
-    address = make_url(url)
-    host = address.host or str(address.query.get("host", ""))
-    told = {
-        "PGHOST": host,
-        "PGPORT": str(address.port or 5432),
-        "PGUSER": address.username or "",
-        "PGPASSWORD": str(address.password or ""),
-        "PGDATABASE": address.database or "",
-    }
-    chosen = ["--dbname", address.database or ""] if program == "pg_restore" else []
-    done = subprocess.run(
-        [str(binary(program)), *chosen, *arguments],
-        env={
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LC_ALL": "C",
-            **{k: v for k, v in told.items() if v},
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-        raise AscoError(
-            f"{program} failed: {last}", remedy="Mend what it names; nothing of the home was changed by it"
-        )
+    with open_instance(settings, places), storage(settings, places) as url:
+        read_history(url, history)
+    with open_instance(settings, places) as instance:
+        for run in instance.get_runs(RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+            instance.report_run_canceled(run, "The run had not ended when the backup was written.")
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ import dagster as dg
 
 from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
+from asco_dagster.escaping import in_markdown
 from asco_dagster.gates.checks import (
     gate_name,
     gate_spec,
@@ -241,7 +242,7 @@ def _test_result(test: Mapping[str, Any], result: NodeResult | None) -> dg.Asset
         asset_key=_judged(test),
         passed=result is not None and result.status == "pass",
         severity=dg.AssetCheckSeverity.ERROR,
-        description=result.message if result and ran else _not_run(result),
+        description=in_markdown(result.message if result and ran else _not_run(result)),
         metadata={"failing rows": result.failures} if result and ran else {},
     )
 

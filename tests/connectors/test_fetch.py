@@ -206,7 +206,8 @@ def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_redirection_out_of_encryption_is_refused(server: str, tmp_path: Path) -> None:
-    assert "access is refused" in refusal(f"{server}/moved.csv", tmp_path)
+    told = refusal(f"{server}/moved.csv", tmp_path)
+    assert "access is refused: it leads to an address without encryption" in told
 
 
 @pytest.mark.parametrize("path", ["always503.csv", "missing.csv", "x.csv", "truncated.csv"])

@@ -163,6 +163,22 @@ def test_a_server_that_fails_is_an_error(faults: list[int], told: str, server: S
         export_responses(SURVEY, _settings(server))
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "told"),
+    [
+        ("LARGEST", 1000, "it is larger than 1000 bytes"),
+        ("LONGEST", -1.0, "it did not end within -1 seconds"),
+    ],
+)
+def test_an_answer_without_end_is_not_taken(
+    limit: str, value: float, told: str, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.export = b"x" * 2000
+    monkeypatch.setattr(limesurvey, limit, value)
+    with pytest.raises(SourceError, match=f"its answer is refused: {told}"):
+        export_responses(SURVEY, _settings(server))
+
+
 def test_settings_are_all_there_or_none() -> None:
     with pytest.raises(ConfigurationError, match="ASCO_LIMESURVEY_USER"):
         Settings.from_environment({"ASCO_LIMESURVEY_URL": "https://example.org"})

@@ -16,7 +16,7 @@ import pytest
 
 from asco_dagster.cli.main import main
 from asco_dagster.confidentiality.released import rounding_steps
-from asco_dagster.errors import ConfigurationError, GateError
+from asco_dagster.errors import AscoError, ConfigurationError, GateError
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
@@ -26,10 +26,12 @@ from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.publication.verify import CELLS, CELLS_AS_CSV, PROFILES
 from asco_dagster.settings import Settings
+from asco_dagster.warehouse import open_database
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.wave import SHIPPED
 
 sys.path.insert(0, str(Path(__file__).parent))
+from broken_databases import DATABASES
 from broken_gate_files import GATE_FILES
 from broken_input import Broken
 from broken_manifests import FILES, RELEASE_FOLDERS
@@ -42,6 +44,7 @@ TABLES = {
     "wave files": WAVE_FILES,
     "gate files": GATE_FILES,
     "release folders": RELEASE_FOLDERS,
+    "databases": DATABASES,
 }
 ROWS = "select * from (values ('1', 1, 'a'), ('2', 2, 'b')) as told(code, n, kind)"
 
@@ -177,3 +180,16 @@ def test_a_broken_release_folder_does_not_hold(
     lines = capsys.readouterr().err.splitlines()
     assert all(line.startswith("asco: ") for line in lines)
     told(" ".join(lines), broken)
+
+
+@cases("databases")
+def test_a_damaged_database_is_named_and_left_as_it_is(broken: Broken, places: Places) -> None:
+    path = places.database("2014")
+    with open_database(path) as database:
+        database.execute("create table staging.t as select i, md5(i::varchar) m from range(50000) r(i)")
+    path.write_bytes(broken.make(path.read_bytes()))
+    left = path.read_bytes()
+    with pytest.raises(AscoError) as error, open_database(path) as database:
+        database.table("staging.t").fetchall()
+    told(str(error.value), broken)
+    assert path.read_bytes() == left

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asco_dagster.errors import SourceError
-from asco_dagster.escaping import in_chat, on_one_line
+from asco_dagster.escaping import in_chat, in_markdown, on_one_line
 from asco_dagster.gates.data_docs import write_data_docs
 from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import Suite
@@ -46,6 +46,28 @@ def test_nothing_invisible_reaches_a_terminal(text: str, shown: str) -> None:
     assert (
         SourceError("it is empty", file=f"{text.strip()}.csv").sentence() == f"file {shown}.csv: it is empty."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("27 unexpected of 61", "27 unexpected of 61"),
+        ("0.25 (5.5 %), Île", "0.25 (5.5 %), Île"),
+        ("", ""),
+        ("[Errno 28] No space left on device. It’s full.", "[Errno 28] No space left on device. It’s full."),
+        ("- a", "`- a`"),
+        ("[a]: http", "`[a]: http`"),
+        ("&lt;", "`&lt;`"),
+        ("![p](http://e.x/p.png)", "`![p](http://e.x/p.png)`"),
+        ("www.evil.example", "`www.evil.example`"),
+        ("a`b``c", "```a`b``c```"),
+        ("`", "`` ` ``"),
+        ("a\n\n# b\x1b", r"`a # b\x1b`"),
+        ("a_b_c", "`a_b_c`"),
+    ],
+)
+def test_what_markdown_would_read_is_code(text: str, markdown: str) -> None:
+    assert in_markdown(text) == markdown
 
 
 def test_a_message_has_no_link_picture_mention_or_markup_of_what_was_delivered() -> None:
@@ -134,6 +156,7 @@ def test_offending_rows_are_a_table_since_markdown_would_come_alive() -> None:
         fault=None,
     )
     told = _told(GateResult("stg_x__y", "2014", 1, [verdict]), Settings(home=Path("home")), {}, 0.1)
+    assert told.description == "code: because (saw 1 unexpected of 1)"
     shown = told.metadata["offending rows"]
     assert [record.data for record in shown.records] == [{"column": "code", "row": rf"code={HOSTILE}\x1b[2J"}]
 

@@ -1,9 +1,9 @@
 """The memory of a wave's quality: one SQLite file a wave, ``waves/<wave>/history.sqlite``.
 
 SQLite because a killed run leaves it whole, and because another wave's run may read it meanwhile, which
-DuckDB's files do not allow. It holds counts, and figures that may be released; no value of a row and of no
-suppressed cell. A repeated step of one run replaces what it told before. What does not belong here: showing
-it.
+DuckDB's files do not allow. It holds counts and key figures: no value of a row, none of a suppressed cell,
+and before the day of its release no result of a wave. A repeated step of one run replaces what it told
+before. What does not belong here: showing it.
 """
 
 import datetime as dt
@@ -115,6 +115,12 @@ def forget_runs(folder: Path, runs: Sequence[str]) -> bool:
         with closing(sqlite3.connect(folder / FILE, timeout=PATIENCE)) as store:
             store.execute("vacuum")
     return dropped
+
+
+def forget_figures(folder: Path, beginning: str) -> None:
+    """Delete the figures of every run whose name begins so; arguments as those of :func:`keep_figures`."""
+    with _opened(folder) as store:
+        store.execute("delete from figures where substr(figure, 1, ?) = ?", [len(beginning), beginning])
 
 
 def judgements(waves: Path) -> dict[str, list[Judgement]]:

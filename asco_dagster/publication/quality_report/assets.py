@@ -1,10 +1,12 @@
 """The step of the quality report: its indicators as a table, its page for the quality pages and the release.
 
-The page is written from tables and gates that a second run of the same inputs makes again, so that its bytes
-are the same: no clock, no pseudonym, nothing that was merely seen. What does not belong here: what is counted
-(``indicators``) and how it looks (``page``).
+Before the day of the release the page among the quality pages shows quality and no result; the page within
+the release shows both. It is written from tables and gates that a second run of the same inputs makes again,
+so that its bytes are the same: no clock, no pseudonym, nothing that was merely seen. What does not belong
+here: what is counted (``indicators``) and how it looks (``page``).
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,15 +16,18 @@ import dagster as dg
 
 from asco_dagster.gates.checks import quality_address
 from asco_dagster.gates.data_docs import REPORT, write_report_page
-from asco_dagster.gates.history.store import keep_figures
+from asco_dagster.gates.history.store import forget_figures, keep_figures
 from asco_dagster.gates.history.told import figure_history
 from asco_dagster.gates.results import read_result
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.publication.embargo import public_from, waiting
 from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
+    RESULTS,
     key_figures,
     published_beside_estimates,
     quality_indicators,
+    without_results,
 )
 from asco_dagster.publication.quality_report.openness import former_cells, open_by_level
 from asco_dagster.publication.quality_report.page import map_pictures, render
@@ -69,7 +74,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
-    page = _page(step, rows, _gates(step))
+    page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
     told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
@@ -87,25 +92,42 @@ def _history(step: WaveStep, rows: Any) -> dict[str, Any]:
     often the wave ran.
     """
     folder = step.places.wave(step.wave.wave)
-    keep_figures(folder, step.context.run.run_id, key_figures(rows, step.database))
+    told = key_figures(rows, step.database)
+    if not _is_open(step):
+        told = without_results(told)
+        for beginning in RESULTS:  # kept by runs before the wave had an embargo
+            forget_figures(folder, beginning)
+    keep_figures(folder, step.context.run.run_id, told)
     return figure_history(folder.parent, step.wave.wave, DRAWN)
+
+
+def _is_open(step: WaveStep) -> bool:
+    """Whether results may be seen outside the release: no embargo, or its day has come and nothing waits."""
+    day = public_from(step.wave)
+    if day is None:
+        return True
+    return dt.datetime.now(dt.UTC) >= day and waiting(Shelf.of(step.places, step.wave.wave)) is None
 
 
 def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
     """Write the page and its tables into a release folder, from the indicators as the gate judged them."""
     rows, gates = read_table(step.database, "pub_asco__quality_report"), _gates(step)
     (folder / REPORT).parent.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).write_text(_page(step, rows, gates), encoding="utf-8")
+    (folder / REPORT).write_text(_page(step, rows, gates, results=True), encoding="utf-8")
     return [ReleasedFile(REPORT, len(rows)), *write_quality(step.wave, folder, gates, rows)]
 
 
-def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]]) -> str:
+def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]], *, results: bool) -> str:
     labels = step.database.execute(_LABELS).df()
     published = published_beside_estimates(step.database)
     cells, shelf = read_table(step.database, "pub_asco__cells"), Shelf.of(step.places, step.wave.wave)
     versions = national_versions(cells, indicators_table(step.wave), shelf)
+<<<<<<< HEAD
     openness = open_by_level(cells, former_cells(cells, shelf))
     return render(step.wave, rows, published, gates, labels, versions, openness)
+=======
+    return render(step.wave, rows, published, gates, labels, versions, results=results)
+>>>>>>> origin/main
 
 
 def _judged() -> list[str]:

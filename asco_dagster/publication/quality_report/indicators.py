@@ -7,7 +7,7 @@ weighting, disclosure and burden. What does not belong here: how they are shown 
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ COLUMNS = ["concept", "indicator", "unit_type", "breakdown", "category", "value"
 CELLS = "tables/asco_cells.parquet"
 KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
 DECIMALS = 6
+RESULTS = ("share ", "revision ")
+"""How the names of key figures begin that tell what the survey found."""
 _COUNTS = Path(__file__).with_name("counts.sql")
 
 
@@ -71,6 +73,11 @@ def key_figures(indicators: pd.DataFrame, database: "duckdb.DuckDBPyConnection")
         """
     ).fetchall()
     return {**told, **dict(shares)}
+
+
+def without_results(figures: Mapping[str, float]) -> dict[str, float]:
+    """The key figures of quality: no share, and no revision, which tells a share to who knows the former."""
+    return {name: value for name, value in figures.items() if not name.startswith(RESULTS)}
 
 
 def published_beside_estimates(database: "duckdb.DuckDBPyConnection") -> pd.DataFrame:

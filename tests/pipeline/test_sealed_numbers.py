@@ -1,0 +1,179 @@
+"""Before its day a sealed version is told by nothing: not by a page, a log, the run history or a command.
+
+A small wave is run with an embargo; then everything that it left outside the sealed folder and the wave's
+database is searched for the sealed numbers, as they are and as people write them.
+"""
+
+import base64
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from small_waves import SCALE, write_small_waves
+
+from asco_dagster.operations.instance import open_instance
+from asco_dagster.operations.metrics import exposition
+from asco_dagster.operations.postgres import storage
+from asco_dagster.operations.run_history import write_history
+from asco_dagster.places import Places
+from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.settings import Settings
+from asco_dagster.waves import load_wave
+
+WAVE = "2014"
+NUMBERS = ("estimate", "standard_error", "ci_low", "ci_high", "cv", "weighted_units", "denominator")
+CONFIDENTIAL = {"sealed", "inbox", "demonstration", "postgres"}  # postgres is searched as tables
+NEAR = 240  # characters behind the name of an indicator in which a rounded number counts as its own
+
+
+@pytest.fixture(scope="module")
+def sealed_home(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path, str]:
+    """A home with a sealed version, and all that the commands printed."""
+    root = tmp_path_factory.mktemp("sealed")
+    waves = write_small_waves(root / "waves", {WAVE: WAVE})
+    file = waves / f"{WAVE}.yaml"
+    wave = yaml.safe_load(file.read_text(encoding="utf-8"))
+    wave["release"]["embargo"] = "2099-01-01"
+    file.write_text(yaml.safe_dump(wave, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    printed = []
+    for arguments in (
+        ["demo", "--wave", WAVE, "--scale", SCALE],
+        ["run", WAVE],
+        ["status"],
+        ["status", "--json"],
+        ["releases", "--json"],
+        ["quarantine", "list", WAVE, "--json"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "asco_dagster.cli.main", *arguments],
+            env={**os.environ, "ASCO_HOME": str(root / "home"), "ASCO_WAVES": str(waves)},
+            cwd=checkout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1800,
+        )
+        assert done.returncode == 0, done.stdout
+        printed.append(done.stdout)
+    return root / "home", "\n".join(printed)
+
+
+def opened(content: bytes) -> Iterator[str]:
+    """What a file says: its text, and the pictures within."""
+    text = content.decode("utf-8", errors="replace")
+    yield text
+    for picture in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
+        yield base64.b64decode(picture + "=" * (-len(picture) % 4)).decode("utf-8", errors="replace")
+
+
+@pytest.fixture(scope="module")
+def told(sealed_home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All that is served, stored or printed outside the sealed folder and the confidential database."""
+    home, printed = sealed_home
+    found = {"printed": printed}
+    for path in sorted(home.rglob("*")):
+        inside = path.relative_to(home)
+        if not path.is_file() or path.is_symlink() or inside.parts[0] in CONFIDENTIAL:
+            continue
+        if path.name.startswith("asco.duckdb"):
+            continue
+        if path.suffix == ".sqlite":
+            with sqlite3.connect(path) as store:
+                found[str(inside)] = "\n".join(store.iterdump())
+        else:
+            found[str(inside)] = "\n".join(opened(path.read_bytes()))
+    settings, tables = Settings(home=home), tmp_path_factory.mktemp("tables")
+    places = Places.of(settings)
+    with open_instance(settings, places) as instance, storage(settings, places) as url:
+        found["metrics"] = exposition(instance, places).decode()
+        for path in write_history(url, tables):
+            found[f"PostgreSQL {path.stem}"] = "\n".join(opened(path.read_bytes()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cells(sealed_home: tuple[Path, str]) -> pd.DataFrame:
+    """The sealed cells that will be public."""
+    [path] = (sealed_home[0] / "sealed" / WAVE).glob("1.0.0-*/tables/asco_cells.parquet")
+    cells = pd.read_parquet(path)
+    return cells[cells["status"] == "V"]
+
+
+def written(value: float) -> set[str]:
+    """A number with all its digits, as it is and as per cent, with a point, a comma and blanks between."""
+    forms = {f"{value:.6f}".rstrip("0"), repr(value), f"{100 * value:.4f}", f"{value:,.1f}"}
+    forms |= {form.replace(",", " ") for form in forms} | {form.replace(",", "\u202f") for form in forms}
+    return forms | {form.replace(".", ",") for form in forms}
+
+
+def rounded(value: float) -> set[str]:
+    """A share as people round it."""
+    forms = {f"{value:.4f}", f"{value:.3f}", f"{100 * value:.2f}", f"{100 * value:.1f}"}
+    return forms | {form.replace(".", ",") for form in forms}
+
+
+def test_everything_was_searched(told: dict[str, str], sealed_home: tuple[Path, str]) -> None:
+    assert not list((sealed_home[0] / "releases" / WAVE).glob("1*"))
+    for name in (
+        f"quality/{WAVE}/report/index.html",
+        f"quality/{WAVE}/history.html",
+        f"quality/{WAVE}/publication/pub_asco__cells.html",
+        f"waves/{WAVE}/history.sqlite",
+        "PostgreSQL event_logs",
+        "metrics",
+    ):
+        assert len(told[name]) > 500, name
+    assert "sealed until 2098-12-31T" in told["PostgreSQL event_logs"]
+    assert "unit_response rate, commune" in told[f"waves/{WAVE}/history.sqlite"]
+
+
+def test_no_sealed_number_is_told_with_its_digits(told: dict[str, str], cells: pd.DataFrame) -> None:
+    values = pd.unique(cells[list(NUMBERS)].to_numpy().ravel())
+    # five digits and more are a number's own; fewer are also a count or a rate of something else
+    many = [v for v in values.astype(float) if v == v and len(f"{v:.6f}".strip("0").replace(".", "")) >= 5]
+    assert len(many) > 1000
+    forms = {form: value for value in many for form in written(float(value)) if len(form) >= 6}
+    number = re.compile(r"(?<![\w.,])\d[\d.,]*\d(?:[ \u202f]\d{3}(?:[.,]\d+)?)*(?![\w])")
+    hits = {
+        f"{name}: {found} is {forms[found]}"
+        for name, text in told.items()
+        for found in set(number.findall(text))
+        if found in forms
+    }
+    assert not hits
+
+
+def test_no_national_share_is_told_rounded_beside_its_name(told: dict[str, str], cells: pd.DataFrame) -> None:
+    national = cells[
+        (cells["geography"] == "france") & (cells["size_class"] == "total") & (cells["statistic"] == "share")
+    ]
+    names = indicators_table(load_wave(WAVE)).drop_duplicates(["unit_type", "indicator"])
+    labels = {(n.unit_type, n.indicator): (n.indicator, n.label_fr, n.label_en) for n in names.itertuples()}
+    assert len(national) > 20
+    hits = []
+    for row in national.itertuples():
+        forms = "|".join(map(re.escape, rounded(float(row.estimate))))
+        for label in labels[row.unit_type, row.indicator]:
+            near = re.compile(
+                rf"(?<!\w){re.escape(label)}(?!\w)[^\n]{{0,{NEAR}}}?(?<![\d.,])(?:{forms})(?![\d])"
+            )
+            hits += [(name, found[0]) for name, text in told.items() if (found := near.search(text))]
+    assert not hits
+
+
+def test_the_search_finds_what_it_must(cells: pd.DataFrame, sealed_home: tuple[Path, str]) -> None:
+    """The report within the sealed version tells them, in the same forms."""
+    [report] = (sealed_home[0] / "sealed" / WAVE).glob("1.0.0-*/report/index.html")
+    text = report.read_text(encoding="utf-8")
+    published = cells[(cells["geography"] == "france") & (cells["statistic"] == "share")]
+    found = [value for value in published["estimate"] if any(f"{form} %" in text for form in rounded(value))]
+    assert len(found) > 3
+    assert json.dumps({"share": 0.123456})[10:18] in written(0.123456)
