@@ -46,15 +46,8 @@ def pub_asco__evolution(step: WaveStep) -> Table:
     former = former_release(step.places, step.wave.wave)
     movements = read_table(step.database, "sec_territory__movements")
     moved = list(map(dg.TableRecord, counted(movements)))
-<<<<<<< HEAD
-    told: dict[str, Any] = {
-        # Dagster takes no table without rows unless it is told the columns
-        "movements of communes": dg.MetadataValue.table(moved) if moved else "the wave names no passage"
-    }
-=======
     # Dagster refuses a table without a row
     told: dict[str, Any] = {"movements of communes": dg.MetadataValue.table(moved)} if moved else {}
->>>>>>> origin/main
     if later is None or former is None:
         rows = _compared(None, None, "", step.wave.wave)
         return Table(with_movements(rows, movements), {"former wave": "none is released", **told})

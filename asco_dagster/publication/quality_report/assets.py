@@ -122,12 +122,8 @@ def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]], *, results
     published = published_beside_estimates(step.database)
     cells, shelf = read_table(step.database, "pub_asco__cells"), Shelf.of(step.places, step.wave.wave)
     versions = national_versions(cells, indicators_table(step.wave), shelf)
-<<<<<<< HEAD
     openness = open_by_level(cells, former_cells(cells, shelf))
-    return render(step.wave, rows, published, gates, labels, versions, openness)
-=======
-    return render(step.wave, rows, published, gates, labels, versions, results=results)
->>>>>>> origin/main
+    return render(step.wave, rows, published, gates, labels, versions, openness, results=results)
 
 
 def _judged() -> list[str]:

@@ -33,12 +33,9 @@ def render(
     gates: Sequence[Mapping[str, Any]],
     questions: pd.DataFrame,
     versions: Versions,
-<<<<<<< HEAD
     openness: Sequence[Mapping[str, Any]],
-=======
     *,
     results: bool,
->>>>>>> origin/main
 ) -> str:
     """Write the page.
 
@@ -49,11 +46,8 @@ def render(
         gates: results of the gates, as ``gates.GateResult.write`` keeps them, in order.
         questions: ``unit_type``, ``code``, ``label_fr``, ``label_en`` of questions and of indicators.
         versions: what each public version says of France.
-<<<<<<< HEAD
         openness: rows of ``openness.open_by_level``.
-=======
         results: show estimates and revisions; not on a page that is served before the day of the release.
->>>>>>> origin/main
 
     Returns:
         The HTML.
