@@ -78,7 +78,7 @@ def by_activity(seed, sections, sizes=3):
     turnover = {}
     for division, section in leaves:
         for size in range(sizes):
-            firms = int(rng.integers(1, 60))
+            firms = int(rng.integers(1, 8 if rng.random() < 0.4 else 60))
             gains = np.round(rng.lognormal(3.0 + size, 1.1, firms))
             state = firms < RULES.threshold or gains.max() > RULES.dominance * gains.sum()
             turnover[division, section, f"s{size}"] = (gains.sum(), firms, gains.max(), state)
