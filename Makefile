@@ -70,7 +70,7 @@ bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's s
 cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
 	$(BIN)/python -m asco_dagster.confidentiality.cross_check $(or $(WAVE),2014)
 
-bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked, beside one linear programme each (HOMES=: waves that ran)
+bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked: seconds, gap to the optimum, open cells (HOMES=: waves that ran)
 	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
 
 bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth

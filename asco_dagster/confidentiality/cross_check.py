@@ -21,7 +21,7 @@ import pandas as pd
 from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.confidentiality.tau_argus import optimal_suppression
-from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, Layout, layout
+from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, Layout, is_released, layout
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.family import Family, Table
 from asco_dagster.methods.disclosure.masks import Target, search
@@ -117,12 +117,17 @@ def _given(own: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRule
     up, down = table.level(rules)
     cost = Family.of(str(own["unit_type"].iloc[0]), known, [table], [], rules).cost
     area = own["geography"] + " " + own["area_code"]  # régions and départements share codes
-    codes = own["area_code"].where(own["geography"] == "departement")
-    region = codes.map(lambda code: f"region {areas.region_of(code)}", na_action="ignore")
-    france = own["geography"] == "france"
+    whole = str(area[own["geography"] == "france"].iloc[0])
+    within = {
+        ("departement", code): f"region {areas.region_of(code)}"
+        for code in own.loc[own["geography"] == "departement", "area_code"]
+    }
     return own.assign(
         area=area,
-        within=region.fillna(area[france].iloc[0]).mask(france, ""),
+        within=[
+            "" if place[0] == "france" else within.get(place, whole)
+            for place in zip(own["geography"], own["area_code"], strict=True)
+        ],
         value=table.values,
         loss=np.where(np.isfinite(cost), cost, _NEVER),
         sensitive=own["status"].isin(["A", "B"]),
@@ -166,7 +171,8 @@ def compare(
     if masks:
         # a cell that is in both tables is hidden only where both hide it
         both = pd.concat(masks).sort_values("status", key=lambda s: s != "V", kind="stable")
-        linked = _broken(both.drop_duplicates(list(CELL)), Areas(areas.regions, _departements(areas)), rules)
+        both = both.drop_duplicates(list(CELL))
+        linked = _broken(both[is_released(both, areas)], areas, rules)
         found = [{**row, "tau_broken_linked": linked} for row in found]
     return found
 

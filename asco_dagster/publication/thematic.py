@@ -62,7 +62,8 @@ def _of_theme(
     statistics = [name for name in UNITS if (own["statistic"] == name).any()]
     if statistics:
         yield _by_size(content, theme, own, statistics, found)
-    for statistic in statistics:
+    below_france = set(own.loc[own["geography"] != "france", "statistic"])
+    for statistic in (name for name in statistics if name in below_france):
         yield _by_area(content, theme, own, statistic, found)
 
 

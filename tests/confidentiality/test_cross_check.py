@@ -78,7 +78,7 @@ def by_activity(seed, sections, sizes=3):
     turnover = {}
     for division, section in leaves:
         for size in range(sizes):
-            firms = int(rng.integers(1, 60))
+            firms = int(rng.integers(1, 8 if rng.random() < 0.4 else 60))
             gains = np.round(rng.lognormal(3.0 + size, 1.1, firms))
             state = firms < RULES.threshold or gains.max() > RULES.dominance * gains.sum()
             turnover[division, section, f"s{size}"] = (gains.sum(), firms, gains.max(), state)
@@ -128,7 +128,7 @@ def test_hierarchical_activities_by_size_are_protected_with_few_cells(tmp_path, 
     tau = optimal_suppression(single.cells, tmp_path)
     print(f"{single.name}: {len(own)} cells, {int(single.cells['sensitive'].sum())} sensitive, "
           f"{int(own.sum())} secondary, τ-Argus {int(tau.sum())}")  # fmt: skip
-    assert single.cells["sensitive"].sum() >= 3
+    assert single.cells["sensitive"].sum() >= 2
     assert recovered(single, np.zeros(len(own), dtype=bool)) > 0  # something has to be done
     assert recovered(single, own) == 0
     assert own.sum() <= 1.1 * tau.sum()

@@ -37,7 +37,8 @@ def cells() -> pd.DataFrame:
     for unit, code, kind in indicators[["unit_type", "indicator", "kind"]].itertuples(index=False):
         sizes = [size.code for size in wave.design(unit).size_classes]
         for statistic in ("share", "population_share") if kind == "binary" else ("total",):
-            for geography, area in [*AREAS, PARIS[unit]]:
+            areas = AREAS[:1] if statistic == "population_share" else [*AREAS, PARIS[unit]]
+            for geography, area in areas:
                 for size in ["total"] if geography == "departement" else ["total", *sizes]:
                     rows.append((unit, code, statistic, geography, area, size))
     frame = pd.DataFrame(sorted(rows), columns=KEYS)

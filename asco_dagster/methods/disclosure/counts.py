@@ -2,7 +2,7 @@
 
 The share of such a cell is k of n, and a sum of closed cells may allow one combination of whole numbers only,
 where a linear programme still sees an interval: 3.8 weighted units among three closed cells of 3, 30 and 5
-respondents with weights 1.0, 1.9 and 1.8 can only be two of the thirty. The rounding of what is published
+respondents with weights 1.3, 1.9 and 1.8 can only be two of the thirty. The rounding of what is published
 beside them is what leaves other combinations; where it does not, further cells close.
 """
 

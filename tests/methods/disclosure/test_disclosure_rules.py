@@ -58,7 +58,7 @@ def test_contributions_by_hand():
 def test_equal_respondents_have_equal_counts_to_the_last_bit():
     respondents, answers = survey(indicators=6, communes=300, epci=60)
     made = composed(respondents, answers, AREAS)
-    counts = made.groupby(["unit_type", *CELL])["weighted_units"].nunique()
+    counts = made.groupby(["unit_type", "statistic", *CELL])["weighted_units"].nunique()
     assert (counts == 1).all()
 
 
@@ -152,7 +152,7 @@ def test_sums_of_the_released_breakdowns():
     assert made.matrix.shape == (1 + 1 + 5 + 18 + 18, 215)
     assert (made.matrix.max(axis=1) == 1).all()
     with pytest.raises(DisclosureError, match="département 99 belongs to no région"):
-        layout([("departement", "99", "total")], Areas(REGIONS))
+        layout([("region", "11", "total"), ("departement", "99", "total")], Areas(REGIONS))
     with pytest.raises(
         DisclosureError, match="the geography “commune” of cell commune × 1 × total is unknown"
     ):

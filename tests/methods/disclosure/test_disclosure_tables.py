@@ -256,10 +256,10 @@ def test_a_share_above_the_whole_and_a_negative_amount_are_refused():
 
 
 def test_published_values_that_contradict_each_other_are_no_proof_of_safety():
-    _, areas, made = protected("linked")
+    _, areas, made = protected("fellegi_square")
     public = released(made.cells)
-    france = (public["geography"] == "france") & (public["size_class"] == "total")
-    public.loc[france, "estimate"] = public.loc[france, "estimate"] * 0.2
+    own = (public["area_code"] == "r0") & (public["size_class"] == "total")
+    public.loc[own, "estimate"] = 1.0  # less than its one part that is published
     with pytest.raises(DisclosureError, match="the published values contradict each other"):
         attack(public, areas, RULES)
 
@@ -270,5 +270,5 @@ def test_a_basis_gone_bad_is_not_taken_for_an_impossible_table():
     judged = primary(estimates(cells[cells["statistic"] != "population_share"]), RULES)
     areas = areas_of(AREAS["commune"].regions)
     done = protect(judged, areas, RULES).cells
-    assert (done["status"] == "V").sum() > 200
+    assert (done["status"] == "V").sum() > 150
     attacked(done, areas).demand_safe()

@@ -61,7 +61,8 @@ def _different(before, after):
     both = before[1].merge(after[1], on="unit_id", how="outer", suffixes=("", "_after"), indicator=True)
     old, new = both[columns], both[[f"{name}_after" for name in columns]].set_axis(columns, axis=1)
     same = ((old == new) | (old.isna() & new.isna())).all(axis=1) & (both["_merge"] == "both")
-    changed = before[0][before[0]["unit_id"].isin(both.loc[~same, "unit_id"])]
+    units = pd.concat([before[0], after[0]]).drop_duplicates("unit_id")
+    changed = units[units["unit_id"].isin(both.loc[~same, "unit_id"])]
     counts = {}
     for place in partitions(changed, AREAS["commune"]):
         for key in place[list(CELL)].itertuples(index=False, name=None):

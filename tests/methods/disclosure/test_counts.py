@@ -1,0 +1,76 @@
+"""Whole numbers of yes: where all units of a cell weigh the same, arithmetic may leave a single one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from made_up_wave import table
+from small_tables import RULES, areas_of, attacked
+
+from asco_dagster.methods.disclosure import protect as protecting
+from asco_dagster.methods.disclosure.primary import primary
+from asco_dagster.methods.disclosure.protect import COUNTS, protect
+
+AREAS = areas_of({f"0{number}": "r0" for number in range(5)})
+# respondents, weight and number of yes of the départements of r0
+DEPARTEMENTS = [(3, 1.3, 0), (30, 1.9, 2), (5, 1.8, 0), (60, 2.0, 31), (61, 2.1, 20)]
+
+
+def judged():
+    parts = [(weight * yes, count, weight * count) for count, weight, yes in DEPARTEMENTS]
+    values, counts, whole = np.array(parts).sum(axis=0)
+    half = np.array([[0.5, 0.5], [0.6, 0.4], [0.3, 0.7]])
+    every = (
+        np.array([[values], [300.0], [200.0]]),
+        np.array([[counts], [400.0], [300.0]]),
+        np.array([[whole], [700.0], [500.0]]),
+    )
+    yes, respondents, units = (half * column for column in every)
+    respondents = np.round(respondents)
+    respondents[0, 1] = counts - respondents[0, 0]
+    cells = table(yes, respondents, units, {0: parts}, statistic="share")
+    return primary(cells, RULES)
+
+
+def possible(done, step):
+    """Numbers of yes of département 00 that the published numbers of its région allow; by trying all."""
+    rows = done.set_index(["geography", "area_code", "size_class"])
+    shown = [rows.loc[("departement", f"0{n}", "total"), "status"] == "V" for n in range(len(DEPARTEMENTS))]
+    assert rows.loc[("region", "r0", "total"), "status"] == "V"
+    whole = sum(count * weight for count, weight, _ in DEPARTEMENTS)
+    sides = [
+        sum(weight * yes for (_, weight, yes), open_ in zip(DEPARTEMENTS, shown, strict=True) if not open_)
+    ]
+    off = (
+        step / 2 * (whole + sum(n * w for (n, w, _), open_ in zip(DEPARTEMENTS, shown, strict=True) if open_))
+    )
+    hidden = [row for row, open_ in zip(DEPARTEMENTS, shown, strict=True) if not open_]
+    found = {
+        chosen[0]
+        for chosen in itertools.product(*[range(count + 1) for count, _, _ in hidden])
+        if abs(sum(n * weight for n, (_, weight, _) in zip(chosen, hidden, strict=True)) - sides[0])
+        <= off + 1e-6
+    }
+    return found, shown
+
+
+@pytest.mark.parametrize("step", (0.0, 1e-3))
+def test_more_than_one_number_of_yes_remains(step):
+    done = protect(judged(), AREAS, RULES, steps={"commune": step}).cells
+    found, _ = possible(done, step)
+    assert len(found) > 1
+    attacked(done, AREAS).demand_safe()
+
+
+def test_without_it_a_single_number_fits(monkeypatch):
+    monkeypatch.setattr(protecting, "with_more_counts", lambda _, found, __: found.closed)
+    done = protect(judged(), AREAS, RULES).cells
+    found, shown = possible(done, 0.0)
+    attacked(done, AREAS).demand_safe()  # every interval is wide enough: the linear programme sees nothing
+    assert found == {0}
+    assert not shown[0]
+
+
+def test_what_closes_for_it_says_so():
+    done = protect(judged(), AREAS, RULES).cells
+    assert (done["reason"] == COUNTS).any()
