@@ -3,7 +3,6 @@
 A case writes an archive. What does not belong here: trying them (``test_broken_inputs``); whole backups that
 were altered are in ``tests/operations/test_keeping``.
 """
-# ruff: noqa: E501 (a case a line)
 
 import gzip
 import io
