@@ -22,7 +22,14 @@ SOUND = {
             "population": 20.5,
         }
         for sex in "MF"
-        for living in ("alone", "with_others")
+        for living in ("alone", "couple_without_children")
+    ],
+    "stg_census__families": [
+        {
+            "departement_code": code, "census_year": 2014, "families_with_children": 70000.0,
+            "share_single_parent": 0.21,
+        }
+        for code in ("01", "2A")
     ],
     "stg_census__living_alone": [
         {

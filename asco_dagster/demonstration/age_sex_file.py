@@ -37,11 +37,40 @@ def write_age_sex(path: Path, territory: Territory, delivery: Delivery, seed: in
         delivery: its vintage, a sheet that must be there.
         seed: seed of the départements' age structure.
     """
-    table = _departement_totals(territory)
-    generator = np.random.default_rng([seed, delivery.vintage, 2])
-    overseas = table["departement_code"].str.startswith("97").to_numpy(dtype=float)
-    tilt = generator.normal(0.0, 0.10, len(table)) - 0.35 * overseas
+    table, tilt = _structure(territory, delivery.vintage, seed)
     write_workbook(path, _sheets(table, tilt, delivery.vintage))
+
+
+def estimated_counts(territory: Territory, delivery: Delivery, seed: int) -> pd.DataFrame:
+    """The groups of the sheet of the vintage.
+
+    Args:
+        territory: whose communes are summed.
+        delivery: of the workbook.
+        seed: as for the workbook.
+
+    Returns:
+        ``departement_code``, ``sex`` (M, F), ``band`` (of five years, from 0), ``population``.
+    """
+    table, tilt = _structure(territory, delivery.vintage, seed)
+    counts = _counts(table["population"].to_numpy(), tilt)[:, 1:, : len(BANDS)]
+    codes, sexes, bands = np.meshgrid(table["departement_code"], ["M", "F"], range(len(BANDS)), indexing="ij")
+    return pd.DataFrame(
+        {
+            "departement_code": codes.ravel(),
+            "sex": sexes.ravel(),
+            "band": bands.ravel().astype("int64"),
+            "population": counts.ravel(),
+        }
+    )
+
+
+def _structure(territory: Territory, vintage: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Population of each département, and how much older it is than a département of middle age."""
+    table = _departement_totals(territory)
+    generator = np.random.default_rng([seed, vintage, 2])
+    overseas = table["departement_code"].str.startswith("97").to_numpy(dtype=float)
+    return table, generator.normal(0.0, 0.10, len(table)) - 0.35 * overseas
 
 
 def _departement_totals(territory: Territory) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pandas as pd
 from asco_dagster.demonstration.age_sex_file import write_age_sex
 from asco_dagster.demonstration.aid_files import write_aid_beneficiaries, write_aid_spending
 from asco_dagster.demonstration.answers import true_answers
+from asco_dagster.demonstration.census_file import write_census
 from asco_dagster.demonstration.frame import (
     Territory,
     commune_frame,
@@ -136,7 +137,11 @@ def _write_all(
         (name, partial(shutil.copyfile, real / name) if real is not None else write)
         for name, write in _official_steps(wave, territory, seed)
     ]
-    steps: list[Step] = [*official, (_truth_name(wave), survey.write_truth), *_survey_steps(survey)]
+    order = [delivery.address for delivery in wave.deliveries()]
+    files = sorted(
+        [*official, *_census_steps(wave, territory, seed, real)], key=lambda step: order.index(step[0])
+    )
+    steps: list[Step] = [*files, (_truth_name(wave), survey.write_truth), *_survey_steps(survey)]
     for done, (name, write) in enumerate(steps, 1):
         write(work / name)
         progress(name, done, len(steps))
@@ -162,6 +167,23 @@ def _official_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Ste
     ):
         for delivery in filter(_in_inbox, deliveries):
             yield delivery.address, partial(write, territory=territory, seed=seed)
+
+
+def _census_steps(wave: Wave, territory: Territory, seed: int, real: Path | None) -> Iterator[Step]:
+    """The individuals of the census; always invented, since the true ones are twenty million records."""
+    (estimates,) = wave.sources.population_age_sex
+    for delivery in filter(_in_inbox, wave.sources.census_individuals):
+        yield (
+            delivery.address,
+            partial(
+                write_census,
+                territory=territory,
+                delivery=delivery,
+                estimates=estimates,
+                seed=seed,
+                real=real,
+            ),
+        )
 
 
 def _movement_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Step]:
@@ -220,7 +242,7 @@ def _check_real(wave: Wave, real: Path) -> None:
             expected=f"wave {' or '.join(WAVES_WITH_REAL_FILES)}",
             remedy="Leave --real out to have them invented",
         )
-    survey = {file.address for file in _survey_files(wave)}
+    survey = {file.address for file in [*_survey_files(wave), *wave.sources.census_individuals]}
     names = [file.address for file in wave.deliveries() if _in_inbox(file) and file.address not in survey]
     missing = [name for name in names if not (real / name).is_file()]
     if missing:

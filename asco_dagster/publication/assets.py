@@ -53,7 +53,6 @@ publication = dbt_layer("publication")
 JUDGED_ALONE = (
     "stg_aid__totals",
     "stg_asco__reminders",
-    "stg_census__living_alone",
     "stg_quality__ties",
     "est_asco__collection",
     "est_asco__margins",

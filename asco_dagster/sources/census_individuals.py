@@ -32,12 +32,12 @@ MEMORY = "1GiB"  # the groups take some megabytes; the rest is what Parquet's ro
 DEPARTEMENT = r"0[1-9]|[1-8]\d|9[0-5]|2[AB]|97[1-6]"
 SEXES = {"1": "M", "2": "F"}
 LIVING = {
-    "11": "with_others",  # child of a couple
-    "12": "with_others",  # child of a single parent
-    "21": "with_others",  # adult of a couple without child
-    "22": "with_others",  # adult of a couple with children
-    "23": "with_others",  # single parent
-    "31": "with_others",  # outside a family, in a household of several
+    "11": "child_of_couple",
+    "12": "child_of_single_parent",
+    "21": "couple_without_children",  # an adult of it
+    "22": "couple_with_children",  # an adult of it
+    "23": "single_parent",
+    "31": "outside_family",  # in a household of several
     "32": "alone",
     "40": "outside_household",  # in a community, mobile or homeless: neither alone nor with others
 }
@@ -57,9 +57,9 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
 
     Returns:
         One row a combination that occurs, sorted: ``year``, ``departement_code``, ``sex`` (``M``, ``F``),
-        ``age_band`` (``00_04`` … ``95_plus``), ``living`` (``alone``, ``with_others``,
-        ``outside_household``), ``records`` (rows of the file), ``population`` (inhabitants: sum of weights,
-        exact to the 15 decimals of a weight before it becomes a double), ``source_file``.
+        ``age_band`` (``00_04`` … ``95_plus``), ``living`` (a value of ``LIVING``), ``records`` (rows of the
+        file), ``population`` (inhabitants: sum of weights, exact to the 15 decimals of a weight before it
+        becomes a double), ``source_file``.
 
     Raises:
         SourceError: no Parquet file, a column missing, no row, a code that is not foreseen, or a weight that
@@ -112,8 +112,9 @@ def _check_columns(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
 
 
 def _counted(connection: "duckdb.DuckDBPyConnection", path: Path) -> pd.DataFrame:
-    """Rows and weights of each combination of codes, as they stand in the file."""
-    # Decimals, for sums of doubles depend on the order in which two threads meet the rows.
+    """Rows and weights of each combination of codes, as they are in the file."""
+    # Decimals, for sums of doubles depend on the order in which two threads meet the rows. A program that
+    # wrote the file again may have left weights as text, with a decimal comma.
     return connection.execute(
         """
         select
@@ -122,9 +123,18 @@ def _counted(connection: "duckdb.DuckDBPyConnection", path: Path) -> pd.DataFram
             cast(SEXE as varchar) as sex,
             cast(MOCO as varchar) as living,
             count(*) as records,
-            sum(try_cast(IPONDI as decimal(18, 15))) as population,
-            count(*) filter (where coalesce(try_cast(IPONDI as decimal(18, 15)), 0) <= 0) as unweighted
-        from read_parquet(?)
+            sum(weight) as population,
+            count(*) filter (where coalesce(weight, 0) <= 0) as unweighted
+        from (
+            select
+                *,
+                case
+                    when typeof(IPONDI) = 'VARCHAR'
+                        then try_cast(replace(cast(IPONDI as varchar), ',', '.') as decimal(18, 15))
+                    else try_cast(IPONDI as decimal(18, 15))
+                end as weight
+            from read_parquet(?)
+        )
         group by all
         order by all
         """,
@@ -136,6 +146,7 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
     """The table of codes, checked and in this project's words."""
     if counted.empty:
         raise SourceError("it has no row", file=path, remedy="Fetch the file again")
+    counted = _plain_codes(counted)
     written = text_column(counted["age"].tolist())
     ages = pd.to_numeric(written.where(written.str.fullmatch(r"\d{1,3}").fillna(False)))
     faults = {
@@ -162,6 +173,13 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
         table[name] = text_column(table[name].tolist())
     table["population"] = table["population"].astype(float)
     return table.assign(source_file=text_column([path.name] * len(table)))
+
+
+def _plain_codes(counted: pd.DataFrame) -> pd.DataFrame:
+    """Codes as INSEE writes them, where a program left numbers: ``77.0`` beside a gap, ``1`` for ``01``."""
+    codes = counted[["departement_code", "age", "sex", "living"]]
+    plain = codes.apply(lambda column: text_column(column.tolist()).str.strip().str.removesuffix(".0"))
+    return counted.assign(**plain.assign(departement_code=plain["departement_code"].str.zfill(2)))
 
 
 _FORESEEN = {

@@ -17,6 +17,7 @@ from asco_dagster.connectors.fetch import fetch, told_of
 from asco_dagster.connectors.limesurvey import export_responses
 from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
+from asco_dagster.escaping import on_one_line
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
 from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import load_codebook
@@ -37,6 +38,8 @@ from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
 
 RETURNS, ANSWERS = "raw_asco__returns", "raw_asco__answers"
+_COLUMNS, _HEADING = 100, 60
+"""How many columns that were left out are named, and with how many characters."""
 
 
 def _state(step: WaveStep) -> list[Any]:
@@ -83,11 +86,12 @@ def collected_returns(step: WaveStep) -> dict[str, Table]:
     if counts["refused"]:
         told_counts["refusals"] = _refusals(found)
     for file, columns in found.left_out.items():
+        names = _named(columns)
         step.log.warning(
-            f"{file}: {len(columns)} columns are no question of the questionnaire and were left out:"
-            f" {', '.join(columns)}; nothing of them is stored"
+            f"{file}: {len(columns)} columns are no question of the questionnaire and were left out: {names};"
+            " nothing of them is stored"
         )
-        told_counts[f"columns left out of {file}"] = dg.MetadataValue.text(", ".join(columns))
+        told_counts[f"columns left out of {file}"] = dg.MetadataValue.text(names)
     return {
         RETURNS: Table(
             pa.Table.from_pandas(found.returns, preserve_index=False),
@@ -241,6 +245,13 @@ def _folder_told(folder: Path) -> dict[str, Any]:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{told['sha256']}\n".encode("utf-8", "replace"))
         size += told["bytes"]
     return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _named(columns: Sequence[str]) -> str:
+    """Names of columns as delivered, each cut where a heading is a whole text."""
+    shown = [on_one_line(name)[:_HEADING] for name in columns[:_COLUMNS]]
+    more = f" and {len(columns) - _COLUMNS} more" if len(columns) > _COLUMNS else ""
+    return ", ".join(shown) + more
 
 
 def _refusals(found: Returns) -> dg.MetadataValue:

@@ -18,7 +18,13 @@ SCALE = "0.02"
 SIZES = (350, 500, 1500, 5000, 10000)  # of each département the two communes that are just larger
 PROTECTED = ("any_action", "sectors_1_6", "sectors_7_plus", "competence")
 # Files of which the gates demand every département of France.
-NATIONAL = ("write_age_sex", "write_aid_beneficiaries", "write_aid_spending", "write_aid_staff")
+NATIONAL = (
+    "write_age_sex",
+    "write_census",
+    "write_aid_beneficiaries",
+    "write_aid_spending",
+    "write_aid_staff",
+)
 REASON = {"fr": "Réponses corrigées par les communes", "en": "Answers corrected by the communes"}
 # Counts and precisions of a small territory; every rule of what is right or protected is the shipped one.
 BOUNDS = {

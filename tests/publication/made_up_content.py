@@ -75,6 +75,11 @@ def profiles() -> pd.DataFrame:
             "region_name": ["Occitanie", "Occitanie", "Île-de-France", "Île-de-France"],
             "population": [360000, 1300000, 2200000, 1600000],
             "share_75_plus": [0.11, 0.07, 0.08, None],
+            "people_75_plus_alone": pd.array([15000, 34000, 71000, None], dtype="Int64"),
+            "share_75_plus_alone": [0.375, 0.412, 0.448, None],
+            "families_with_children": pd.array([44000, 160000, 215000, None], dtype="Int64"),
+            "share_single_parent_families": [0.24, 0.25, 0.29, None],
+            "census_year": pd.array([2014, 2014, 2014, None], dtype="Int64"),
         }
     )
 

@@ -20,6 +20,7 @@ from asco_dagster.errors import AscoError, ConfigurationError, GateError
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
+from asco_dagster.operations.backup import restore
 from asco_dagster.places import Places
 from asco_dagster.publication.release import Provenance, publish
 from asco_dagster.publication.shelf import Shelf
@@ -31,6 +32,7 @@ from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.wave import SHIPPED
 
 sys.path.insert(0, str(Path(__file__).parent))
+from broken_backups import BACKUPS
 from broken_databases import DATABASES
 from broken_gate_files import GATE_FILES
 from broken_input import Broken
@@ -45,6 +47,7 @@ TABLES = {
     "gate files": GATE_FILES,
     "release folders": RELEASE_FOLDERS,
     "databases": DATABASES,
+    "backups": BACKUPS,
 }
 ROWS = "select * from (values ('1', 1, 'a'), ('2', 2, 'b')) as told(code, n, kind)"
 
@@ -193,3 +196,14 @@ def test_a_damaged_database_is_named_and_left_as_it_is(broken: Broken, places: P
         database.table("staging.t").fetchall()
     told(str(error.value), broken)
     assert path.read_bytes() == left
+
+
+@cases("backups")
+def test_what_is_no_backup_lays_nothing_into_a_home(broken: Broken, tmp_path: Path) -> None:
+    archive, empty = tmp_path / "backup.tar", Settings(home=tmp_path / "new")
+    broken.make(archive)
+    with pytest.raises(AscoError) as error:
+        restore(empty, Places.of(empty), archive, unverified=True)
+    told(str(error.value), broken)
+    assert [path for path in empty.home.rglob("*") if path.is_file()] == []
+    assert not (tmp_path / "evil").exists()

@@ -33,10 +33,11 @@ def test_the_weights_of_each_group_are_added(tmp_path: Path) -> None:
     found = tabulate_individuals(parquet(tmp_path, ROWS), vintage=2014)
     keys = ["departement_code", "sex", "age_band", "living"]
     assert dict(zip(found[keys].itertuples(index=False, name=None), found["population"], strict=True)) == {
-        ("01", "M", "00_04", "with_others"): 3.500000000000001,
+        ("01", "M", "00_04", "child_of_couple"): 1.000000000000001,
+        ("01", "M", "00_04", "child_of_single_parent"): 2.5,
         ("01", "F", "75_79", "alone"): 5.0,
         ("2A", "F", "95_plus", "outside_household"): 1.0,
-        ("971", "F", "95_plus", "with_others"): 4.0,
+        ("971", "F", "95_plus", "outside_family"): 4.0,
     }
     assert found["records"].sum() == len(ROWS)
     assert set(found["source_file"]) == {"indcvi.parquet"}
@@ -49,6 +50,39 @@ def test_more_columns_and_numbers_in_place_of_text_do_no_harm(tmp_path: Path) ->
     assert found[["departement_code", "sex", "age_band", "living"]].values.tolist() == [
         ["75", "F", "75_79", "alone"]
     ]
+
+
+def test_weights_with_a_decimal_comma_and_codes_that_became_numbers_are_read(tmp_path: Path) -> None:
+    rows = [(1.0, 77.0, 2.0, 32.0, "1,25"), (1.0, 5.0, 1.0, 11.0, "0,000000000000001")]
+    found = tabulate_individuals(parquet(tmp_path, rows), vintage=2014)
+    keys = ["departement_code", "sex", "age_band", "living"]
+    assert dict(zip(found[keys].itertuples(index=False, name=None), found["population"], strict=True)) == {
+        ("01", "F", "75_79", "alone"): 1.25,
+        ("01", "M", "05_09", "child_of_couple"): 1e-15,
+    }
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), "", "NaN", "1,2,3", "-1,5"])
+def test_a_weight_that_is_none_refuses_the_file_and_counts_the_rows(tmp_path: Path, weight: object) -> None:
+    rows = [(*row[:4], str(row[4])) if isinstance(weight, str) else row for row in ROWS]
+    spoilt = [*rows, ("01", "077", "2", "32", weight), ("01", "078", "2", "32", weight)]
+    with pytest.raises(SourceError) as caught:
+        tabulate_individuals(parquet(tmp_path, spoilt), vintage=2014)
+    assert str(caught.value) == (
+        "file indcvi.parquet, column IPONDI: 2 rows have no weight that counts; expected a number above 0 and"
+        " below 1000. Ask INSEE, or look whether the decimal sign was lost."
+    )
+
+
+@pytest.mark.parametrize("column", ["DEPT", "AGED", "SEXE", "MOCO", "IPONDI"])
+def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
+    names = ["DEPT", "AGED", "SEXE", "MOCO", "IPONDI"]
+    at = names.index(column)
+    kept = ", ".join(name for name in names if name != column)
+    with pytest.raises(SourceError, match=f"it has no column {column}; expected the columns DEPT, AGED"):
+        tabulate_individuals(
+            parquet(tmp_path, [row[:at] + row[at + 1 :] for row in ROWS], kept), vintage=2014
+        )
 
 
 @pytest.mark.parametrize(

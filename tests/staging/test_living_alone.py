@@ -17,7 +17,7 @@ WAVE = load_wave("2014")
 MODEL = "stg_census__living_alone"
 GROUPS = [
     ("01", "M", "70_74", "alone", 10.5),
-    ("01", "M", "70_74", "with_others", 20.0),
+    ("01", "M", "70_74", "couple_without_children", 20.0),
     ("01", "F", "70_74", "alone", 30.0),
     ("01", "F", "95_plus", "outside_household", 4.0),
 ]

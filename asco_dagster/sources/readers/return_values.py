@@ -81,10 +81,8 @@ def moment_of(text: str | None) -> str | None:
     """An ISO moment to the second, in UTC without a zone; None when it is none."""
     try:
         moment = dt.datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if moment is not None and moment.tzinfo is not None:
+            moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # no date, or one that leaves the calendar in UTC
         return None
-    if moment is None:
-        return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="seconds")
+    return None if moment is None else moment.isoformat(timespec="seconds")

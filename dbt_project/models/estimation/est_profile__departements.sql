@@ -12,6 +12,16 @@ population as (
     group by departement_code
 ),
 
+living_alone as (
+    select
+        departement_code,
+        sum(alone) as people_75_plus_alone,
+        sum(alone) / nullif(sum(population), 0) as share_75_plus_alone
+    from {{ ref('stg_census__living_alone') }}
+    where sex = 'T' and age_band in ('75_79', '80_84', '85_89', '90_94', '95_plus')
+    group by departement_code
+),
+
 aid as (
     select
         departement_code,
@@ -92,6 +102,11 @@ joined as (
         population.population,
         population.from_75 / population.population as share_75_plus,
         population.under_20 / population.population as share_under_20,
+        living_alone.people_75_plus_alone,
+        living_alone.share_75_plus_alone,
+        families.families_with_children,
+        families.share_single_parent as share_single_parent_families,
+        families.census_year,
         aid.elderly_beneficiaries,
         aid.elderly_beneficiaries_per_75_plus,
         aid.disability_beneficiaries,
@@ -118,6 +133,9 @@ joined as (
         ) / 4 as local_breadth
     from {{ ref('stg_territory__departements') }} as departements
     left join population on departements.departement_code = population.departement_code
+    left join living_alone on departements.departement_code = living_alone.departement_code
+    left join {{ ref('stg_census__families') }} as families
+        on departements.departement_code = families.departement_code
     left join aid on departements.departement_code = aid.departement_code
     left join staff on departements.departement_code = staff.departement_code
     left join local_action on departements.departement_code = local_action.departement_code

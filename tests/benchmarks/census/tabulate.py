@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+LIVING = {
+    "11": "child_of_couple", "12": "child_of_single_parent", "21": "couple_without_children",
+    "22": "couple_with_children", "23": "single_parent", "31": "outside_family", "32": "alone",
+    "40": "outside_household",
+}  # fmt: skip
 KEYS = ["departement_code", "sex", "age_band", "living"]
 
 
@@ -20,9 +25,7 @@ def with_pandas(path: Path) -> pd.DataFrame:
     rows = pd.read_parquet(path, columns=["DEPT", "AGED", "SEXE", "MOCO", "IPONDI"])
     age = rows["AGED"].astype(int)
     rows["age_band"] = pd.cut(age, [*range(0, 96, 5), 200], right=False).cat.codes
-    rows["living"] = rows["MOCO"].map(
-        lambda code: {"32": "alone", "40": "outside_household"}.get(code, "with_others")
-    )
+    rows["living"] = rows["MOCO"].map(LIVING)
     rows["sex"] = rows["SEXE"].map({"1": "M", "2": "F"})
     groups = rows.groupby(["DEPT", "sex", "age_band", "living"])["IPONDI"].agg(["size", "sum"]).reset_index()
     groups.columns = [*KEYS, "records", "population"]
