@@ -392,7 +392,10 @@ def _verdict(system: _System, one: int, low: float, high: float, tolerance: floa
 
 def _answers(system: _System, one: int, least: float, most: float) -> int:
     """Units whose answer is certain: all of a cell that can only be 0 or 100 %."""
-    respondents = system.respondents[one] if system.informed else 1.0
+    if not system.informed:  # who does not know how many answered is certain of 0 and 100 % only
+        near = max(system.step, _NEAR)
+        return int(most <= near or least >= 1.0 - near)
+    respondents = system.respondents[one]
     if respondents >= system.rules.group_threshold:  # of so many, 0 or 100 % may be published
         return 0
     unit = 0.5 / max(respondents, 1.0)

@@ -16,7 +16,7 @@ from scipy import sparse  # type: ignore[import-untyped]
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.programme import programme, settle
 
-_SLACK = 1e-8  # relative: sums of floats do not close exactly
+_SLACK = 1e-9  # relative: sums of floats do not close exactly
 _FAR = 1e12  # stands for "without bound"
 _MOST = 300_000  # combinations of whole numbers that are tried
 
