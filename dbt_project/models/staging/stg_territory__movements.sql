@@ -5,7 +5,7 @@ former as (
     select
         commune_code as former_code,
         {{ departement_of('commune_code') }} as former_departement_code
-    from {{ source('sources', 'raw_insee__former_communes') }}
+    from {{ source('staging', 'stg_territory__former_communes') }}
 ),
 
 passage as (
