@@ -4,7 +4,6 @@ A commune that absorbed others, or from which others were split off, has another
 its growth explains. What does not belong here: codes, names, tables of passage (``vintages``).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,10 +84,10 @@ def match_parts(
     return placed
 
 
-def _solve(parts: pd.Series, gaps: pd.Series, deviations: pd.Series) -> Mapping[str, str]:
+def _solve(parts: pd.Series, gaps: pd.Series, deviations: pd.Series) -> dict[str, str]:
     """The placement of least cost: n x m choices and m remainders."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix, hstack, identity, kron, vstack
+    from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix, hstack, identity, kron, vstack  # type: ignore[import-untyped]
 
     n, m = len(parts), len(gaps)
     sizes = kron(csr_matrix(parts.to_numpy(dtype=float)), identity(m)).multiply(

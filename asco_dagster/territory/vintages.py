@@ -131,8 +131,9 @@ def reconcile(
     renamed = _renamed(listed.loc[near, "commune_name"], counted.loc[near, "commune_name"])
     _resolve_by_populations(work, listed["epci_siren"], alive, renamed)
     _tell_what_is_left(work, alive, list_year)
-    moved = [case["commune_code"] for case in work.cases if case["kind"] == "recounted"]
-    work.names[moved] = listed.loc[moved, "commune_name"]  # the populations print that of another date
+    for case in work.cases:
+        if case["kind"] == "recounted":  # the populations print the name of another date
+            work.names[str(case["commune_code"])] = listed.at[case["commune_code"], "commune_name"]
     communes = _communes(work, listed["epci_siren"])
     return Reconciled(communes, _cases(work, communes, listed["population"], counted["population"]))
 
@@ -187,8 +188,8 @@ def _resolve_by_passage(work: _Work, passage: pd.DataFrame) -> None:
 
 def _tied(passage: pd.DataFrame, known: set[str]) -> Iterator[set[str]]:
     """Sets of communes that the passage ties together, of those that either file knows."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse import coo_matrix  # type: ignore[import-untyped]
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
     pairs = passage[passage["former_code"].isin(known) & passage["commune_code"].isin(known)]
     pairs = pairs[pairs["former_code"] != pairs["commune_code"]]

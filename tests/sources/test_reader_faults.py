@@ -321,7 +321,7 @@ def test_a_commune_in_a_territory_and_in_the_metropole_of_paris_is_no_duplicate(
     ("row", "column", "cell", "place", "what"),
     [
         (6, 5, "douze", "row 6, column E", "“douze” is neither a number nor"),
-        (17, 6, "n.c.", "row 17, column F", "“n.c.” is neither a number nor"),
+        (17, 6, "x.y.", "row 17, column F", "“x.y.” is neither a number nor"),
         (7, 2, 12.5, "row 7, column B", "“12.5” is not a code"),
         (7, 2, "Corse", "row 7, column B", "“Corse” is not a code"),
         (7, 2, None, "row 7, column B", "a name but no code"),
