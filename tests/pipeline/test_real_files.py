@@ -44,7 +44,7 @@ def test_the_frame_is_the_list_and_those_outside_any_epci(released_real: Path) -
 
 
 def test_no_inhabitant_of_a_merged_commune_is_counted_twice(released_real: Path) -> None:
-    """Twenty-three communes of the list are counted within another in the populations, which are a year on."""
+    """Of 24 communes of the list that the populations lack, 23 are counted within another there."""
     with _database(released_real) as database:
         cases = database.execute(
             "select kind, count(*) from staging.stg_territory__cases group by kind order by kind"
