@@ -133,7 +133,7 @@ def _write_all(
     # The survey first: a design that cannot be drawn is told before any workbook is written.
     survey = _survey(wave, territory, scale, seed, _passage(wave, territory, real))
     official = [
-        (name, partial(shutil.copyfile, real / name) if _is_real(real, name) else write)
+        (name, partial(shutil.copyfile, real / name) if real and _is_real(real, name) else write)
         for name, write in _official_steps(wave, territory, seed)
     ]
     order = [delivery.address for delivery in wave.deliveries()]

@@ -147,8 +147,8 @@ def _areas(
     for index in range(block.start, block.stop):
         try:
             area = identify(rows[index], block, path=path, sheet=table.sheet, number=index + 1)
-        except SourceError as fault:
-            faults[index] = fault
+        except SourceError as refused:
+            faults[index] = refused
             continue
         if area is not None:
             areas[index] = area
