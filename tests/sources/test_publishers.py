@@ -169,6 +169,11 @@ def test_rows_added_by_hand_have_a_code_a_name_and_a_population(tmp_path: Path) 
     ]
 
 
+def test_columns_that_are_not_read_are_told(tmp_path: Path) -> None:
+    found = read_legal_populations(written(tmp_path, "\n".join((NEWER, *ROWS))), vintage=2021)
+    assert found.attrs["not_read"] == ("Région", "CODARR", "CODCAN", "PCAP", "PTOT")
+
+
 def test_a_file_of_three_columns_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, "DEPCOM;LIBMIN;PMUN13\n75101;Paris 1er Arrondissement;17022\n")
     assert populations(path, 2013) == [["75101", "Paris 1er Arrondissement", None, None, 17022]]

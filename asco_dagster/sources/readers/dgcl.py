@@ -11,7 +11,7 @@ import pandas as pd
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited_table import DelimitedTable
-from asco_dagster.sources.readers.provenance import text_column, with_source
+from asco_dagster.sources.readers.provenance import NOT_READ, text_column, with_source
 from asco_dagster.sources.readers.published_table import PublishedTable, plain_name, read_published
 from asco_dagster.territory.natures import known_natures, nature_of
 
@@ -75,6 +75,7 @@ def read_epci_members(path: Path, *, vintage: int) -> pd.DataFrame:
     frame = pd.DataFrame({target: _column(found, target) for target in _SPELLINGS})
     kinds = _kinds(frame, found)
     _check_memberships(frame, kinds, found)
+    frame.attrs[NOT_READ] = found.left_out
     return with_source(frame, path, sheet=table.sheet, rows=table.rows)
 
 

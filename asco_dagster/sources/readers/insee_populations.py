@@ -11,7 +11,7 @@ import pandas as pd
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited_table import DelimitedTable
-from asco_dagster.sources.readers.provenance import text_column, with_source
+from asco_dagster.sources.readers.provenance import NOT_READ, text_column, with_source
 from asco_dagster.sources.readers.published_table import PublishedTable, read_published
 from asco_dagster.territory.codes import COMMUNE
 
@@ -61,6 +61,7 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
             "population": table.integers(found.columns["population"]),
         }
     )
+    frame.attrs[NOT_READ] = found.left_out
     return with_source(frame, path, sheet=table.sheet, rows=table.rows)
 
 

@@ -32,7 +32,8 @@ pairs as (
         today.region_code
     from former
     left join passage on former.former_code = passage.former_code
-    left join today on passage.commune_code = today.commune_code
+    -- a file of events leaves out communes that none happened to
+    left join today on coalesce(passage.commune_code, former.former_code) = today.commune_code
 ),
 
 counted as (
