@@ -152,9 +152,10 @@ def commune_frame(territory: Territory, wave: Wave, passage: pd.DataFrame | None
         ``stratum``.
     """
     none = pd.DataFrame({"former_code": [], "commune_code": []}, dtype="object")
+    listed = territory.members[["commune_code", "commune_name", "epci_siren", "listed_population"]]
     found = reconcile(
-        territory.members.rename(columns={"listed_population": "population"}),
-        territory.populations,
+        listed.rename(columns={"listed_population": "population"}),
+        territory.populations[["commune_code", "commune_name", "population"]],
         none if passage is None else passage,
         list_year=wave.sources.epci_members[0].vintage,
     ).communes

@@ -111,7 +111,8 @@ def _from_text(path: Path, vintage: int) -> pd.DataFrame:
         frame["row"] = table.rows
     _check(frame, path, table.sheet or "", frame["row"].tolist())
     rows = frame.pop("row").to_numpy()
-    return with_source(frame.astype(TEXT), path, sheet=table.sheet, rows=rows)
+    texts = pd.DataFrame({name: text_column(frame[name].tolist()) for name in frame})
+    return with_source(texts, path, sheet=table.sheet, rows=rows)
 
 
 def _codes(found: PublishedTable, meaning: str) -> pd.Series:
@@ -132,7 +133,9 @@ def _passage_of_events(events: pd.DataFrame, found: PublishedTable, vintage: int
     events = events.assign(date=dates)[of_communes.fillna(False).astype(bool)]
     holders: dict[str, set[str]] = {code: {code} for code in events["former_code"]}
     for _, day in events.groupby("date", sort=True):
-        after = day.groupby("former_code")["commune_code"].agg(set).to_dict()
+        after: dict[str, set[str]] = {}
+        for before, holder in zip(day["former_code"], day["commune_code"], strict=True):
+            after.setdefault(before, set()).add(holder)
         holders.update({code: _held_after(code, held, after) for code, held in holders.items()})
     last = events.groupby("commune_code").tail(1).set_index("commune_code")
     pairs = [(code, holder) for code, held in sorted(holders.items()) for holder in sorted(held)]
