@@ -19,21 +19,12 @@ final as (
         reconciled.commune_name,
         reconciled.departement_code,
         departements.region_code,
-<<<<<<< HEAD
-        located.epci_siren,
-        located.population,
-        {{ size_class('located.population', wave_value('commune_size_classes')) }} as size_class,
-        cast(not located.in_epci_list as integer) as outside_epci,
-        cast(not located.in_population_file as integer) as absent_from_populations
-    from located
-=======
         reconciled.epci_siren,
         reconciled.population,
-        {{ size_class('reconciled.population', var('commune_size_classes')) }} as size_class,
+        {{ size_class('reconciled.population', wave_value('commune_size_classes')) }} as size_class,
         cast(not reconciled.in_list as integer) as outside_epci,
         cast(not reconciled.in_populations as integer) as absent_from_populations
     from reconciled
->>>>>>> d181943 (Lists and populations are read in every layout met outside, and put together in the list's geography)
     left join {{ ref('stg_territory__departements') }} as departements
         on reconciled.departement_code = departements.departement_code
 )
