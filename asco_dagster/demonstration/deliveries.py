@@ -255,8 +255,7 @@ def _in_inbox(delivery: Delivery) -> bool:
 def _check_real(wave: Wave, real: Path) -> None:
     sources = wave.sources
     made = {
-        file.address
-        for file in (*_survey_files(wave), *sources.commune_passage, *sources.census_individuals)
+        file.address for file in (*_survey_files(wave), *sources.commune_passage, *sources.census_individuals)
     }
     names = [file.address for file in wave.deliveries() if _in_inbox(file) and file.address not in made]
     missing = [name for name in names if not (real / name).is_file()]
