@@ -15,7 +15,7 @@ from asco_dagster.orchestration.wave_executor import wave_executor
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
-from asco_dagster.staging.assets import staging
+from asco_dagster.staging.assets import staging_assets
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:
@@ -26,7 +26,13 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     """
     settings = overrides.get("settings") or Settings.from_environment()
     return dg.Definitions(
-        assets=[*source_assets, staging, *estimation_assets, *confidentiality_assets, *publication_assets],
+        assets=[
+            *source_assets,
+            *staging_assets,
+            *estimation_assets,
+            *confidentiality_assets,
+            *publication_assets,
+        ],
         jobs=[wave_job, publish_due_job, prune_job],
         schedules=[yearly_sources_schedule, release_calendar, prune_schedule],
         sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],

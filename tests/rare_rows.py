@@ -16,6 +16,11 @@ SOUND = {
         {"commune_code": "01001", "source_row": 9},
         {"commune_code": "2A004", "source_row": 10},
     ],
+    "stg_territory__former_communes": [{"commune_code": "01001"}, {"commune_code": "2A004"}],
+    "stg_territory__cases": [
+        {"kind": "outside_epci", "commune_code": "22016"},
+        {"kind": "outside_epci", "commune_code": "29083"},
+    ],
     "raw_insee__census_individuals": [
         {
             "departement_code": "01", "sex": sex, "age_band": "75_79", "living": living, "records": 7,

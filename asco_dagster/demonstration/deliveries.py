@@ -25,7 +25,7 @@ from asco_dagster.demonstration.frame import (
     listed_whole,
     real_territory,
 )
-from asco_dagster.demonstration.passage_file import write_passage
+from asco_dagster.demonstration.passage_file import passage_pairs, write_passage
 from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
 from asco_dagster.demonstration.sample import draw_sample, write_sample
 from asco_dagster.demonstration.staff_file import write_aid_staff
@@ -38,7 +38,6 @@ from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import UnitType
 from asco_dagster.waves.wave import Delivery
 
-WAVES_WITH_REAL_FILES = ("2014",)
 FORMER_WAVE = "2014"
 NOTE = "DELIVERY.txt"
 
@@ -95,14 +94,14 @@ def write_deliveries(
         scale: multiplies the sizes of the sample; 1 is the true size. The territory is always whole.
         seed: seed of everything invented and of the draw; None takes the wave's sampling seed.
         real: folder of the publishers' real files: they are copied unchanged, and sample and returns are
-            made for the territory that they tell.
+            made for the territory that they tell. A table of passage that it lacks is made.
         progress: called with what was written, how many steps are done, and how many there are.
 
     Returns:
         The files of the inbox, in the order of the wave file, then ``DELIVERY.txt``.
 
     Raises:
-        ConfigurationError: an impossible scale or seed, real files missing or asked for a wave without any.
+        ConfigurationError: an impossible scale or seed, or real files missing.
         EstimationError: the design's take-all units and minima exceed its size.
     """
     seed = wave.sampling.seed if seed is None else seed
@@ -132,9 +131,9 @@ def _write_all(
     """Write every file into the work folder; gives the names of those for the inbox."""
     territory = real_territory(wave, real) if real is not None else invented_territory(wave, seed)
     # The survey first: a design that cannot be drawn is told before any workbook is written.
-    survey = _survey(wave, territory, scale, seed)
+    survey = _survey(wave, territory, scale, seed, _passage(wave, territory, real))
     official = [
-        (name, partial(shutil.copyfile, real / name) if real is not None else write)
+        (name, partial(shutil.copyfile, real / name) if real and _is_real(real, name) else write)
         for name, write in _official_steps(wave, territory, seed)
     ]
     order = [delivery.address for delivery in wave.deliveries()]
@@ -146,7 +145,8 @@ def _write_all(
         write(work / name)
         progress(name, done, len(steps))
     written = [name for name, _ in steps if name != _truth_name(wave)]
-    (work / NOTE).write_text(_note(wave, written, official, scale, seed, real is not None), encoding="utf-8")
+    copied = [name for name, _ in official if _is_real(real, name)]
+    (work / NOTE).write_text(_note(wave, written, copied, scale, seed), encoding="utf-8")
     return [*written, NOTE]
 
 
@@ -196,8 +196,25 @@ def _movement_steps(wave: Wave, territory: Territory, seed: int) -> Iterator[Ste
         yield delivery.address, partial(write_passage, territory=territory, delivery=delivery)
 
 
-def _survey(wave: Wave, territory: Territory, scale: float, seed: int) -> _Survey:
-    communes = commune_frame(territory, wave)
+def _passage(wave: Wave, territory: Territory, real: Path | None) -> pd.DataFrame | None:
+    """The passage that the wave delivers: the real one, else the one that is made."""
+    from asco_dagster.sources.readers.insee_passage import read_commune_passage
+
+    for delivery in wave.sources.commune_passage:
+        if real is not None and _is_real(real, delivery.address):
+            return read_commune_passage(real / delivery.address, vintage=delivery.vintage)
+        return passage_pairs(territory)
+    return None
+
+
+def _is_real(real: Path | None, name: str) -> bool:
+    return real is not None and (real / name).is_file()
+
+
+def _survey(
+    wave: Wave, territory: Territory, scale: float, seed: int, passage: pd.DataFrame | None
+) -> _Survey:
+    communes = commune_frame(territory, wave, passage)
     frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
     codebooks = {
         str(unit_type): load_codebook(name) for unit_type, name in sorted(wave.questionnaires.items())
@@ -236,14 +253,11 @@ def _in_inbox(delivery: Delivery) -> bool:
 
 
 def _check_real(wave: Wave, real: Path) -> None:
-    if wave.wave not in WAVES_WITH_REAL_FILES:
-        raise ConfigurationError(
-            f"there are no real files for wave {wave.wave}",
-            expected=f"wave {' or '.join(WAVES_WITH_REAL_FILES)}",
-            remedy="Leave --real out to have them invented",
-        )
-    survey = {file.address for file in [*_survey_files(wave), *wave.sources.census_individuals]}
-    names = [file.address for file in wave.deliveries() if _in_inbox(file) and file.address not in survey]
+    sources = wave.sources
+    made = {
+        file.address for file in (*_survey_files(wave), *sources.commune_passage, *sources.census_individuals)
+    }
+    names = [file.address for file in wave.deliveries() if _in_inbox(file) and file.address not in made]
     missing = [name for name in names if not (real / name).is_file()]
     if missing:
         raise ConfigurationError(
@@ -258,9 +272,8 @@ def _rename(source: Path, folder: Path) -> Path:
     return source.replace(target)
 
 
-def _note(wave: Wave, written: list[str], official: list[Step], scale: float, seed: int, real: bool) -> str:
+def _note(wave: Wave, written: list[str], true_files: list[str], scale: float, seed: int) -> str:
     """What is invented and what is not, in French and English."""
-    true_files = [name for name, _ in official] if real else []
     invented = [name for name in written if name not in true_files]
     lines = [
         f"ASCO {wave.wave} : livraison de démonstration / demonstration delivery",

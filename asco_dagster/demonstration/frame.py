@@ -12,6 +12,9 @@ import pandas as pd
 
 from asco_dagster.demonstration.epci_split import epci_of_2014
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.territory.codes import OUTSIDE_THE_SURVEY, departement_of
+from asco_dagster.territory.natures import nature_of
+from asco_dagster.territory.vintages import reconcile
 from asco_dagster.waves import Wave
 
 TERRITORY = Path(__file__).parent / "territory"
@@ -100,13 +103,15 @@ def real_territory(wave: Wave, inbox: Path) -> Territory:
     Returns:
         Its territory.
     """
-    from asco_dagster.sources.readers.dgcl import FISCAL_NATURES, read_epci_members
+    from asco_dagster.sources.readers.dgcl import read_epci_members
     from asco_dagster.sources.readers.insee_populations import read_legal_populations
 
     sources = wave.sources
     delivery = sources.epci_members[0]
     listed = read_epci_members(inbox / delivery.address, vintage=delivery.vintage)
-    listed = listed[listed["epci_nature"].isin(FISCAL_NATURES)].reset_index(drop=True)
+    natures = {text: nature_of(text) for text in listed["epci_nature"].unique()}
+    kinds = listed["epci_nature"].map({text: nature.kind for text, nature in natures.items() if nature})
+    listed = listed[kinds == "own_tax"].reset_index(drop=True)
     code = listed["commune_code"].str.zfill(5).astype(object)
     members = pd.DataFrame(
         {
@@ -117,6 +122,7 @@ def real_territory(wave: Wave, inbox: Path) -> Territory:
             "listed_population": listed["commune_population_municipal"].astype("int64"),
         }
     )
+    members = members[~members["departement_code"].isin(OUTSIDE_THE_SURVEY)].reset_index(drop=True)
     legal = pd.concat(
         [
             read_legal_populations(inbox / file.address, vintage=file.vintage)
@@ -128,37 +134,38 @@ def real_territory(wave: Wave, inbox: Path) -> Territory:
         {"commune_code": object, "commune_name": object, "population": "int64"}
     )
     legal["departement_code"] = legal["commune_code"].map(departement_of)
+    legal = legal[~legal["departement_code"].isin(OUTSIDE_THE_SURVEY)].reset_index(drop=True)
     return Territory(members, _with_region(legal))
 
 
-def departement_of(commune_code: str) -> str:
-    """Département of a commune code of 5 characters: two characters, three overseas."""
-    return commune_code[:3] if commune_code.startswith("97") else commune_code[:2]
-
-
-def commune_frame(territory: Territory, wave: Wave) -> pd.DataFrame:
-    """The communes of the list or of the population files.
+def commune_frame(territory: Territory, wave: Wave, passage: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The communes of the list and of the population files, put together as staging does.
 
     Args:
         territory: the territory.
         wave: its wave, whose design gives size classes and strata.
+        passage: ``former_code``, ``commune_code`` of the table of passage that the wave delivers, if any.
 
     Returns:
         One row a commune by code: ``unit_code``, ``name``, ``departement_code``, ``region_code``,
         ``epci_siren`` (null outside any), ``population`` (legal, else as listed), ``size_class``,
         ``stratum``.
     """
-    wanted = ["commune_code", "commune_name", "departement_code"]
-    listed = territory.members[[*wanted, "epci_siren", "listed_population"]]
-    legal = territory.populations[[*wanted, "population"]]
-    both = listed.merge(legal, on="commune_code", how="outer", suffixes=("", "_legal"))
+    none = pd.DataFrame({"former_code": [], "commune_code": []}, dtype="object")
+    listed = territory.members[["commune_code", "commune_name", "epci_siren", "listed_population"]]
+    found = reconcile(
+        listed.rename(columns={"listed_population": "population"}),
+        territory.populations[["commune_code", "commune_name", "population"]],
+        none if passage is None else passage,
+        list_year=wave.sources.epci_members[0].vintage,
+    ).communes
     frame = pd.DataFrame(
         {
-            "unit_code": both["commune_code"],
-            "name": both["commune_name_legal"].fillna(both["commune_name"]),
-            "departement_code": both["commune_code"].map(departement_of),
-            "epci_siren": both["epci_siren"],
-            "population": both["population"].fillna(both["listed_population"]).astype("int64"),
+            "unit_code": found["commune_code"].astype(object),
+            "name": found["commune_name"].astype(object),
+            "departement_code": found["commune_code"].map(departement_of),
+            "epci_siren": found["epci_siren"].astype(object).where(found["epci_siren"].notna(), None),
+            "population": found["population"].astype("int64"),
         }
     )
     return _stratified(_with_region(frame), "commune", wave)

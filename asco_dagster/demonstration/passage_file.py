@@ -1,4 +1,4 @@
-"""INSEE's table of passage to the communes of 2025, from the codes that these have swallowed.
+"""INSEE's table of passage to the communes of the wave, from the codes that those of 2025 have swallowed.
 
 Belongs here: the layout of the workbook and which codes it leads from. Does not belong here: which of them
 were communes in the former wave (its legal populations, ``territory_files``).
@@ -10,6 +10,7 @@ import pandas as pd
 
 from asco_dagster.demonstration.archives import Cell, write_workbook
 from asco_dagster.demonstration.frame import TERRITORY, Territory
+from asco_dagster.territory.codes import MUNICIPAL_ARRONDISSEMENTS
 from asco_dagster.waves.wave import Delivery
 
 
@@ -23,10 +24,7 @@ def write_passage(path: Path, territory: Territory, delivery: Delivery) -> None:
     """
     listed = pd.concat([territory.members, territory.populations]).drop_duplicates("commune_code")
     names = listed.set_index("commune_code")["commune_name"]
-    swallowed = pd.read_parquet(TERRITORY / "former_codes_2025.parquet")
-    swallowed = swallowed[swallowed["commune_code"].isin(names.index)]
-    own = pd.DataFrame({"former_code": names.index, "commune_code": names.index})
-    table = pd.concat([own, swallowed]).sort_values(["former_code", "commune_code"], ignore_index=True)
+    table = passage_pairs(territory)
     rows: list[list[Cell]] = [
         [f"Table de passage entre les communes, vers la géographie au 1er janvier {delivery.vintage}"],
         ["Démonstration, d'après le paquet @etalab/decoupage-administratif 5.3.0 (Licence Ouverte)"],
@@ -37,3 +35,30 @@ def write_passage(path: Path, territory: Territory, delivery: Delivery) -> None:
     ]
     rows += [[old, code, names[code]] for old, code in table.itertuples(index=False)]
     write_workbook(path, [("COM", rows), ("Documentation", [["CODGEO_INI : code de la commune"]])])
+
+
+def passage_pairs(territory: Territory) -> pd.DataFrame:
+    """Every code and the commune that holds it in the geography of the territory's list.
+
+    The list may be older than 2025: communes that merged since are communes in it, and a new commune of 2025
+    that took over the code of a former one stands under that of its part in the list.
+
+    Args:
+        territory: members and populations; a commune of the populations that another has swallowed is none.
+
+    Returns:
+        ``former_code``, ``commune_code``, by both.
+    """
+    swallowed = pd.read_parquet(TERRITORY / "former_codes_2025.parquet")
+    members = set(territory.members["commune_code"])
+    alone = set(territory.populations["commune_code"]) - set(swallowed["former_code"]) - members
+    standing = members | {code for code in alone if code not in MUNICIPAL_ARRONDISSEMENTS}
+    later = swallowed[swallowed["former_code"].isin(members) & ~swallowed["commune_code"].isin(standing)]
+    then = later.drop_duplicates("commune_code", keep=False).set_index("commune_code")["former_code"]
+    taken_over = pd.DataFrame({"former_code": then.index, "commune_code": then.to_numpy()})
+    moved = swallowed[~swallowed["former_code"].isin(standing)]
+    moved = moved.assign(commune_code=moved["commune_code"].replace(then.to_dict()))
+    moved = moved[moved["commune_code"].isin(standing)]
+    own = pd.DataFrame({"former_code": sorted(standing), "commune_code": sorted(standing)})
+    pairs = pd.concat([own, moved, taken_over]).drop_duplicates()
+    return pairs.sort_values(["former_code", "commune_code"], ignore_index=True)

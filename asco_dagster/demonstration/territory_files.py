@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.demonstration.archives import Cell, write_workbook, write_zip
-from asco_dagster.demonstration.frame import Territory
+from asco_dagster.demonstration.frame import Territory, departements
+from asco_dagster.territory.codes import MUNICIPAL_ARRONDISSEMENTS
 from asco_dagster.waves.wave import Delivery
 
 COLUMNS_2014 = "siren;nom;nature;fiscalite;nb_com;ptot;pmun;insee;siren_com;nom_com;ptot_com;pmun_com"
@@ -45,6 +46,7 @@ FORMER_REGIONS = {
     "93": "04 05 06 13 83 84",
     "94": "2A 2B",
 }
+ARRONDISSEMENTS_SINCE = 2021
 CENSUSES_OVERSEAS = ("PSDC99", "PSDC90", "PSDC82", "PSDC74", "PSDC67", "PSDC61")
 
 
@@ -71,7 +73,10 @@ def write_members(path: Path, territory: Territory, delivery: Delivery) -> None:
 
 
 def write_populations(path: Path, territory: Territory, delivery: Delivery) -> None:
-    """Write legal populations: the zip since 2014, or one of the two files of 2013 (métropole, ``-dom``).
+    """Write legal populations in the layout that name and vintage tell.
+
+    The zip since 2014; the CSV since 2021, in which Paris, Lyon and Marseille are their municipal
+    arrondissements; or one of the two files of 2013 (métropole, ``-dom``).
 
     Args:
         path: the file to write.
@@ -81,6 +86,9 @@ def write_populations(path: Path, territory: Territory, delivery: Delivery) -> N
     table = territory.populations
     if delivery.address.endswith(".zip"):
         write_zip(path, [("donnees_communes.csv", _text(_current_layout(table), "\n").encode())])
+        return
+    if delivery.vintage >= ARRONDISSEMENTS_SINCE:
+        path.write_bytes(_text(_newer_layout(table), "\n").encode())
         return
     overseas = table["departement_code"].str.startswith("97")
     if delivery.address.endswith("-dom.csv"):
@@ -146,6 +154,50 @@ def _current_layout(table: pd.DataFrame) -> pd.DataFrame:
             "PTOT": table["population"] + counted_apart,
         }
     )
+
+
+def _newer_layout(table: pd.DataFrame) -> pd.DataFrame:
+    """The layout since 2021; the population of a town is shared out among its arrondissements."""
+    table = pd.concat([_without_towns(table), *_arrondissements(table)]).sort_values("commune_code")
+    regions = departements().set_index("region_code")["region_name"].drop_duplicates()
+    counted_apart = np.rint(table["population"] * 0.02).astype("int64")
+    return pd.DataFrame(
+        {
+            "REG": table["region_code"],
+            "Région": table["region_code"].map(regions),
+            "DEP": table["departement_code"],
+            "CODARR": "1",
+            "CODCAN": "01",
+            "CODCOM": table["commune_code"].str[-3:],
+            "COM": table["commune_code"],
+            "Commune": table["commune_name"],
+            "PMUN": table["population"],
+            "PCAP": counted_apart,
+            "PTOT": table["population"] + counted_apart,
+        }
+    )
+
+
+def _without_towns(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table["commune_code"].isin(set(MUNICIPAL_ARRONDISSEMENTS.values()))]
+
+
+def _arrondissements(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The rows of the municipal arrondissements, town by town: the first ones are the smallest."""
+    towns = table.set_index("commune_code")
+    for commune in dict.fromkeys(MUNICIPAL_ARRONDISSEMENTS.values()):
+        if commune not in towns.index:
+            continue
+        codes = [code for code, whole in MUNICIPAL_ARRONDISSEMENTS.items() if whole == commune]
+        town = towns.loc[commune]
+        steps = np.cumsum(np.arange(1, len(codes) + 1)) / (len(codes) * (len(codes) + 1) / 2)
+        population = np.diff(np.rint(steps * town["population"]).astype("int64"), prepend=0)
+        names = [
+            f"{town['commune_name']} {n}{'er' if n == 1 else 'e'} Arrondissement"
+            for n in range(1, len(codes) + 1)
+        ]
+        own = pd.DataFrame({"commune_code": codes, "commune_name": names, "population": population})
+        yield own.assign(departement_code=town["departement_code"], region_code=town["region_code"])
 
 
 def _metropole_layout(table: pd.DataFrame, vintage: int) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
         demand_home_instance(context.instance, settings, places)
-        demand_no_other_run(context.instance, wave.wave, context.run_id)
+        demand_no_other_run(context.instance, wave.wave, context.run.run_id)
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         asked = {key.name for key in context.selected_asset_check_keys}
         own = {name: [gate_name(name)] for name in wanted}

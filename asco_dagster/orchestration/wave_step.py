@@ -193,7 +193,7 @@ def wave_assets(
 def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
     demand_home_instance(context.instance, settings, places)
-    demand_no_other_run(context.instance, wave.wave, context.run_id)
+    demand_no_other_run(context.instance, wave.wave, context.run.run_id)
     with (
         private_files(),
         open_database(places.database(wave.wave)) as database,

@@ -19,6 +19,7 @@ from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_passage import no_passage, read_commune_passage
 from asco_dagster.sources.readers.insee_populations import no_populations, read_legal_populations
+from asco_dagster.sources.readers.provenance import NOT_READ
 from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
 from asco_dagster.sources.returns import collected_returns
 from asco_dagster.waves.wave import Delivery
@@ -151,9 +152,16 @@ def _read(step: WaveStep, source: str, reader: Callable[[Path, Delivery], pd.Dat
     import pyarrow as pa
 
     found = _files(step, getattr(step.wave.sources, source))
-    frames = (reader(path, delivery) for path, _, delivery in found)
-    rows = pa.concat_tables([pa.Table.from_pandas(frame, preserve_index=False) for frame in frames])
-    return Table(rows, {"files": [told for _, told, _ in found]})
+    tables, not_read = [], {}
+    for path, _, delivery in found:
+        frame = reader(path, delivery)
+        if names := frame.attrs.pop(NOT_READ, ()):
+            not_read[path.name] = list(names)
+        tables.append(pa.Table.from_pandas(frame, preserve_index=False))
+    metadata: dict[str, Any] = {"files": [told for _, told, _ in found]}
+    if not_read:
+        metadata["columns not read"] = not_read
+    return Table(pa.concat_tables(tables), metadata)
 
 
 source_assets = [

@@ -1,5 +1,8 @@
-"""The staging layer as one dbt step; the models are in ``dbt_project/models/staging``."""
+"""The assets of the staging layer: the territory, then the dbt models of ``dbt_project/models/staging``."""
 
 from asco_dagster.orchestration.dbt_layer import dbt_layer
+from asco_dagster.staging.territory import territory
 
 staging = dbt_layer("staging")
+
+staging_assets = [territory, staging]

@@ -97,9 +97,14 @@ def places_hold_anything(home: Path) -> bool:
     return any(path.is_file() for path in home.rglob("*"))
 
 
-def test_there_are_no_real_files_of_2025(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no real files for wave 2025"):
+def test_a_folder_without_the_real_files_of_2025_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
         write_deliveries(load_wave("2025"), places=Places(tmp_path), real=tmp_path)
+    assert (
+        f"the folder {tmp_path} lacks dgcl-epci-membres-2024.xlsx, insee-populations-legales-2021.csv"
+        in str(caught.value)
+    )
+    assert "table-passage" not in str(caught.value)  # made where the folder has none
 
 
 def test_missing_real_files_are_named(wave: Wave, tmp_path: Path) -> None:

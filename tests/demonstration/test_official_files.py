@@ -14,6 +14,7 @@ from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_populations import read_legal_populations
+from asco_dagster.territory.codes import MUNICIPAL_ARRONDISSEMENTS
 from asco_dagster.waves import Wave, load_wave
 
 AID = {
@@ -133,14 +134,19 @@ def test_files_of_2025_have_the_layouts_of_today(tmp_path: Path) -> None:
     header = CalamineWorkbook.from_path(tmp_path / listed.address).get_sheet_by_index(0).to_python()[0]
     assert " ".join(header) == (
         "dept siren raison_sociale nature_juridique mode_financ nb_membres total_pop_tot total_pop_mun "
-        "dep_com insee siren_membre nom_membre ptot_2025 pmun_2025"
+        "dep_com insee siren_membre nom_membre ptot_2024 pmun_2024"
     )
-    codes = read_epci_members(tmp_path / listed.address, vintage=2025)["commune_code"]
+    codes = read_epci_members(tmp_path / listed.address, vintage=2024)["commune_code"]
     assert codes.str.len().eq(5).all()
     assert codes.str.startswith("976").sum() == 17
-    with zipfile.ZipFile(tmp_path / legal.address) as archive:
+    header = "REG;Région;DEP;CODARR;CODCAN;CODCOM;COM;Commune;PMUN;PCAP;PTOT\n"
+    assert (tmp_path / legal.address).read_text(encoding="utf-8").startswith(header)
+    assert len(read_legal_populations(tmp_path / legal.address, vintage=2021)) == 300
+    zipped = legal.model_copy(update={"address": "ensemble.zip", "vintage": 2019})
+    write_populations(tmp_path / zipped.address, part, zipped)
+    with zipfile.ZipFile(tmp_path / zipped.address) as archive:
         assert archive.read("donnees_communes.csv").startswith(b"REG;DEP;CODCOM;COM;Commune;PMUN;PCAP;PTOT\n")
-    assert len(read_legal_populations(tmp_path / legal.address, vintage=2022)) == 300
+    assert len(read_legal_populations(tmp_path / zipped.address, vintage=2019)) == 300
 
 
 @pytest.mark.parametrize(
@@ -204,3 +210,17 @@ def test_the_age_workbook_has_the_true_headers(delivered: dict[str, Path], real_
     ]
     assert rows[0][:5] == rows[1][:5]
     assert [str(row[0]).strip() for row in rows[0][5:110]] == [str(row[0]).strip() for row in rows[1][5:110]]
+
+
+def test_towns_of_the_newer_populations_are_their_arrondissements(tmp_path: Path) -> None:
+    wave = load_wave("2025")
+    whole = invented_territory(wave, 1)
+    towns = whole.populations["commune_code"].isin(["13055", "69123", "75056", "97101"])
+    part = Territory(whole.members, whole.populations[towns])
+    legal = wave.sources.legal_populations[0]
+    write_populations(tmp_path / legal.address, part, legal)
+    found = read_legal_populations(tmp_path / legal.address, vintage=legal.vintage)
+    assert len(found) == 45 + 1
+    of_town = found["commune_code"].map(MUNICIPAL_ARRONDISSEMENTS).fillna(found["commune_code"])
+    summed = found.groupby(of_town)["population"].sum()
+    assert summed.to_dict() == part.populations.set_index("commune_code")["population"].to_dict()

@@ -35,11 +35,31 @@ def test_the_frame_is_the_list_and_those_outside_any_epci(released_real: Path) -
             from staging.stg_territory__communes
             """
         ).fetchone()
-        assert counts == (36614, 51, 24, 0, 1)
+        # Of the 51 that the list lacks, Culey is part of Loisey-Culey in it: it was restored a year later.
+        assert counts == (36614, 50, 24, 0, 1)
         restored = database.execute(
             "select count(*) from sources.raw_dgcl__epci_members where length(commune_code) = 4"
         ).fetchone()
         assert restored == (3224,)
+
+
+def test_no_inhabitant_of_a_merged_commune_is_counted_twice(released_real: Path) -> None:
+    """Of 24 communes of the list that the populations lack, 23 are counted within another there."""
+    with _database(released_real) as database:
+        cases = database.execute(
+            "select kind, count(*) from staging.stg_territory__cases group by kind order by kind"
+        ).fetchall()
+        tinchebray = database.execute(
+            "select population from staging.stg_territory__communes where commune_code = '61486'"
+        ).fetchone()
+    assert cases == [
+        ("counted_within", 23),
+        ("listed_within", 1),
+        ("not_counted", 1),
+        ("outside_epci", 50),
+        ("recounted", 13),
+    ]
+    assert tinchebray == (2610,)  # the populations have 5,052, with six communes that the list knows apart
 
 
 def test_a_merged_commune_keeps_the_population_of_the_list(released_real: Path) -> None:

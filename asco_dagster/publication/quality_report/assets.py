@@ -43,6 +43,7 @@ COUNTED = (
     "stg_asco__reminders",
     "stg_aid__totals",
     "stg_quality__ties",
+    "stg_territory__cases",
     "est_asco__collection",
     "est_asco__margins",
     "est_asco__weighting_log",

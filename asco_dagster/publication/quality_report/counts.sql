@@ -70,6 +70,13 @@ found as (
     select 'coverage', 'communes_absent_from_populations', 'commune', 'total', '', sum(absent_from_populations)
     from staging.stg_territory__communes
     union all
+    select 'coverage', 'frame_inhabitants', 'commune', 'total', '', sum(population)
+    from staging.stg_territory__communes
+    union all
+    select 'coverage', 'territory_cases', 'commune', 'case', kind, count(*)
+    from staging.stg_territory__cases
+    group by kind
+    union all
     select 'coverage', 'departements_covered', 'commune', 'total', '', count(distinct departement_code)
     from staging.stg_territory__communes
     union all

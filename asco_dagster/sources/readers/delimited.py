@@ -52,15 +52,19 @@ def read_rows(
             or cut inside quotes.
     """
     text = decode(read_bytes(path) if content is None else content, path, sheet=sheet)
-    records = _records(text, path, sheet, separator)
+    records = records_of(text, path, sheet, separator)
     header = [name.strip() for name in next(records, [])]
     if not any(header):
         raise SourceError("the first row has no column names", file=path, sheet=sheet, row=1, remedy=AS_CSV)
     return DelimitedRows(path, sheet, header, _rows(records, path, sheet, len(header)))
 
 
-def _records(text: str, path: Path, sheet: str | None, separator: str) -> Iterator[list[str]]:
-    """The lines of a file, split into cells."""
+def records_of(text: str, path: Path, sheet: str | None, separator: str) -> Iterator[list[str]]:
+    """The lines of a file, split into cells.
+
+    Raises:
+        SourceError: a row is cut inside quotes.
+    """
     reader = csv.reader(_lines(text), delimiter=separator, strict=True)
     number = 1
     try:

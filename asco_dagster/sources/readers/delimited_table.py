@@ -23,6 +23,29 @@ GROUP = 20_000
 """Rows whose cells are Python texts at once; 3.7 million communes would take 5 GB as such."""
 
 
+_DIGITS = re.compile(r"\d+(?:\.0+)?|\d{1,3}(?:[ \u00a0\u202f]\d{3})+", re.ASCII)
+"""A whole number as publishers write it: plain, as a spreadsheet exports it, or in groups of three digits."""
+_ZEROS = re.compile(r"(?<=\d)\.0+$", re.ASCII)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell of a code or a number has none: it is blank or says ``NA``, as R writes it."""
+    return cell.strip() in ("", "NA")
+
+
+def _tidy(cell: str) -> str:
+    """A code without what writing it as a number has left behind."""
+    return _ZEROS.sub("", cell.strip())
+
+
+def _whole_number(cell: str) -> bool:
+    return _DIGITS.fullmatch(cell.strip()) is not None
+
+
+def _integer(cell: str) -> int | None:
+    return None if is_missing(cell) else int("".join(_tidy(cell).split()))
+
+
 @dataclass(frozen=True)
 class DelimitedTable:
     """A delimited file whose every row has as many cells as its header.
@@ -83,7 +106,7 @@ class DelimitedTable:
         return pd.Series(pd.arrays.ArrowStringArray(found))
 
     def integers(self, column: str, *, optional: bool = False) -> pd.Series:
-        """A column of whole numbers from 0 upwards.
+        """A column of whole numbers from 0 upwards; ``1 124`` and ``1124.0`` are 1124.
 
         Args:
             column: its name in the header.
@@ -97,23 +120,20 @@ class DelimitedTable:
         """
         import pyarrow as pa
 
-        def is_number(cell: str) -> bool:
-            return cell.isascii() and cell.isdigit()
-
-        if (index := self._first_other(column, is_number, optional=optional)) is not None:
+        if (index := self._first_other(column, _whole_number, optional=optional)) is not None:
             cell = self.cells(column)[index].as_py()
             raise self.refuse(
-                f"“{cell}” is not a whole number" if cell.strip() else "the number is missing",
+                f"“{cell}” is not a whole number" if not is_missing(cell) else "the number is missing",
                 index=index,
                 column=column,
                 expected="digits only",
                 remedy="Correct the cell at its publisher's, or check that no column has shifted",
             )
-        found = self._each(column, lambda cell: int(cell) if cell.strip() else None, pa.int64())
+        found = self._each(column, _integer, pa.int64())
         return pd.Series(found.to_numpy()) if not optional else pd.Series(_nullable(found))
 
     def codes(self, column: str, pattern: str, *, expected: str, optional: bool = False) -> pd.Series:
-        """A column of codes, left as delivered.
+        """A column of codes, left as delivered but for blanks at their ends and a spreadsheet's ``.0``.
 
         Args:
             column: its name in the header.
@@ -122,22 +142,33 @@ class DelimitedTable:
             optional: whether an empty cell is a missing value rather than an error.
 
         Returns:
-            n texts, null where the cell was empty.
+            n texts, null where the cell was empty or says ``NA``.
 
         Raises:
             SourceError: a cell does not look like such a code, with its row.
         """
+        import pyarrow as pa
+
         matches = re.compile(pattern).fullmatch
-        if (index := self._first_other(column, matches, optional=optional)) is not None:
+
+        def fits(cell: str) -> object:
+            return matches(_tidy(cell))
+
+        if (index := self._first_other(column, fits, optional=optional)) is not None:
             cell = self.cells(column)[index].as_py()
             raise self.refuse(
-                f"“{cell}” is not a code" if cell.strip() else "the code is missing",
+                f"“{cell}” is not a code" if not is_missing(cell) else "the code is missing",
                 index=index,
                 column=column,
                 expected=expected,
                 remedy="check that no spreadsheet has rewritten the codes and no column has shifted",
             )
-        return self.texts(column)
+        found = self._each(
+            column,
+            lambda cell: None if optional and is_missing(cell) else _tidy(cell),
+            pa.large_string(),
+        )
+        return pd.Series(pd.arrays.ArrowStringArray(found))
 
     def _first_other(self, column: str, fits: Callable[[str], object], *, optional: bool) -> int | None:
         """Index of the first cell that neither fits nor may be empty; each different text is asked once."""
@@ -146,7 +177,7 @@ class DelimitedTable:
             others = [
                 number
                 for number, cell in enumerate(piece.dictionary.to_pylist())
-                if not fits(cell) and not (optional and not cell.strip())
+                if not fits(cell) and not (optional and is_missing(cell))
             ]
             if others:
                 return before + int(np.flatnonzero(np.isin(piece.indices.to_numpy(), others))[0])

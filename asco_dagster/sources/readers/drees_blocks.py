@@ -12,15 +12,20 @@ from pathlib import Path
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.workbook import Cell, code_of, collapse, column_letter, is_blank
 
-_YEAR = re.compile(r"((?:19|20)\d\d)(?:\.0)?\s*(\(p\))?")
+MARKS = r"(?:\s*(?:\((?:p|d|sd|r|e|\d{1,2})\)|\*+|[¹²³⁴⁵]))*"
+"""Marks behind a year, a code or a number: provisional, final, semi-final, revised, estimated; footnotes."""
+
+_YEAR = re.compile(rf"((?:19|20)\d\d)(?:\.0)?({MARKS})", re.IGNORECASE)
+_BEHIND = re.compile(rf"(?<=\w){MARKS}$", re.IGNORECASE)
 _DEPARTEMENT = r"\d{2,3}|\d{1,2}[A-Z]{1,2}"
 _REGION = r"\d{2,3}"
 _NEW_LAYOUT = "compare the sheet with an earlier edition; a new layout needs a change in drees_blocks.py"
+_NAMES = r"(noms? d(e|u) )?départements?( ou collectivités?.*| et collectivités?.*)?|collectivités?"
 _LAYOUTS = (
     # kind, words of the first cells, column of the code, column of the name, first column of values
-    ("departement", (r"code région", r"code département", r"départements?"), 1, 2, 3),
-    ("departement", (r"numéro de département", r"départements?"), 0, 1, 2),
-    ("region", (r"code région", r"région", r"|espace"), 0, 1, 3),
+    ("departement", (r"codes?( de la)? région", r"codes?( du)? département", _NAMES), 1, 2, 3),
+    ("departement", (r"(numéro|n°)( de| du)? département|codes?( du)? département", _NAMES), 0, 1, 2),
+    ("region", (r"codes?( de la)? région", r"régions?", r"|espace"), 0, 1, 3),
 )
 
 
@@ -66,6 +71,11 @@ class Area:
     name: str
 
 
+def is_marked_provisional(marks: str) -> bool:
+    """Whether the marks behind a year or a number say that it is provisional."""
+    return "(p)" in marks.casefold()
+
+
 def is_empty(cell: Cell) -> bool:
     """Whether a cell has no content of its own; links back to the contents page have none."""
     return is_blank(cell) or (isinstance(cell, str) and "retour" in cell.casefold())
@@ -104,11 +114,24 @@ def find_blocks(rows: list[list[Cell]], *, path: Path, sheet: str) -> list[Block
     return blocks
 
 
+def has_header(rows: list[list[Cell]]) -> bool:
+    """Whether any row is the header of a block by département or région."""
+    words = ([collapse(cell).casefold() for cell in row[:3]] for row in rows)
+    return any(_kind_of(row) is not None for row in words)
+
+
+def _kind_of(words: Sequence[str]) -> tuple[str, int, int, int] | None:
+    """Kind and columns of the block that the first words of a row begin."""
+    for kind, patterns, code, name, first in _LAYOUTS:
+        if len(words) >= len(patterns) and all(map(re.fullmatch, patterns, words)):
+            return kind, code, name, first
+    return None
+
+
 def _layout(row: Sequence[Cell], index: int, path: Path, sheet: str) -> tuple[str, int, int, int] | None:
     words = [collapse(cell).casefold() for cell in row[:3]]
-    for kind, patterns, code, name, first in _LAYOUTS:
-        if all(re.fullmatch(pattern, word) for pattern, word in zip(patterns, words, strict=False)):
-            return kind, code, name, first
+    if (found := _kind_of(words)) is not None:
+        return found
     if words[0] in ("code région", "numéro de département"):
         raise SourceError(
             f"the header has changed: “{' | '.join(words)}”",
@@ -144,7 +167,7 @@ def _years(header: Sequence[Cell], first: int, *, path: Path, sheet: str, row: i
                 expected="a year such as 2014 or “2020 (p)”, once",
                 remedy="compare the header with an earlier edition",
             )
-        years.append(YearColumn(index, column_letter(index), int(match[1]), bool(match[2])))
+        years.append(YearColumn(index, column_letter(index), int(match[1]), is_marked_provisional(match[2])))
     if not years:
         raise SourceError(
             "the header has no year",
@@ -155,6 +178,14 @@ def _years(header: Sequence[Cell], first: int, *, path: Path, sheet: str, row: i
             remedy="fetch the file again",
         )
     return years
+
+
+_TOTALS = ("total", "france")
+
+
+def _is_number_code(row: Sequence[Cell], block: Block) -> bool:
+    """Whether the row is an area's, whose first column holds a code."""
+    return block.code >= 0 and bool(re.match(r"\d", collapse(row[block.code])))
 
 
 def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, number: int) -> Area | None:
@@ -175,7 +206,7 @@ def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, numbe
     """
     head = collapse(row[0])
     filled = any(not is_empty(cell) for cell in row[block.first :])
-    if head.casefold().startswith("total") and filled:
+    if head.casefold().startswith(_TOTALS) and filled and not _is_number_code(row, block):
         return Area("total", None, head)
     coded = block.code >= 0 and not is_blank(row[block.code])
     named = block.kind != "total" and not is_blank(row[block.name])
@@ -193,8 +224,9 @@ def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, numbe
             remedy="correct the row at its publisher's, or check that no column has shifted",
         )
     pattern = _REGION if block.kind == "region" else _DEPARTEMENT
+    cell = row[block.code]
     code = code_of(
-        row[block.code],
+        _BEHIND.sub("", cell.strip()) if isinstance(cell, str) else cell,
         pattern=pattern,
         width=2,
         path=path,

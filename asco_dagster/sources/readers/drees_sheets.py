@@ -1,10 +1,12 @@
 """Which sheets of the DREES *Aide sociale* workbooks are tables, and what each one measures.
 
-Names only, matched without regard to blanks at their ends. A sheet that is neither a table nor known to be
-something else is an error, so that a new table is never lost in silence. What does not belong here: cells.
+Names, matched without regard to case and blanks. A sheet of another name that holds a table by département or
+région is an error, so that a new table is never lost in silence; one without is a page of explanations. What
+does not belong here: cells.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,9 +30,9 @@ NOT_TABLES = frozenset(
 
 _TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "beneficiaries": (
-        (r"Tab\d+[a-z]?-pa", "elderly", "beneficiaries"),
-        (r"Tab\d+[a-z]?-ph", "disability", "beneficiaries"),
-        (r"Tab\d+[a-z]?-ase", "child", "beneficiaries"),
+        (r"Tab ?\d+[a-z]? ?[-_] ?pa", "elderly", "beneficiaries"),
+        (r"Tab ?\d+[a-z]? ?[-_] ?ph", "disability", "beneficiaries"),
+        (r"Tab ?\d+[a-z]? ?[-_] ?ase", "child", "beneficiaries"),
     ),
     "spending_keur": (
         (r"Tot-tab\d+", "total", "spending_keur"),
@@ -64,29 +66,33 @@ class TableSheet:
     measure: str
 
 
-def table_sheets(names: list[str], *, measure: Measure, path: Path) -> list[TableSheet]:
+def table_sheets(
+    names: list[str], *, measure: Measure, path: Path, has_table: Callable[[str], bool]
+) -> list[TableSheet]:
     """Sort the sheets of a workbook into tables and others.
 
     Args:
         names: sheet names in the order of the workbook.
         measure: what the workbook is said to hold.
         path: the file, for the error.
+        has_table: whether a sheet of an unknown name holds a table by département or région.
 
     Returns:
         One entry a table, in the order of the workbook.
 
     Raises:
-        SourceError: a sheet is neither a table of this measure nor known to be none, or there is no table.
+        SourceError: a sheet of an unknown name holds a table, or there is no table of this measure.
     """
     if measure not in _TABLES:
         raise ValueError(f"measure {measure!r} is none of {', '.join(_TABLES)}")
     found = []
     for name in names:
         table_id = name.strip()
-        match = next((row for row in _TABLES[measure] if re.fullmatch(row[0], table_id)), None)
+        plain = re.sub(r"\s+", " ", table_id)
+        match = next((row for row in _TABLES[measure] if re.fullmatch(row[0], plain, re.IGNORECASE)), None)
         if match:
             found.append(TableSheet(name, table_id, match[1], match[2]))
-        elif table_id.casefold() not in NOT_TABLES:
+        elif table_id.casefold() not in NOT_TABLES and has_table(name):
             raise SourceError(
                 f"the sheet is neither a known table of “{measure}” nor a known page of explanations",
                 file=path,

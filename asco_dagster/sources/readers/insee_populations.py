@@ -1,73 +1,67 @@
-"""INSEE's legal populations by commune, in the three layouts that INSEE has delivered them in.
+"""INSEE's legal populations by commune, in every layout that INSEE has delivered them in since 2013.
 
-Métropole and overseas départements of 2013 come as two files, later vintages as ``donnees_communes.csv``,
-plain or inside a zip. What does not belong here: régions of today, codes repaired, communes merged.
+Two files for métropole and overseas (2013), ``donnees_communes.csv`` plain or zipped, the workbook
+``ensemble`` with its nine sheets, and files cut down to code, name and population. What does not belong here:
+régions of today, communes merged, municipal arrondissements put together (``staging``).
 """
 
-import io
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import check_header
-from asco_dagster.sources.readers.delimited_table import DelimitedTable, read_delimited
-from asco_dagster.sources.readers.encoding import AGAIN, read_bytes
-from asco_dagster.sources.readers.provenance import text_column, with_source
+from asco_dagster.sources.readers.delimited_table import DelimitedTable
+from asco_dagster.sources.readers.provenance import NOT_READ, text_column, with_source
+from asco_dagster.sources.readers.published_table import PublishedTable, read_published
+from asco_dagster.territory.codes import COMMUNE
 
-ARCHIVE_MEMBER = "donnees_communes.csv"
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "code": ("DEPCOM", "CODGEO", "COM", "INSEE", "Code INSEE", "Code géographique"),
+    "number": ("CODCOM", "Code commune"),
+    "name": ("LIBMIN", "Commune", "Nom de la commune", "LIBGEO", "Libellé", "NCC", "NOM_COM", "Nom"),
+    "departement": ("CODDEP", "DEP", "Code département"),
+    "region": ("CODREG", "REG", "Code région"),
+}
+"""What INSEE calls each column; ``COM`` is the code in some layouts and the name in others."""
 
-_COMMUNE = r"(?:\d\d|2[AB])\d{3}"
-_DEPARTEMENT = r"\d\d|2[AB]|97\d"
+_USUAL = ("donnees_communes", "Communes")
+_DEPARTEMENT = r"\d{1,2}|2[AB]|9[78]\d"
+_REGION = r"\d{1,2}"
+_NUMBER = r"\d{1,3}"
 _EXPECTED = "a commune code of 5 characters such as 01001, 2A004 or 97101"
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Columns of a layout: those read, by what they say, and others that may stand beside them."""
-
-    commune: str
-    name: str
-    departement: str
-    region: str
-    population: str
-    beside: frozenset[str]
-    number_in_departement: bool = False
 
 
 def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
     """Read legal populations by commune.
 
     Args:
-        path: the CSV, or the zip that holds ``donnees_communes.csv``.
-        vintage: reference year of the populations; 2013 selects ``PMUN13``.
+        path: the CSV, the workbook, or the zip that holds one of them.
+        vintage: reference year of the populations; 2013 selects ``PMUN13`` where columns carry a year.
 
     Returns:
-        One row a commune: ``commune_code``, ``commune_name``, ``departement_code`` and ``region_code`` (as
-        delivered: régions of the vintage, overseas départements as INSEE numbers them in that file),
-        ``population`` (municipal, inhabitants), ``source_file``, ``source_sheet`` (member of the zip, else
-        null), ``source_row``.
+        One row a commune or municipal arrondissement: ``commune_code``, ``commune_name``,
+        ``departement_code`` and ``region_code`` (as delivered: régions of the vintage, overseas départements
+        as INSEE numbers them in that file; null where the file has none), ``population`` (municipal,
+        inhabitants), ``source_file``, ``source_sheet`` (sheet or member, else null), ``source_row``.
 
     Raises:
-        SourceError: changed header, another vintage, a cell that is no code or number, a commune twice, or a
-            zip without the file.
+        SourceError: changed header, another vintage, a cell that is no code or number, a commune twice, or an
+            archive without the table.
     """
-    content = read_bytes(path)
-    table = _from_archive(path, content) if content.startswith(b"PK\x03\x04") else read_delimited(path)
-    layout = _layout(table, vintage)
-    codes = _commune_codes(table, layout)
-    _check_unique(codes, table, layout)
+    found = _table(path, vintage)
+    table = found.table
+    codes = _commune_codes(found)
+    _check_unique(codes, found)
     frame = pd.DataFrame(
         {
             "commune_code": codes,
-            "commune_name": table.texts(layout.name),
-            "departement_code": table.codes(layout.departement, _DEPARTEMENT, expected="a département code"),
-            "region_code": table.codes(layout.region, r"\d\d", expected="a région code of 2 digits"),
-            "population": table.integers(layout.population),
+            "commune_name": table.texts(found.columns["name"]),
+            "departement_code": _optional(found, "departement", _DEPARTEMENT, "a département code"),
+            "region_code": _optional(found, "region", _REGION, "a région code of 2 digits"),
+            "population": table.integers(found.columns["population"]),
         }
     )
+    frame.attrs[NOT_READ] = found.left_out
     return with_source(frame, path, sheet=table.sheet, rows=table.rows)
 
 
@@ -79,89 +73,101 @@ def no_populations() -> pd.DataFrame:
     return with_source(frame, Path("none"), sheet=None, rows=[])
 
 
-def _from_archive(path: Path, content: bytes) -> DelimitedTable:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
-            found = [name for name in names if PurePosixPath(name).name.casefold() == ARCHIVE_MEMBER]
-            member = archive.read(found[0]) if len(found) == 1 else b""
-    # A damaged archive may raise any of these, depending on where it is damaged.
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        EOFError,
-        ValueError,
-    ) as fault:
+def _table(path: Path, vintage: int) -> PublishedTable:
+    """The table, in whichever of the layouts its header announces."""
+    spellings = {**_SPELLINGS, "population": _population_names(vintage)}
+    found = read_published(path, spellings, required=("population",), usual=_USUAL)
+    # Before 2021 the split layout calls the commune's name COM; its code is département and number.
+    if "code" in found and "name" not in found and not _holds_codes(found.table, found.columns["code"]):
+        columns = {**found.columns, "name": found.columns["code"]}
+        del columns["code"]
+        found = PublishedTable(found.table, columns, found.left_out)
+    if "code" not in found and "number" in found and _holds_whole_codes(found):
+        columns = {**found.columns, "code": found.columns["number"]}
+        found = PublishedTable(found.table, columns, found.left_out)
+    missing = [] if "name" in found else ["Commune"]
+    if "code" not in found and not {"departement", "number"} <= found.columns.keys():
+        missing.append("COM")
+    if missing:
         raise SourceError(
-            f"the archive is damaged or cut short ({type(fault).__name__})", file=path, remedy=AGAIN
-        ) from fault
-    if not member:
-        raise SourceError(
-            f"the archive holds {', '.join(f'“{name}”' for name in names[:10]) or 'nothing'}",
+            f"the columns are not those of this file: missing {', '.join(f'“{name}”' for name in missing)}",
             file=path,
-            expected=f"one “{ARCHIVE_MEMBER}” with content",
-            remedy="deliver INSEE's archive as published",
+            sheet=found.table.sheet,
+            expected="code (COM, or DEP and CODCOM), name (Commune) and municipal population (PMUN)",
+            remedy="check the vintage in the wave's file; a new name of a column is entered in its reader",
         )
-    return read_delimited(path, content=member, sheet=found[0])
+    return found
 
 
-def _layout(table: DelimitedTable, vintage: int) -> _Layout:
-    """The layout that the header announces, with every column accounted for."""
-    header = set(table.header)
-    if "DEPCOM" in header:
-        beside = frozenset(
-            name
-            for name in header
-            if name in {"ZE94", "ARR", "CAN", "DEPARR", "DEPPCT"} or name.startswith(("PMUN", "PSDC"))
-        )
-        layout = _Layout("DEPCOM", "LIBMIN", "DEP", "REG", f"PMUN{vintage % 100:02d}", beside)
-    elif header & {"CODREG", "CODDEP"}:
-        beside = frozenset({"REG", "ARR", "CODARR", "CAN", "CODCAN", "PCAP", "PTOT"})
-        layout = _Layout("CODCOM", "COM", "CODDEP", "CODREG", "PMUN", beside, number_in_departement=True)
-    else:
-        beside = frozenset({"Région", "ARR", "CAN", "CODCOM", "PCAP", "PTOT"})
-        layout = _Layout("COM", "Commune", "DEP", "REG", "PMUN", beside)
-    read = (layout.commune, layout.name, layout.departement, layout.region, layout.population)
-    check_header(
-        table.header, required=read, known=lambda name: name in beside, path=table.path, sheet=table.sheet
-    )
-    return layout
+def _population_names(vintage: int) -> tuple[str, ...]:
+    """Names of the column of municipal population; one that carries another year is none of them."""
+    dated = (f"PMUN{vintage % 100:02d}", f"PMUN{vintage}", f"PMUN_{vintage}", f"P{vintage % 100:02d}_POP")
+    return (*dated, "PMUN", "Population municipale", f"Population municipale {vintage}")
 
 
-def _commune_codes(table: DelimitedTable, layout: _Layout) -> pd.Series:
+def _holds_codes(table: DelimitedTable, name: str) -> bool:
+    """Whether a column holds commune codes, by its first row; codes of the first départements lose a zero."""
+    first = str(table.cells(name)[0].as_py()).strip()
+    return first[:1].isdigit()
+
+
+def _holds_whole_codes(found: PublishedTable) -> bool:
+    """Whether the column of numbers within the département holds codes of four or five characters instead."""
+    first = str(found.table.cells(found.columns["number"])[0].as_py()).strip()
+    return len(first) > len("001")
+
+
+def _optional(found: PublishedTable, meaning: str, pattern: str, expected: str) -> pd.Series:
+    """A column of codes that some layouts lack; ``1`` is 01 again."""
+    if meaning not in found:
+        return text_column([None] * len(found.table.rows))
+    codes = found.table.codes(found.columns[meaning], pattern, expected=expected, optional=True)
+    return codes.str.zfill(2)
+
+
+def _commune_codes(found: PublishedTable) -> pd.Series:
     """Codes of 5 characters; where the file splits them, département and number put side by side again."""
-    if not layout.number_in_departement:
-        return table.codes(layout.commune, _COMMUNE, expected=_EXPECTED)
-    departements = table.codes(layout.departement, _DEPARTEMENT, expected="a département code")
-    numbers = table.codes(layout.commune, r"\d{2,3}", expected="the commune's number in its département")
-    codes = []
+    table = found.table
+    if "code" in found:
+        codes = table.codes(found.columns["code"], rf"{COMMUNE}|\d{{4}}", expected=_EXPECTED)
+        return codes.str.zfill(5)
+    column = found.columns["number"]
+    departements = table.codes(
+        found.columns["departement"], _DEPARTEMENT, expected="a département code"
+    ).str.zfill(2)
+    numbers = table.codes(column, _NUMBER, expected="the commune's number in its département")
+    put_together = []
     for index, (departement, number) in enumerate(zip(departements, numbers, strict=True)):
-        # Overseas, the third digit of the département is also the first of a three-digit number.
-        overlaps = len(departement) + len(number) == 6 and departement[2] == number[0]
-        code = departement[:2] + number if overlaps else departement + number
-        if len(code) != 5:
+        code = _put_together(departement, number)
+        if code is None:
             raise table.refuse(
                 f"“{departement}” and “{number}” make no commune code",
                 index=index,
-                column=layout.commune,
+                column=column,
                 expected=_EXPECTED,
                 remedy="check that no spreadsheet has rewritten the codes",
             )
-        codes.append(code)
-    return pd.Series(codes, dtype="string")
+        put_together.append(code)
+    return pd.Series(put_together, dtype="string")
 
 
-def _check_unique(codes: pd.Series, table: DelimitedTable, layout: _Layout) -> None:
+def _put_together(departement: str, number: str) -> str | None:
+    """A commune code; overseas, the département's third digit is also the first of a three-digit number."""
+    if len(departement) == 2:
+        return departement + number.zfill(3)
+    if len(number) == 3:
+        return departement[:2] + number if number[0] == departement[2] else None
+    return departement + number.zfill(2)
+
+
+def _check_unique(codes: pd.Series, found: PublishedTable) -> None:
     twice = codes.index[codes.duplicated()]
     if len(twice):
         first = int(codes.index[codes == codes[twice[0]]][0])
-        raise table.refuse(
-            f"commune “{codes[twice[0]]}” stands on row {table.rows[first]} already",
+        raise found.table.refuse(
+            f"commune “{codes[twice[0]]}” stands on row {found.table.rows[first]} already",
             index=int(twice[0]),
-            column=layout.commune,
+            column=found.columns["code" if "code" in found else "number"],
             expected="one row a commune",
             remedy="ask INSEE which of the two rows holds",
         )

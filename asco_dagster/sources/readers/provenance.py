@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+NOT_READ = "not_read"
+"""Attribute of a frame: the columns of the file that its reader leaves out, so that none is lost unseen."""
+
 TEXT = "string"
 """Nullable text of pandas: DuckDB reads it as VARCHAR even where every value is missing."""
 

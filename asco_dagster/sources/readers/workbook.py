@@ -47,11 +47,12 @@ def _refusing(path: Path, sheet: str | None = None) -> Iterator[None]:
         ) from fault
 
 
-def open_workbook(path: Path) -> CalamineWorkbook:
+def open_workbook(path: Path, *, content: bytes | None = None) -> CalamineWorkbook:
     """Open an xlsx, xls or ods file.
 
     Args:
         path: the file.
+        content: its bytes when they do not lie in the file itself (member of an archive).
 
     Returns:
         The workbook; its sheets are read on demand.
@@ -59,7 +60,8 @@ def open_workbook(path: Path) -> CalamineWorkbook:
     Raises:
         SourceError: missing, empty, no workbook, damaged, or protected by a password.
     """
-    content = read_bytes(path)
+    member = content is not None
+    content = read_bytes(path) if content is None else content
     if not content.startswith(WORKBOOK_STARTS):
         raise SourceError(
             "this is not a workbook",
@@ -71,6 +73,8 @@ def open_workbook(path: Path) -> CalamineWorkbook:
         try:
             return CalamineWorkbook.from_filelike(io.BytesIO(content))
         except CalamineError:
+            if member:
+                raise
             # Opening by content says only that it failed; by the file's ending it also says why (password).
             return CalamineWorkbook.from_path(str(path))
     raise AssertionError("unreachable: the block above returns or raises")

@@ -3,26 +3,23 @@ with
 
 listed as (
     select
-        epci_siren,
-        max(epci_population_municipal) as announced,
-        sum(commune_population_municipal) as added
-    from {{ source('sources', 'raw_dgcl__epci_members') }}
-    where epci_nature in ('CC', 'CA', 'CU', 'SAN', 'METRO', 'MET69', 'METLYON')
-    group by epci_siren
+        members.epci_siren,
+        max(members.epci_population_municipal) as announced,
+        sum(members.commune_population_municipal) as added
+    from {{ source('sources', 'raw_dgcl__epci_members') }} as members
+    inner join {{ ref('stg_territory__epci') }} as epci on members.epci_siren = epci.epci_siren
+    group by members.epci_siren
 ),
 
 communes as (
-    -- only communes that both files know under one code: a merger is no disagreement
+    -- only communes that are the same in both files: a merger is no disagreement
     select
-        counted.commune_code,
-        {{ departement_of('counted.commune_code') }} as departement_code,
-        counted.population as counted_population,
-        members.commune_population_municipal as listed_population
-    from {{ source('sources', 'raw_insee__legal_populations') }} as counted
-    inner join {{ source('sources', 'raw_dgcl__epci_members') }} as members
-        on
-            counted.commune_code = lpad(members.commune_code, 5, '0')
-            and members.epci_nature in ('CC', 'CA', 'CU', 'SAN', 'METRO', 'MET69', 'METLYON')
+        commune_code,
+        counted_population,
+        listed_population,
+        {{ departement_of('commune_code') }} as departement_code
+    from {{ source('staging', 'stg_territory__populations') }}
+    where listed_population is not null and population = counted_population
 ),
 
 frame as (

@@ -11,16 +11,25 @@ members as (
     where epci_siren is not null
 ),
 
-listed as (
+natures as (
     select
         epci_siren,
-        min(epci_name) as epci_name,
-        min(epci_nature) as epci_nature,
-        min(member_count) as member_count,
-        min(epci_population_municipal) as listed_population
-    from {{ source('sources', 'raw_dgcl__epci_members') }}
-    where epci_nature in ('CC', 'CA', 'CU', 'SAN', 'METRO', 'MET69', 'METLYON')
+        min(epci_nature) as epci_nature
+    from {{ source('staging', 'stg_territory__populations') }}
+    where epci_siren is not null
     group by epci_siren
+),
+
+listed as (
+    select
+        members.epci_siren,
+        natures.epci_nature,
+        min(members.epci_name) as epci_name,
+        min(members.member_count) as member_count,
+        min(members.epci_population_municipal) as listed_population
+    from {{ source('sources', 'raw_dgcl__epci_members') }} as members
+    inner join natures on members.epci_siren = natures.epci_siren
+    group by members.epci_siren, natures.epci_nature
 ),
 
 by_departement as (

@@ -5,7 +5,7 @@ former as (
     select
         commune_code as former_code,
         {{ departement_of('commune_code') }} as former_departement_code
-    from {{ source('sources', 'raw_insee__former_communes') }}
+    from {{ source('staging', 'stg_territory__former_communes') }}
 ),
 
 passage as (
@@ -32,7 +32,8 @@ pairs as (
         today.region_code
     from former
     left join passage on former.former_code = passage.former_code
-    left join today on passage.commune_code = today.commune_code
+    -- a file of events leaves out communes that none happened to
+    left join today on coalesce(passage.commune_code, former.former_code) = today.commune_code
 ),
 
 counted as (

@@ -1,0 +1,101 @@
+"""The territory of the wave: the DGCL's list and INSEE's populations put together in the list's geography.
+
+Belongs here: the tables that say which communes there are, with which population, and every case that had to
+be decided. Does not belong here: how (``territory/vintages``), départements and size classes (dbt).
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
+from asco_dagster.territory.codes import MUNICIPAL_ARRONDISSEMENTS, OUTSIDE_THE_SURVEY, departement_of
+from asco_dagster.territory.natures import nature_of
+from asco_dagster.territory.vintages import KINDS, Reconciled, reconcile
+from asco_dagster.warehouse import read_table
+
+
+@wave_assets(
+    [
+        "stg_territory__populations: One row a commune in the geography of the DGCL's list, with its "
+        "population and what each of the two files says.",
+        "stg_territory__cases: One row a commune on which the two files disagree, or that one of them lacks, "
+        "and what was decided.",
+        "stg_territory__former_communes: One row a commune of the former wave's geography.",
+    ],
+    deps=[
+        "raw_dgcl__epci_members",
+        "raw_insee__legal_populations",
+        "raw_insee__commune_passage",
+        "raw_insee__former_communes",
+    ],
+)
+def territory(step: WaveStep) -> Mapping[str, Table]:
+    """Communes and their populations; the communes of the former wave."""
+    listed = members_of_epci(read_table(step.database, "raw_dgcl__epci_members"))
+    counted = read_table(step.database, "raw_insee__legal_populations")
+    passage = read_table(step.database, "raw_insee__commune_passage", ["former_code", "commune_code"])
+    year = step.wave.sources.epci_members[0].vintage
+    found = reconcile(listed, counted, passage, list_year=year)
+    natures = listed.set_index("commune_code")["epci_nature"]
+    communes = found.communes.assign(epci_nature=found.communes["commune_code"].map(natures))
+    former = read_table(step.database, "raw_insee__former_communes", ["commune_code"])
+    return {
+        "stg_territory__populations": Table(_typed(communes), counts(found)),
+        "stg_territory__cases": Table(found.cases, _cases_told(found.cases)),
+        "stg_territory__former_communes": Table(former_communes(former), {}),
+    }
+
+
+def members_of_epci(members: pd.DataFrame) -> pd.DataFrame:
+    """The communes that belong to an EPCI with a tax of its own.
+
+    Args:
+        members: every membership, as ``raw_dgcl__epci_members`` has it.
+
+    Returns:
+        One row a commune: ``commune_code`` (5 characters: the list of 2014 lost leading zeros),
+        ``commune_name``, ``epci_siren``, ``epci_nature`` (code of the vocabulary), ``population``.
+    """
+    natures = {text: nature_of(text) for text in members["epci_nature"].dropna().unique()}
+    forms = members["epci_nature"].map(natures)
+    own = members[forms.map(lambda nature: nature is not None and nature.kind == "own_tax").astype(bool)]
+    return pd.DataFrame(
+        {
+            "commune_code": own["commune_code"].str.zfill(5).astype(object),
+            "commune_name": own["commune_name"].astype(object),
+            "epci_siren": own["epci_siren"].astype(object),
+            "epci_nature": forms[own.index].map(lambda nature: nature.code).astype(object),
+            "population": own["commune_population_municipal"].astype("Int64"),
+        }
+    ).reset_index(drop=True)
+
+
+def former_communes(former: pd.DataFrame) -> pd.DataFrame:
+    """The communes of the former geography, by code; municipal arrondissements are their commune."""
+    codes = former["commune_code"].astype(object)
+    whole = {MUNICIPAL_ARRONDISSEMENTS.get(code, code) for code in codes}
+    kept = sorted(code for code in whole if departement_of(code) not in OUTSIDE_THE_SURVEY)
+    return pd.DataFrame({"commune_code": pd.Series(kept, dtype="string")})
+
+
+def counts(found: Reconciled) -> dict[str, int]:
+    """Communes, EPCI and inhabitants of the frame, for the asset's page."""
+    communes = found.communes
+    return {
+        "communes": len(communes),
+        "communes in an EPCI": int(communes["epci_siren"].notna().sum()),
+        "EPCI": int(communes["epci_siren"].nunique()),
+        "inhabitants": int(communes["population"].sum()),
+    }
+
+
+def _cases_told(cases: pd.DataFrame) -> dict[str, int]:
+    """How many cases of each kind there are, in words."""
+    found = cases["kind"].value_counts()
+    return {words: int(found[kind]) for kind, words in KINDS.items() if kind in found}
+
+
+def _typed(communes: pd.DataFrame) -> pd.DataFrame:
+    texts = ["commune_code", "commune_name", "epci_siren", "epci_nature"]
+    return communes.astype(dict.fromkeys(texts, "string"))
