@@ -37,7 +37,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "populations": lambda path: read_legal_populations(path, vintage=2013),
     "age_sex": lambda path: read_population_by_age_and_sex(path, year=1998),
     "aid": lambda path: read_aid_tables(path, measure="spending_keur"),
-    "export": lambda path: list(read_export(path, EXPORTED)),
+    "export": lambda path: list(read_export(path, EXPORTED).records),
     "sample": read_sample,
 }
 
