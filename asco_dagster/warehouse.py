@@ -291,7 +291,7 @@ def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     demand_database(path)
     if not path.exists() and not read_only:
         _create(path)
-    end = time.monotonic() + PATIENCE
+    end, waits = time.monotonic() + PATIENCE, False
     while True:
         try:
             return _connect(path, read_only=read_only)
@@ -307,7 +307,9 @@ def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
                 raise opening_fault(error, path) from error
             if time.monotonic() > end:
                 raise held_fault(holder, path, PATIENCE) from error
-        _LOG.warning("%s is open in %s; waiting up to %.0f s", path, holder, PATIENCE)
+        if not waits:
+            _LOG.warning("%s is open in %s; waiting up to %.0f s", path, holder, PATIENCE)
+            waits = True
         time.sleep(_PAUSE)
 
 
