@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from home_instances import home_instance
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates import suite as suites
@@ -47,8 +49,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
 
 
 @pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
+def instance(places: Places) -> Iterator[dg.DagsterInstance]:
+    with home_instance(places.home) as instance:
         yield instance
 
 

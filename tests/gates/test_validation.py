@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
+from home_instances import home_instance
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates import suite as suites
@@ -207,7 +208,7 @@ def test_a_broken_suite_of_any_asset_stops_a_run_before_it_makes_anything(
         suite = {"name": asset, "meta": {"key": ["code"]}, "expectations": [asked]}
         (tmp_path / f"{asset}.json").write_text(json.dumps(suite))
     monkeypatch.setattr(suites, "suite_path", lambda asset, folder=None: tmp_path / f"{asset}.json")
-    with dg.DagsterInstance.ephemeral() as instance:
+    with home_instance(tmp_path / "home") as instance:
         run = dg.materialize(
             [raw_x__first, pub_x__last],
             partition_key="2014",

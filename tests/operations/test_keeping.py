@@ -383,8 +383,9 @@ def test_the_role_that_restores_may_do_nothing_else(places: Places, settings: Se
 
 
 def test_no_backup_is_taken_while_a_run_holds_a_wave(
-    lived: Places, settings: Settings, tmp_path: Path, script
+    lived: Places, settings: Settings, tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("asco_dagster.warehouse.PATIENCE", 1.0)
     run = script("""
         from asco_dagster.warehouse import open_database
         with open_database(places.database("2014")):
@@ -392,7 +393,7 @@ def test_no_backup_is_taken_while_a_run_holds_a_wave(
             input()
     """)
     assert run.stdout.readline() == "holds\n"
-    with pytest.raises(AscoError, match="cannot be opened"):
+    with pytest.raises(AscoError, match=f"is open in process {run.pid} .* did not close it"):
         backup(settings, lived, tmp_path / "b.tar")
     assert not (tmp_path / "b.tar").exists()
     run.communicate("\n")

@@ -114,4 +114,4 @@ def test_a_released_estimate_comes_from_the_cell_and_its_status(small_wave: Smal
     record = materialization(small_wave.instance, "2014", "pub_asco__cells")
     lineage = record.asset_materialization.metadata["dagster/column_lineage"].value.deps_by_column
     origins = {(dep.asset_key.path[-1], dep.column_name) for dep in lineage["estimate"]}
-    assert origins == {("sec_asco__cells", name) for name in ("estimate", "statistic", "status")}
+    assert origins == {("sec_asco__cells", name) for name in ("estimate", "statistic", "status", "unit_type")}
