@@ -234,6 +234,7 @@ def test_an_unreaped_process_counts_as_gone() -> None:
 def test_no_secret_is_written_and_children_get_what_they_need(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("ASCO_UI_TOKEN", raising=False)  # of the tests that open pages
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     settings = Settings(
         home=places.home,

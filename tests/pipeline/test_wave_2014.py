@@ -109,7 +109,7 @@ def test_the_release_is_what_its_manifest_says(released: tuple[Path, str], asco)
     release = home / "releases" / "2014" / "latest"
     manifest = read_manifest(release)
     assert {"asset", "address", "sha256", "bytes"} == set(manifest["inputs"][0])
-    assert len({entry["address"] for entry in manifest["inputs"]}) == 10
+    assert len({entry["address"] for entry in manifest["inputs"]}) == 11
     behind = {"pub_asco__release", "pub_asco__evolution"}
     assert set(manifest["gates"]) == {p.stem for p in EXPECTATIONS.rglob("*.json")} - behind
     assert set(manifest["gates"].values()) <= {"passed", "warned"}
@@ -185,7 +185,8 @@ def test_an_unchanged_wave_is_told_again(released: tuple[Path, str], asco) -> No
 
 BROKEN = {
     "dgcl-epci-communes-2014.csv": lambda raw: raw.replace(b";insee;", b";code;", 1),
-    "insee-populations-legales-2013-metropole.csv": lambda raw: raw.decode().encode("latin-1", "replace"),
+    # Latin-1 is read since real files are written so; half a row is not
+    "insee-populations-legales-2013-metropole.csv": lambda raw: raw[: len(raw) // 2].rsplit(b";", 2)[0],
     "insee-populations-legales-2013-dom.csv": lambda raw: raw + raw.splitlines(keepends=True)[-1],
     "insee-estim-pop-dep-sexe-aq-1975-2022.xlsx": lambda raw: raw[: len(raw) // 2],
     "drees-aide-sociale-beneficiaires-1996-2020.xlsx": lambda _: b"",

@@ -5,7 +5,7 @@ released as (
     select
         indicator,
         area_code,
-        round(estimate, {{ wave_value('decimals_commune_share') }}) as estimate
+        round(round(estimate, 9), {{ wave_value('decimals_commune_share') }}) as estimate
     from {{ source('confidentiality', 'sec_asco__cells') }}
     where
         unit_type = 'commune'

@@ -6,7 +6,7 @@ cells as (
 ),
 
 rounded as (
-    -- no false precision, no last digit that depends on the order of a sum, and none that helps an intruder:
+    -- no false precision, no last digit that depends on the order of a sum (ties are rounded twice), and none that helps an intruder:
     -- shares of population to a point, since at a tenth of one a single town can be told apart
     select
         *,
@@ -31,15 +31,15 @@ final as (
         geography,
         area_code,
         size_class,
-        case when status = 'V' then round(estimate, decimals) end as estimate,
-        case when status = 'V' then round(standard_error, decimals) end as standard_error,
-        case when status = 'V' then round(ci_low, decimals) end as ci_low,
-        case when status = 'V' then round(ci_high, decimals) end as ci_high,
-        case when status = 'V' then round(cv, decimals_cv) end as cv,
+        case when status = 'V' then round(round(estimate, 9), decimals) end as estimate,
+        case when status = 'V' then round(round(standard_error, 9), decimals) end as standard_error,
+        case when status = 'V' then round(round(ci_low, 9), decimals) end as ci_low,
+        case when status = 'V' then round(round(ci_high, 9), decimals) end as ci_high,
+        case when status = 'V' then round(round(cv, 9), decimals_cv) end as cv,
         case when status = 'V' then cast(respondents as bigint) end as respondents,
-        case when status = 'V' then round(weighted_units) end as weighted_units,
+        case when status = 'V' then round(round(weighted_units, 6)) end as weighted_units,
         -- what a share is a share of; without it nobody outside could add shares up, nor attack them
-        case when status = 'V' then round(denominator) end as denominator,
+        case when status = 'V' then round(round(denominator, 6)) end as denominator,
         -- one status for every suppressed cell: the rule that closed it would tell its value
         case when status = 'V' then 'V' else 'c' end as status,
         case when status = 'V' then quality_flag end as quality_flag,
