@@ -6,8 +6,8 @@ cells as (
 ),
 
 rounded as (
-    -- no false precision, no last digit that depends on the order of a sum (ties are rounded twice), and none that helps an intruder:
-    -- shares of population to a point, since at a tenth of one a single town can be told apart
+    -- no false precision, no last digit that depends on the order of a sum (ties are rounded twice), and none
+    -- that helps an intruder: shares of population to a point, since a tenth of one can reveal a single town
     select
         *,
         case
