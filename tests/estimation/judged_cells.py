@@ -16,6 +16,8 @@ import duckdb
 import pandas as pd
 from true_values import true_cells
 
+from asco_dagster.waves import Wave, load_wave
+
 KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
 
 
@@ -28,14 +30,14 @@ def judged_cells(home: Path, wave: str) -> pd.DataFrame:
         estimates = database.sql("from estimation.est_asco__estimates").df()
         released = database.sql("from confidentiality.sec_asco__cells").df()
     truth = pd.read_parquet(home / "demonstration" / f"{wave}-truth.parquet")
-    cells = with_truth(estimates, truth)
+    cells = with_truth(estimates, truth, load_wave(wave))
     return cells.merge(released[[*KEYS, "status", "quality_flag"]], on=KEYS, how="left")
 
 
-def with_truth(estimates: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+def with_truth(estimates: pd.DataFrame, truth: pd.DataFrame, wave: Wave) -> pd.DataFrame:
     """Estimates with a respondent beside the true values, and whether each holds."""
     made = estimates[estimates["respondents"] > 0]
-    cells = made.merge(true_cells(truth), on=KEYS, how="left", validate="one_to_one")
+    cells = made.merge(true_cells(truth, wave), on=KEYS, how="left", validate="one_to_one")
     assert cells["true"].notna().all()
     rounding = 1e-9 * cells["true"].abs() + 1e-12
     cells["holds"] = (cells["estimate"] - cells["true"]).abs() <= 3 * cells["standard_error"] + rounding

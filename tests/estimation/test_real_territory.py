@@ -24,7 +24,7 @@ def wave_2014(real_data: Path) -> MadeUpWave:
 def cells(wave_2014: MadeUpWave) -> pd.DataFrame:
     """Estimates of every cell with a respondent, beside the truth."""
     made = pd.concat([wave_2014.estimates(unit_type) for unit_type in UNIT_TYPES], ignore_index=True)
-    return with_truth(made, wave_2014.truth)
+    return with_truth(made, wave_2014.truth, wave_2014.wave)
 
 
 def test_the_sample_has_exactly_its_size(wave_2014: MadeUpWave) -> None:

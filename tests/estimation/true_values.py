@@ -4,10 +4,14 @@ Nothing of the weighting or of the variance is used here: indicators are made fr
 pandas, and summed over the whole frame.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from asco_dagster.questionnaires.codebook import Indicator, load_indicators
+from asco_dagster.waves import Wave
+from asco_dagster.waves.statistics import AreaGroup
 
 GEOGRAPHIES = {"france": None, "region": "region_code", "departement": "departement_code"}
 
@@ -40,19 +44,25 @@ def indicator_values(truth: pd.DataFrame, indicator: Indicator) -> np.ndarray:
     return held.astype(float)
 
 
-def true_cells(truth: pd.DataFrame) -> pd.DataFrame:
-    """``unit_type``, ``indicator``, ``statistic``, ``geography``, ``area_code``, ``size_class``, ``true``."""
+def true_cells(truth: pd.DataFrame, wave: Wave) -> pd.DataFrame:
+    """``unit_type``, ``indicator``, ``statistic``, ``geography``, ``area_code``, ``size_class``, ``true``.
+
+    Areas that the wave publishes together have cells of their own, beside those of each area.
+    """
     tables = []
     for unit_type in ("commune", "epci"):
         units = truth[truth["unit_type"] == unit_type].reset_index(drop=True)
         for indicator in getattr(load_indicators(), unit_type):
             values = indicator_values(units, indicator)
-            own = _cells(units, values, indicator.kind == "binary")
+            groups = [group for group in wave.disclosure.recoding if unit_type in group.unit_types]
+            own = _cells(units, values, indicator.kind == "binary", groups)
             tables.append(own.assign(unit_type=unit_type, indicator=indicator.code))
     return pd.concat(tables, ignore_index=True)
 
 
-def _cells(units: pd.DataFrame, values: np.ndarray, binary: bool) -> pd.DataFrame:
+def _cells(
+    units: pd.DataFrame, values: np.ndarray, binary: bool, groups: Sequence[AreaGroup]
+) -> pd.DataFrame:
     known = ~np.isnan(values)
     people = units["population"].to_numpy(dtype=float)
     sums = units[["region_code", "departement_code", "size_class"]].assign(
@@ -62,8 +72,14 @@ def _cells(units: pd.DataFrame, values: np.ndarray, binary: bool) -> pd.DataFram
         covered=np.where(known, values, 0.0) * people,
     )
     tables = []
-    for geography, column in GEOGRAPHIES.items():
-        area = sums[column] if column else pd.Series("FR", index=sums.index)
+    areas: list[tuple[str, pd.Series]] = [
+        (geography, sums[column] if column else pd.Series("FR", index=sums.index))
+        for geography, column in GEOGRAPHIES.items()
+    ]
+    for group in groups:
+        inside = sums[f"{group.geography}_code"].isin(group.areas)
+        areas.append((group.geography, pd.Series(group.code, index=sums.index).where(inside)))
+    for geography, area in areas:
         for size in (sums["size_class"], pd.Series("total", index=sums.index)):
             keys = [area.rename("area_code"), size.rename("size_class")]
             cells = sums[["one", "y", "people", "covered"]].groupby(keys).sum().reset_index()

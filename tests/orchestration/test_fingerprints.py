@@ -115,7 +115,7 @@ def die_of_a_full_disk(path: Path) -> None:
     with open_database(path) as database:
         database.execute("create table staging.a as select 0.0 as made")
         record(database, {name: Made("first", "null") for name in NAMES})
-    said = r"wave\.duckdb: .*cannot be worked on: .*File too large"
+    said = r"wave\.duckdb: the disk is full: .*File too large"
     with (
         pytest.raises(AscoError, match=said),
         open_database(path) as database,
