@@ -44,7 +44,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         write_table(database, "stg_territory__communes", communes)
         write_table(database, "stg_territory__departements", departements)
         former = sorted({former for former, _, _ in MOVEMENTS})
-        write_table(database, "raw_insee__former_communes", pd.DataFrame({"commune_code": former}))
+        write_table(database, "stg_territory__former_communes", pd.DataFrame({"commune_code": former}))
         write_table(
             database,
             "raw_insee__commune_passage",
