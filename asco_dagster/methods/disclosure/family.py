@@ -23,7 +23,7 @@ from asco_dagster.methods.disclosure.rules import CELL, TOTAL, DisclosureRules
 
 _EXTREME = 1e-9
 # What closing a cell costs, by breakdown: départements before classes of a région, France last.
-_COSTS = {("france", True): 20_000.0, ("france", False): 4_000.0, ("region", True): 60.0}
+_COSTS = {("france", True): 20_000.0, ("france", False): 4_000.0, ("region", True): 300.0}
 _COST_DEPARTEMENT, _COST_CLASS, _FEW = 6.0, 1.0, 50
 
 
@@ -261,10 +261,12 @@ class Family:
         able = np.isfinite(self._costs) | self._forced | self._unpublished
         found = np.zeros(len(whole), dtype=bool)
         extreme = np.minimum(system.values, whole - system.values) <= _EXTREME * np.maximum(whole, 1.0)
-        for one in map(int, np.flatnonzero(self.sensitive & extreme)):
-            up, down = (min(float(side[one]), float(whole[one])) for side in (system.up, system.down))
-            move = up if up > down else -down
-            found[one] = move == 0 or moves.reach(one, move, able) < 1e-6
+        ones = np.flatnonzero(self.sensitive & extreme)
+        up, down = (np.minimum(side[ones], whole[ones]) for side in (system.up, system.down))
+        move = np.where(up > down, up, -down)
+        surely = moves.movable(ones, move, able)
+        for one, amount in zip(map(int, ones[~surely]), map(float, move[~surely]), strict=True):
+            found[one] = amount == 0 or moves.reach(one, amount, able) < 1e-6
         return found
 
     @functools.cached_property
@@ -341,7 +343,7 @@ class Family:
         return list(made)
 
     def _moves_wanted(self, column: int, up: float, down: float, insider: int | None) -> Iterator[float]:
-        system, whole = self.system, self.stacked("whole")
+        system, whole = self.system, self._whole
         rooms, part = (system.up[column], system.down[column]), 1.0
         if insider is not None and self._parts[column % len(self.layout.cells), insider]:
             own = column - column % len(self.layout.cells) + insider
@@ -363,6 +365,10 @@ class Family:
     def _everywhere(self, cell: int) -> tuple[int, ...]:
         """The columns of a cell under every member."""
         return tuple(cell + len(self.layout.cells) * member for member in range(len(self.tables)))
+
+    @functools.cached_property
+    def _whole(self) -> np.ndarray:
+        return self.stacked("whole")
 
     @functools.cached_property
     def _parts(self) -> np.ndarray:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import highspy
 
 _FAR = 1e3  # no cell need ever move more than this many times the amount asked for
-_NEGLIGIBLE = 1e-7
+_NEGLIGIBLE, _SURELY = 1e-7, 1e-4
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,21 @@ class Cut:
     columns: np.ndarray
     coefficients: np.ndarray
 
+    def allows(self, mask: np.ndarray) -> bool:
+        """Whether a mask satisfies it."""
+        return bool(self.coefficients @ mask[self.columns] >= 1.0 - 1e-9)
+
 
 class Moves:
-    """Moves of one system: columns upwards, then downwards, in one programme that is changed per question."""
+    """Moves of one system: columns upwards, then downwards, in one programme that is changed per question.
+
+    Attributes:
+        solved: programmes solved so far.
+    """
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.solved = 0
         self._solver: highspy.Highs | None = None
 
     def cheapest(self, column: int, move: float, cost: np.ndarray, still: np.ndarray) -> np.ndarray | None:
@@ -104,6 +113,34 @@ class Moves:
         gain[own] = -1.0
         solved = self._solve(np.zeros(len(rooms)), rooms, gain, abs(move))
         return float(self._model().getSolution().col_value[own]) if solved else 0.0
+
+    def movable(self, columns: np.ndarray, moves: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Which of some columns move when all are asked to at once.
+
+        Args:
+            columns: columns that have room in one direction only.
+            moves: room of each in that direction, signed.
+            mask: columns that may move.
+
+        Returns:
+            True where a column surely can move by a part of its room; the others may or may not.
+        """
+        found = np.zeros(len(columns), dtype=bool)
+        amount = float(np.abs(moves).max(initial=0.0))
+        sides = np.array([self._sides(c, m)[0] for c, m in zip(columns, moves, strict=True)], dtype=int)
+        rooms = self._rooms(mask, amount) if amount else np.zeros(0)
+        while not found.all() and amount:
+            left = sides[~found]
+            gain = np.zeros(len(rooms))
+            gain[left] = -1.0 / np.maximum(rooms[left], 1e-9)
+            if not self._solve(np.zeros(len(rooms)), rooms, gain, amount):
+                break
+            made = np.asarray(self._model().getSolution().col_value)[sides]
+            more = (made > _SURELY) & (made > _SURELY * rooms[sides]) & ~found
+            if not more.any():
+                break
+            found |= more
+        return found
 
     def farthest(
         self, column: int, move: float, mask: np.ndarray, start: np.ndarray, still: np.ndarray
@@ -170,6 +207,7 @@ class Moves:
     def _solve(self, lower: np.ndarray, upper: np.ndarray, cost: np.ndarray, amount: float) -> bool:
         import highspy
 
+        self.solved += 1
         solver = self._model()
         every = np.arange(len(upper), dtype=np.int32)
         solver.changeColsBounds(len(upper), every, lower, upper)
