@@ -127,7 +127,7 @@ def test_nothing_is_made_of_a_table_written_by_hand(job, instance, home):
     with duckdb.connect(str(path), read_only=True) as database:
         assert database.table("staging.stg_territory__communes").fetchall() == before
     made_again = {name for name, unchanged in _unchanged(job, instance).items() if not unchanged}
-    assert made_again == {table, "stg_territory__cases", "stg_territory__former_communes"}, "one step's tables"
+    assert made_again == {table, "stg_territory__cases", "stg_territory__former_communes"}, "of one step"
 
 
 def test_a_step_under_another_instance_refuses_before_it_writes(job, instance, home):

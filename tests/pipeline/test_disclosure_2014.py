@@ -69,7 +69,7 @@ def test_shares_of_the_demonstration_are_open(home: Path) -> None:
     assert opened["france"] == 1
     assert opened["france × size"] == 1
     assert opened["departement"] >= 0.99
-    assert opened["region × size"] >= 0.85
+    assert opened["region × size"] >= 0.9
     epci = cells[(cells["statistic"] == "share") & (cells["unit_type"] == "epci")]
     assert epci.loc[epci["geography"] == "departement", "status"].eq("V").mean() >= 0.89
 
