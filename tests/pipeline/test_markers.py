@@ -139,7 +139,7 @@ def test_dagsters_storage_knows_no_suppressed_value(released):
     with duckdb.connect(str(home / "waves" / "2014" / "asco.duckdb"), read_only=True) as database:
         values = database.sql(
             "select estimate from confidentiality.sec_asco__cells "
-            "where status <> 'V' and statistic = 'total' and estimate > 1000 and estimate % 1 <> 0"
+            "where status <> 'V' and statistic = 'total' and estimate > 100 and estimate % 1 <> 0"
         ).fetchall()
     needles = {text for (value,) in values if len(text := f"{value:.9g}") == 10}
     assert len(needles) > 300

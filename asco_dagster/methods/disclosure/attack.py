@@ -391,12 +391,18 @@ def _verdict(system: _System, one: int, low: float, high: float, tolerance: floa
 
 
 def _answers(system: _System, one: int, least: float, most: float) -> int:
-    """Units whose answer is certain: all of a cell that can only be 0 or 100 %."""
+    """Units whose answer is certain: all of a cell that is 0 or 100 % and can be nothing else.
+
+    Of so many respondents as the rule for whole groups demands, 0 and 100 % may be published.
+    """
     if not system.informed:  # who does not know how many answered is certain of 0 and 100 % only
         near = max(system.step, _NEAR)
         return int(most <= near or least >= 1.0 - near)
     respondents = system.respondents[one]
-    if respondents >= system.rules.group_threshold:  # of so many, 0 or 100 % may be published
+    value, whole = system.values[one], system.whole_high[one]
+    near = _EXTREME * max(whole, 1.0)
+    # Below one unit of average weight there may still be the yes of a lighter one: then nothing is certain.
+    if near < value < whole - near or respondents >= system.rules.group_threshold:
         return 0
     unit = 0.5 / max(respondents, 1.0)
     return int(respondents) if most < unit or least > 1.0 - unit else 0

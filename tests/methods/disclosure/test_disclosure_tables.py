@@ -231,6 +231,21 @@ def test_an_answer_that_is_not_published_is_protected_too():
     attacked(done, NONE, links=links).demand_safe()
 
 
+@pytest.mark.parametrize(("value", "certain"), [(0.0, 3), (4.0, 0)])
+def test_an_answer_is_certain_only_where_all_say_the_same(value, certain):
+    """At most 13 of 100: less than a respondent of average weight, but a lighter one may have said yes."""
+    yes = np.full((3, 3), 50.0)
+    yes[0, :2] = value, 13.0 - value
+    cells = table(yes, counts((3, 3), (0, 0), value=3.0), statistic="share")
+    square = cells["area_code"].isin(["r0", "r1"]) & cells["size_class"].isin(["c0", "c1"])
+    closed = primary(cells, RULES)
+    closed["status"] = closed["status"].mask(square & (closed["status"] == "V"), "D")
+    found = attacked(closed, NONE).cells
+    one = found[(found["area_code"] == "r0") & (found["size_class"] == "c0")].iloc[0]
+    assert (one["low"], one["high"]) == pytest.approx((0.0, 0.13), abs=1e-6)
+    assert one["answers"] == certain
+
+
 def test_areas_shown_together_have_one_cell():
     made = protected("linked")[2].cells
     assert not made["area_code"].eq("OM").any()
