@@ -36,6 +36,7 @@ BOUNDS = {
     "frame_departements_min": 95,
     "released_departements_min": 94,
     "frame_census_min": -1.0,
+    "frame_census_worst_min": -1.0,
     "sample_units_min": 100,
     "weight_max": 5000,
     "published_figures": 0,

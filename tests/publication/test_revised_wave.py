@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from home_instances import home_instance
 from openpyxl import load_workbook
 from small_wave import REASON, SmallWave, failures, materialize
 
@@ -54,7 +55,12 @@ def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> 
     home = tmp_path_factory.mktemp("revised") / "home"
     # the server of the small wave runs; the copy starts one of its own, on its own data
     shutil.copytree(small_wave.home, home, symlinks=True, ignore=shutil.ignore_patterns(".s.PGSQL*", "*.pid"))
-    own = dataclasses.replace(small_wave, home=home)
+    with home_instance(home) as instance:
+        yield _revised(dataclasses.replace(small_wave, home=home, instance=instance))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _revised(own: SmallWave) -> Revised:
     releases = own.places.releases("2014")
     assert [path.name for path in releases.glob("[0-9]*")] == ["1.0.0"]
     before = _bytes(releases / "1.0.0")
@@ -67,8 +73,7 @@ def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> 
     assert latest_release(releases) == releases / "2.0.0"
     retry = materialize(own, only_changed=True)
     assert retry.success, failures(retry)
-    yield Revised(releases / "1.0.0", latest_release(releases), before, _anew(died), _anew(retry))
-    shutil.rmtree(home, ignore_errors=True)
+    return Revised(releases / "1.0.0", latest_release(releases), before, _anew(died), _anew(retry))
 
 
 def _dies(*_: object) -> None:

@@ -44,7 +44,8 @@ def write_wave(folder: Path, times: int) -> Path:
         if COUNTED.fullmatch(name):
             wave["bounds"][name] = bound * times
     # the census and the départements' aid stay those of one France: the suites know how large it is
-    wave["bounds"] |= {"frame_census_max": float(times), "published_figures": 0}
+    wave["bounds"] |= dict.fromkeys(("frame_census_max", "frame_census_worst_max"), float(times))
+    wave["bounds"]["published_figures"] = 0
     wave["published"] = []
     # a stratum of which nobody answers is so many times as large, and so is the smallest open cell
     wave["bounds"]["response_rate_stratum_min"] = 0.0
