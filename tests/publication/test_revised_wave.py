@@ -7,6 +7,7 @@ of the comparison under test has a say in what is expected.
 import dataclasses
 import io
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,7 +55,9 @@ def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> 
     """
     home = tmp_path_factory.mktemp("revised") / "home"
     # the server of the small wave runs; the copy starts one of its own, on its own data
-    shutil.copytree(small_wave.home, home, symlinks=True, ignore=shutil.ignore_patterns(".s.PGSQL*", "*.pid"))
+    subprocess.run(["cp", "--archive", str(small_wave.home), str(home)], check=True)
+    for running in (*home.rglob(".s.PGSQL*"), *home.rglob("*.pid")):
+        running.unlink()
     with home_instance(home) as instance:
         yield _revised(dataclasses.replace(small_wave, home=home, instance=instance))
     shutil.rmtree(home, ignore_errors=True)

@@ -22,6 +22,7 @@ from asco_dagster.methods.disclosure.areas import Areas, Layout, column, label, 
 from asco_dagster.methods.disclosure.family import same_respondents
 from asco_dagster.methods.disclosure.inference import Inference, Relations, possible_counts
 from asco_dagster.methods.disclosure.links import Link, linked
+from asco_dagster.methods.disclosure.primary import saturated, undecided
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, DisclosureRules
 from asco_dagster.methods.disclosure.spread import spread
 
@@ -115,6 +116,8 @@ def attack(
     Raises:
         DisclosureError: the published values contradict each other.
     """
+    if truth is not None:
+        truth = undecided(truth, saturated(truth, rules) & _shown(published, truth))
     jobs = list(_systems(published, areas, rules, links or {}, dict(steps or {}), truth))
     for job in jobs:
         job.rounding = (rounding or {}).get(job.unit_type)
@@ -550,6 +553,12 @@ def _others(system: _System, one: int, insider: int, parts: np.ndarray) -> tuple
     mine = one - cell + insider
     part = 1.0 - system.whole_high[mine] / max(system.whole_high[one], 1e-9)
     return part, float(system.values[mine])
+
+
+def _shown(published: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """Rows of the truth whose number is published."""
+    shown = pd.MultiIndex.from_frame(published.loc[published["status"] == "V", list(KEYS)])
+    return np.asarray(pd.MultiIndex.from_frame(truth[list(KEYS)]).isin(shown))
 
 
 def _decided(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, DisclosureRules
+from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, TOTAL, DisclosureRules
 
 FREQUENCY = "fewer respondents than the threshold"
 GROUP = "group disclosure"
@@ -26,19 +26,22 @@ def primary(cells: pd.DataFrame, rules: DisclosureRules) -> pd.DataFrame:
     totals: the largest contribution, unweighted or weighted, above ``dominance`` × the weighted total.
     Source: InseeFrLab, *manuel de protection des tableaux*. Population (B), shares of population: the largest
     population of the cell exceeds that of the units that say yes, or of those that say no, so that its answer
-    follows from the share; not where all answer alike, which is group disclosure.
+    follows from the share; not where all answer alike, which is group disclosure. Of a total only the units
+    of classes count in which not all answer alike (``undecided``).
 
     Args:
         cells: one row per ``KEYS`` with the columns of ``contributions``.
         rules: of the wave.
 
     Returns:
-        The frame with ``status`` (``V``, ``A``, ``B``) and ``reason`` ("" where V), rows as they came.
+        The frame with ``status`` (``V``, ``A``, ``B``) and ``reason`` ("" where V), rows as they came;
+        ``largest`` and ``largest_weighted`` of shares of population as ``undecided`` leaves them.
 
     Raises:
         DisclosureError: columns are missing, keys repeat, or what the rules need is empty.
     """
     _demand(cells)
+    cells = undecided(cells, saturated(cells, rules))
     respondents = cells["respondents"].to_numpy(float)
     numerator, denominator = (cells[name].to_numpy(float) for name in ("numerator", "denominator"))
     total = (cells["statistic"] == "total").to_numpy()
@@ -57,6 +60,43 @@ def primary(cells: pd.DataFrame, rules: DisclosureRules) -> pd.DataFrame:
     status = np.select(holds, [verdict[1] for verdict in verdicts], "V")
     reason = np.select(holds, [verdict[2] for verdict in verdicts], "")
     return cells.assign(status=status.astype(object), reason=reason.astype(object))
+
+
+def saturated(cells: pd.DataFrame, rules: DisclosureRules) -> np.ndarray:
+    """Shares of 0 or 100 % on so many respondents that they may be published; shape (cells,)."""
+    numerator, denominator = (cells[name].to_numpy(float) for name in ("numerator", "denominator"))
+    slack = _EXTREME * np.maximum(denominator, 1.0)
+    extreme = (numerator <= slack) | (numerator >= denominator - slack)
+    many = cells["respondents"].to_numpy(float) >= rules.group_threshold
+    return np.asarray(extreme & many & (cells["statistic"] != "total").to_numpy())
+
+
+def undecided(cells: pd.DataFrame, given: np.ndarray) -> pd.DataFrame:
+    """The cells, with the largest population of each total that no published class gives away.
+
+    Where all of a size class say yes, and enough of them answered for that to be published, the total tells
+    nothing more of its largest town.
+
+    Args:
+        cells: one row per ``KEYS`` with ``largest`` and ``largest_weighted``.
+        given: classes of one answer that are published, shape (cells,).
+    """
+    keys, numbers = [key for key in KEYS if key != "size_class"], ["largest", "largest_weighted"]
+    people, total = cells["statistic"] == "population_share", cells["size_class"] == TOTAL
+    classes = cells.loc[people & ~total, [*keys, *numbers]].assign(given=given[people & ~total])
+    groups = classes.groupby(keys, observed=True)["given"].transform("any")
+    left = classes[groups & ~classes["given"]].groupby(keys, observed=True)[numbers].max()
+    hit = classes.loc[groups, keys].drop_duplicates()
+    made = cells.copy()
+    rows = np.flatnonzero(people & total)
+    own = cells.iloc[rows][keys].merge(hit.assign(hit=True), on=keys, how="left")
+    own = own.merge(left.reset_index(), on=keys, how="left")
+    change = own["hit"].notna().to_numpy()
+    for name in numbers:
+        values = made[name].to_numpy(float).copy()
+        values[rows[change]] = own.loc[change, name].fillna(0.0)
+        made[name] = values
+    return made
 
 
 def _demand(cells: pd.DataFrame) -> None:

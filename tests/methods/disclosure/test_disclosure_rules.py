@@ -190,6 +190,20 @@ def test_a_group_of_two_regions_is_refused():
         areas.region_of("X")
 
 
+@pytest.mark.parametrize(("respondents", "largest", "status"), [(10, 20.0, "V"), (9, 150.0, "B")])
+def test_a_class_of_one_answer_gives_its_largest_town_away_and_not_the_total(respondents, largest, status):
+    """All of the largest class say yes: with enough respondents that is published, the town's answer too."""
+    rows = [
+        cell(size_class="small", denominator=100.0, numerator=60.0, largest=20.0, **PEOPLE),
+        cell(size_class="large", denominator=200.0, numerator=200.0, largest=150.0, **PEOPLE),
+        cell(denominator=300.0, numerator=260.0, largest=150.0, respondents=50, **PEOPLE),
+    ]
+    rows[1]["respondents"] = respondents
+    cells = pd.concat(rows, ignore_index=True).assign(largest_weighted=20.0)
+    total = primary(cells, DisclosureRules()).iloc[2]
+    assert (total["largest"], total["status"]) == (largest, status)
+
+
 def test_shares_of_population_are_released_for_france_only():
     rows = pd.DataFrame([("france", "FR", "a"), ("region", "11", "total"), ("departement", "77", "total")],
                         columns=list(CELL))  # fmt: skip

@@ -161,6 +161,19 @@ def test_a_share_of_population_published_for_a_departement_decides_an_answer(lar
     attack(released(safe), REGIONS, RULES, truth=safe).demand_safe()
 
 
+@pytest.mark.parametrize(("published", "answers"), [(True, 0), (False, 1)])
+def test_the_total_decides_nothing_that_a_published_class_gives_away(published, answers):
+    yes = np.array([[60.0, 200.0], [60.0, 200.0]])
+    units = np.array([[100.0, 200.0], [100.0, 200.0]])
+    made = table(yes, np.full((2, 2), 50.0), units, statistic="population_share")
+    large = (made["geography"] == "france") & made["size_class"].isin(["c1", "total"])
+    made = made.assign(largest=np.where(large, 150.0, 1.0), largest_weighted=1.0)
+    shut = large & (made["size_class"] == "c1") & (not published)
+    cells = made.assign(status=np.where(shut, "D", "V"), reason="")
+    found = attack(released(cells), REGIONS, RULES, truth=cells)
+    assert found.decided["answers"].sum() == answers
+
+
 def test_rounding_hides_an_answer_only_where_it_can():
     cells = dominated(60.4).assign(status="V", reason="")
     for step, answers in ((0.0, 1), (0.01, 1), (1.0, 0)):
