@@ -154,6 +154,7 @@ class _System:
     values: np.ndarray
     largest: np.ndarray
     correction: np.ndarray
+    known: np.ndarray
     informed: bool
     rounding: float | None = None
 
@@ -250,7 +251,7 @@ def _seen(
     if "as_of" in rows.columns:
         stale = column(rows.assign(old=rows["as_of"].fillna("").ne("").astype(float)), "old", order) > 0
         shown &= ~stale
-    nothing = np.zeros(len(order))
+    nothing, before = np.zeros(len(order)), np.zeros(len(order), dtype=bool)
     facts = dict.fromkeys(("respondents", "numerator", "largest", "correction"), nothing)
     status = np.full(len(order), "", dtype=object)
     places = [order[cell] for cell in zip(*(rows[key] for key in CELL), strict=True)]
@@ -275,6 +276,7 @@ def _seen(
         low, high = np.where(shown, facts["numerator"], low), np.where(shown, facts["numerator"], high)
     if true is not None and "room_up" in true.columns:
         up, down = (column(true, name, order, np.inf) for name in ("room_up", "room_down"))
+        before = there & ~shown & (np.maximum(up, down) == 0) & (facts["correction"] == 0)
         low = np.where(shown, low, np.maximum(low, facts["numerator"] - down))
         high = np.where(shown, high, np.minimum(high, facts["numerator"] + up))
     return {
@@ -288,6 +290,7 @@ def _seen(
         "values": facts["numerator"],
         "largest": facts["largest"],
         "correction": facts["correction"],
+        "known": before,
     }
 
 
@@ -304,6 +307,7 @@ def _rest(
     there = first["respondents"] > 0
     return {
         **first,
+        "known": np.zeros(len(whole), dtype=bool),
         "low": np.zeros(len(whole)),
         "high": whole,
         "hidden": there,
@@ -453,7 +457,11 @@ def _too_close(
 
 
 def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> None:
-    """Take back what open cells of 0 or 100 % alone imply: on so many respondents they may be published."""
+    """Take back what is no finding of this version.
+
+    That is what open cells of 0 or 100 % alone imply: on so many respondents they may be published; and what
+    an earlier version published and nothing changed since.
+    """
     caught = [one for one, row in rows.items() if row["too_close"] or row["answers"] or row["exact"]]
     if not caught:
         return
@@ -462,7 +470,7 @@ def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> Non
     alone.enclose(caught)
     for one in caught:
         row = rows[one]
-        if alone.high[one] - alone.low[one] <= alone.tolerance:
+        if system.known[one] or alone.high[one] - alone.low[one] <= alone.tolerance:
             row.update(exact=False, too_close=False, answers=0, by="")
 
 

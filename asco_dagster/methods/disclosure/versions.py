@@ -122,9 +122,8 @@ def _narrow(
     done["room_down"] = np.where(public, np.minimum(done["room_down"], down), done["room_down"])
     few = public & (count > 0) & (count < rules.threshold)
     least = np.maximum(1e-3 * np.abs(now), 1e-3)
-    wanted = np.where(
-        np.abs(off) > least, off, np.where(np.isfinite(reach), reach, np.maximum(0.1 * now, 1.0))
-    )
+    anything = np.where(np.isfinite(reach), up, np.maximum(0.1 * now, 1.0))
+    wanted = np.where(np.abs(off) > least, off, anything)
     more = few & (np.abs(wanted) > np.abs(done["correction"].to_numpy(float)))
     done["correction"] = np.where(more, wanted, done["correction"])
     done["corrected"] = np.where(public, np.maximum(done["corrected"], count), done["corrected"])

@@ -255,3 +255,33 @@ def test_what_since_says_by_hand(first):
     never = since(cells, record, [], AREAS, RULES)
     assert np.isinf(never["room_up"]).all()
     assert never["published_in"].eq("").all()
+
+
+@pytest.mark.parametrize("shift", (-0.05, 0.05))
+def test_a_correction_that_hardly_moves_a_cell_is_hidden_within_what_was_published(first, shift):
+    """One unit of a cell says something else elsewhere: only the rounding lies between the two numbers."""
+    units, answers, version, _, _ = first
+    cells, record = judged_cells(units, answers, [], ONE)
+    changed = record.copy()
+    hit = int(np.flatnonzero(changed["departement_code"] == "10")[0])
+    changed.loc[hit, "answers"] = changed.loc[hit, "answers"] + 1
+    rounded = version.cells.assign(estimate=version.cells["estimate"] + shift / version.cells["denominator"])
+    done = since(cells, changed, [Version("1.0.0", rounded, version.units)], AREAS, RULES)
+    hidden = done[done["correction"] != 0]
+    assert len(hidden) >= 3
+    assert (hidden["correction"] <= hidden["room_up"]).all()
+    assert (hidden["correction"] >= -hidden["room_down"]).all()
+
+
+def test_what_an_earlier_version_published_is_no_finding_of_a_new_one(first):
+    """Everything was open once, by other rules: that cannot be withdrawn, and the wave still releases."""
+    units, answers, _, _, _ = first
+    cells, record = judged_cells(units, answers, [], ONE)
+    assert (cells["status"] != "V").any()
+    everything = Version("1.0.0", public_of(cells.assign(status="V", as_of=None)), record)
+    _, shown, found = release(units, answers, [everything], indicators=ONE)
+    found.demand_safe()
+    assert found.cells.loc[found.cells["status"] == "A", "exact"].sum() == 0
+    primary_alone = attack(public_of(cells.assign(as_of=None)), AREAS, RULES, links=LINKS, truth=cells)
+    assert primary_alone.summary()["too_close"] > 0
+    assert shown["published_in"].eq("1.0.0").all()
