@@ -13,6 +13,7 @@ from asco_dagster.confidentiality.released import (
     areas_of,
     kinds_of_catalogue,
     links_of,
+    rounding_steps,
     rules_of,
     share_steps,
 )
@@ -53,7 +54,14 @@ def sec_asco__cells(step: WaveStep) -> Table:
     versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
     started = time.perf_counter()
     cells = _composition(step, areas)
-    judged = since(primary(cells, rules), present_units(step.database), versions, areas, rules)
+    judged = since(
+        primary(cells, rules),
+        present_units(step.database),
+        versions,
+        areas,
+        rules,
+        rounding_steps(step.wave),
+    )
     done = protect(
         judged, areas, rules, links=links_of(step.wave), steps=share_steps(step.wave), workers=processors()
     )
@@ -76,7 +84,7 @@ def sec_asco__cells(step: WaveStep) -> Table:
 
 _STATES = [
     *("status", "reason", "quality_flag", "as_of", "published_in", "closed", "room_up", "room_down"),
-    *("corrected", "correction"),
+    *("corrected", "held_back", "correction"),
 ]
 
 

@@ -587,8 +587,8 @@ def _decided(
     rows = rows.assign(published=shown["estimate"].astype("Float64").to_numpy(float, na_value=np.nan))
     half = dict(steps or {}).get("population_share", 0.0) / 2
     found = [_by_population(rows[rows["statistic"] == "population_share"], half)]
-    if "correction" in rows.columns:
-        visible = rows[rows["correction"] != 0]
+    if "held_back" in rows.columns:
+        visible = rows[rows["held_back"]]
         found.append(visible[list(KEYS)].assign(answers=visible["corrected"].to_numpy(int)))
     both = pd.concat(found).groupby(list(KEYS), sort=False)["answers"].max().reset_index()
     return both.astype({"answers": int})

@@ -43,8 +43,9 @@ class Table:
         room_up: how far above the value it may lie by what earlier versions published of it; infinite where
             none did.
         room_down: the same below.
-        correction: in cells where too few units were corrected since an earlier version, by how much the
-            value must be able to move, signed, so that the correction does not show; 0 elsewhere.
+        held_back: cells in which too few units were corrected since an earlier version.
+        correction: by how much the value of such a cell must be able to move, signed, so that the correction
+            does not show; 0 elsewhere.
     """
 
     indicator: str
@@ -57,6 +58,7 @@ class Table:
     closed: np.ndarray
     room_up: np.ndarray
     room_down: np.ndarray
+    held_back: np.ndarray
     correction: np.ndarray
 
     @classmethod
@@ -97,6 +99,7 @@ class Table:
             column(rows, "closed", order) > 0 if versions else nothing > 0,
             column(rows, "room_up", order, np.inf) if versions else nothing + np.inf,
             column(rows, "room_down", order, np.inf) if versions else nothing + np.inf,
+            column(rows, "held_back", order) > 0 if versions else nothing > 0,
             column(rows, "correction", order) if versions else nothing,
         )
 
@@ -143,6 +146,7 @@ class Table:
             nothing > 0,
             np.max([table.room_up for table in own], axis=0),
             np.max([table.room_down for table in own], axis=0),
+            nothing > 0,
             nothing,
         )
 
@@ -298,9 +302,7 @@ class Family:
     @property
     def _forced(self) -> np.ndarray:
         """Columns that earlier versions keep from being published."""
-        return (self.stacked("closed") | (self.stacked("correction") != 0)) & (
-            self.stacked("respondents") > 0
-        )
+        return (self.stacked("closed") | self.stacked("held_back")) & (self.stacked("respondents") > 0)
 
     @property
     def _unpublished(self) -> np.ndarray:

@@ -64,6 +64,8 @@ class Inference:
         rows = (relations.low - sums - slack)[used], (relations.high - sums + slack)[used]
         bounds = self.low[loose], np.minimum(self.high[loose], _FAR)
         self._solver = programme(part[used], bounds, rows)
+        # Least and largest value of each column in any solution so far: at its bound no programme is needed.
+        self._least, self._most = np.full(len(self.place), np.inf), np.full(len(self.place), -np.inf)
 
     def enclose(self, columns: Iterable[int]) -> None:
         """Narrow ``low`` and ``high`` of some columns to what the relations allow.
@@ -73,19 +75,24 @@ class Inference:
         """
         for column in columns:
             if column in self.place:
-                self.low[column] = max(self.low[column], self._extreme(column, 1.0))
-                self.high[column] = min(self.high[column], self._extreme(column, -1.0))
+                number, near = self.place[column], _SLACK * self.scale
+                if self._least[number] > self.low[column] + near:
+                    self.low[column] = max(self.low[column], self._extreme(column, 1.0))
+                if self._most[number] < min(self.high[column], _FAR) - near:
+                    self.high[column] = min(self.high[column], self._extreme(column, -1.0))
 
     @contextmanager
     def given(self, known: Mapping[int, float]) -> "Iterator[Inference]":
         """The same for one who also knows the values of some columns; afterwards all is as before."""
-        before = self.low.copy(), self.high.copy()
+        before, seen = (self.low.copy(), self.high.copy()), (self._least, self._most)
+        self._least, self._most = np.full_like(seen[0], np.inf), np.full_like(seen[1], -np.inf)
         inside = [column for column in known if column in self.place]
         near = _SLACK * self.scale
         for column in inside:
             self._bound(column, max(known[column] - near, 0.0), known[column] + near)
         yield self
         self.low, self.high = before
+        self._least, self._most = np.minimum(seen[0], self._least), np.maximum(seen[1], self._most)
         for column in inside:
             self._bound(column, float(self.low[column]), float(self.high[column]))
 
@@ -107,6 +114,7 @@ class Inference:
                 expected="totals equal to the sums of their parts within the rounding of the release",
                 remedy="Check that the cells are those of one version, with all parts of each total",
             )
+        self._least, self._most = np.minimum(self._least, values), np.maximum(self._most, values)
         return np.inf if values[number] >= 0.9 * _FAR else float(values[number])
 
 

@@ -142,7 +142,7 @@ def _masked(task: tuple[Family, float]) -> tuple[pd.DataFrame, dict]:
 def _verdicts(family: Family, found: Mask, closed: np.ndarray) -> pd.DataFrame:
     cells, size = family.layout.cells, len(family.layout.cells)
     status, answered = family.stacked("status"), family.stacked("respondents") > 0
-    corrected, before = family.stacked("correction") != 0, family.stacked("closed")
+    corrected, before = family.stacked("held_back"), family.stacked("closed")
     published = np.isfinite(family.stacked("room_up"))
     rows = []
     for column in map(int, np.flatnonzero(answered[: family.published * size])):

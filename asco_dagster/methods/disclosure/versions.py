@@ -23,6 +23,7 @@ from asco_dagster.methods.disclosure.areas import Areas, partitions
 from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, DisclosureRules
 
 _PLACE = ["region_code", "departement_code", "size_class"]
+_NOISE = 1e-6  # relative: sums of floats
 UNITS = ["unit_type", *_PLACE, "population", "weight", "answers"]
 """Columns of the record of a truth, one row a respondent; no identifier among them."""
 
@@ -67,6 +68,7 @@ def since(
     versions: Sequence[Version],
     areas: Mapping[str, Areas],
     rules: DisclosureRules,
+    steps: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Put beside each cell what the earlier versions published of it.
 
@@ -76,17 +78,27 @@ def since(
         versions: those that were ever public, oldest first.
         areas: by unit type, the public geography.
         rules: of the wave.
+        steps: rounding step of the published numbers: ``total``, ``population_share``, ``commune share`` …;
+            0 where not given.
 
     Returns:
         The rows with ``closed`` (an earlier version closed the cell), ``published_in`` (the newest version
         that shows it; "" for none), ``room_up`` and ``room_down`` (how far the numerator can lie from the
         truth by what was published of it; infinite where nothing was), ``corrected`` (units corrected since,
-        0 where nothing was published) and ``correction`` (move that the numerator must be able to make so
-        that too small a correction does not show; 0 where none is to be hidden).
+        0 where nothing was published), ``held_back`` (they are too few to show) and ``correction`` (move of
+        the numerator that must be possible so that they do not show: to what the published number still
+        allows; 0 where the number allows the truth as it is).
     """
     done = cells.assign(
-        closed=False, published_in="", room_up=np.inf, room_down=np.inf, corrected=0, correction=0.0
+        closed=False,
+        published_in="",
+        room_up=np.inf,
+        room_down=np.inf,
+        corrected=0,
+        held_back=False,
+        correction=0.0,
     )
+    half = _half(done, steps or {})
     keyed = pd.MultiIndex.from_frame(done[list(KEYS)])
     for version in versions:
         shown = version.cells.set_index(list(KEYS)).reindex(keyed)
@@ -97,12 +109,24 @@ def since(
         if "as_of" in shown.columns:  # a number that was held back is that of an older truth
             public = public & shown["as_of"].fillna("").eq("").to_numpy()
         moved = _corrected(units, version.units, areas)
-        _narrow(done, shown, public, moved, rules)
+        _narrow(done, shown, public, moved, half, rules)
     return done
 
 
+def _half(cells: pd.DataFrame, steps: Mapping[str, float]) -> np.ndarray:
+    """How far rounding may have moved each numerator that was published; shape (cells,)."""
+    own = cells["unit_type"].astype(str) + " " + cells["statistic"].astype(str)
+    step = own.map(steps).fillna(cells["statistic"].astype(str).map(steps)).fillna(0.0).to_numpy(float)
+    return np.asarray(step / 2 * np.where(cells["statistic"] == "total", 1.0, cells["denominator"]))
+
+
 def _narrow(
-    done: pd.DataFrame, shown: pd.DataFrame, public: np.ndarray, moved: pd.DataFrame, rules: DisclosureRules
+    done: pd.DataFrame,
+    shown: pd.DataFrame,
+    public: np.ndarray,
+    moved: pd.DataFrame,
+    half: np.ndarray,
+    rules: DisclosureRules,
 ) -> None:
     """Add what one version tells of each cell that it published."""
     place = done[["unit_type", *CELL]].merge(moved, on=["unit_type", *CELL], how="left")
@@ -117,14 +141,15 @@ def _narrow(
     estimate = shown["estimate"].astype("Float64").to_numpy(float, na_value=np.nan)
     then = np.where(done["statistic"] == "total", estimate, estimate * done["denominator"].to_numpy(float))
     off = np.where(count == 0, 0.0, then - now)  # where nothing was corrected only weights moved: it is known
+    reach = reach + np.where(count == 0, 0.0, half)
     up, down = np.maximum(off + reach, 0.0), np.maximum(reach - off, 0.0)
     done["room_up"] = np.where(public, np.minimum(done["room_up"], up), done["room_up"])
     done["room_down"] = np.where(public, np.minimum(done["room_down"], down), done["room_down"])
     few = public & (count > 0) & (count < rules.threshold)
-    least = np.maximum(1e-3 * np.abs(now), 1e-3)
-    anything = np.where(np.isfinite(reach), up, np.maximum(0.1 * now, 1.0))
-    wanted = np.where(np.abs(off) > least, off, anything)
+    beyond = np.maximum(np.abs(off) - half, 0.0)
+    wanted = np.where(beyond > _NOISE * np.maximum(np.abs(now), 1.0), np.sign(off) * beyond, 0.0)
     more = few & (np.abs(wanted) > np.abs(done["correction"].to_numpy(float)))
+    done["held_back"] |= few
     done["correction"] = np.where(more, wanted, done["correction"])
     done["corrected"] = np.where(public, np.maximum(done["corrected"], count), done["corrected"])
 
