@@ -83,7 +83,7 @@ def sec_asco__cells(step: WaveStep) -> Table:
 
 
 _STATES = [
-    *("status", "reason", "quality_flag", "as_of", "published_in", "closed", "room_up", "room_down"),
+    *("status", "reason", "quality_flag", "as_of", "published_in", "closed", "known"),
     *("corrected", "held_back", "correction"),
 ]
 

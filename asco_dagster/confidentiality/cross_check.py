@@ -113,7 +113,7 @@ def _merged(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules) -> pd.Data
 
 def _given(own: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
     """The rows of a table with what both are given beside them."""
-    table = Table.of(own.drop(columns=["room_up", "room_down"], errors="ignore"), known, "cross-check")
+    table = Table.of(own.drop(columns=["published_in"], errors="ignore"), known, "cross-check")
     up, down = table.level(rules)
     cost = Family.of(str(own["unit_type"].iloc[0]), known, [table], [], rules).cost
     area = own["geography"] + " " + own["area_code"]  # régions and départements share codes

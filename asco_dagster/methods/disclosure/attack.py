@@ -274,11 +274,9 @@ def _seen(
         high = np.where(shown, estimate + half, np.where(there, np.inf, 0.0))
     if true is not None and not half:  # given the unrounded values, so that nothing is hidden by rounding
         low, high = np.where(shown, facts["numerator"], low), np.where(shown, facts["numerator"], high)
-    if true is not None and "room_up" in true.columns:
-        up, down = (column(true, name, order, np.inf) for name in ("room_up", "room_down"))
-        before = there & ~shown & (np.maximum(up, down) == 0) & (facts["correction"] == 0)
-        low = np.where(shown, low, np.maximum(low, facts["numerator"] - down))
-        high = np.where(shown, high, np.minimum(high, facts["numerator"] + up))
+    if true is not None and "known" in true.columns:
+        before = there & ~shown & (column(true.assign(before=true["known"] * 1.0), "before", order) > 0)
+        low, high = np.where(before, facts["numerator"], low), np.where(before, facts["numerator"], high)
     return {
         "low": low,
         "high": np.where(there, high, 0.0),
@@ -470,7 +468,8 @@ def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> Non
     alone.enclose(caught)
     for one in caught:
         row = rows[one]
-        if system.known[one] or alone.high[one] - alone.low[one] <= alone.tolerance:
+        published = system.known[one] and not system.correction[one]
+        if published or alone.high[one] - alone.low[one] <= alone.tolerance:
             row.update(exact=False, too_close=False, answers=0, by="")
 
 

@@ -40,9 +40,8 @@ class Table:
         largest: largest contribution, weighted or not.
         status: ``V``, ``A`` or ``B``; "" where nobody answered.
         closed: cells that an earlier version closed.
-        room_up: how far above the value it may lie by what earlier versions published of it; infinite where
-            none did.
-        room_down: the same below.
+        published: cells that an earlier version published.
+        known: those of them in which nothing was corrected since: they cannot move.
         held_back: cells in which too few units were corrected since an earlier version.
         correction: by how much the value of such a cell must be able to move, signed, so that the correction
             does not show; 0 elsewhere.
@@ -56,8 +55,8 @@ class Table:
     largest: np.ndarray
     status: np.ndarray
     closed: np.ndarray
-    room_up: np.ndarray
-    room_down: np.ndarray
+    published: np.ndarray
+    known: np.ndarray
     held_back: np.ndarray
     correction: np.ndarray
 
@@ -86,8 +85,9 @@ class Table:
             values = np.minimum(values, whole)
         status = np.full(len(order), "", dtype=object)
         status[[order[cell] for cell in zip(*(rows[key] for key in CELL), strict=True)]] = rows["status"]
-        versions = "room_up" in rows.columns
+        versions = "published_in" in rows.columns
         nothing = np.zeros(len(order))
+        before = rows.assign(public=rows["published_in"] != "") if versions else rows
         return cls(
             str(rows["indicator"].iloc[0]),
             statistic,
@@ -97,8 +97,8 @@ class Table:
             np.maximum(column(rows, "largest", order), column(rows, "largest_weighted", order)),
             status,
             column(rows, "closed", order) > 0 if versions else nothing > 0,
-            column(rows, "room_up", order, np.inf) if versions else nothing + np.inf,
-            column(rows, "room_down", order, np.inf) if versions else nothing + np.inf,
+            column(before, "public", order) > 0 if versions else nothing > 0,
+            column(rows, "known", order) > 0 if versions else nothing > 0,
             column(rows, "held_back", order) > 0 if versions else nothing > 0,
             column(rows, "correction", order) if versions else nothing,
         )
@@ -144,8 +144,8 @@ class Table:
             nothing,
             status,
             nothing > 0,
-            np.max([table.room_up for table in own], axis=0),
-            np.max([table.room_down for table in own], axis=0),
+            nothing > 0,
+            np.all([table.known for table in own], axis=0),
             nothing > 0,
             nothing,
         )
@@ -216,8 +216,8 @@ class Family:
         values, whole = self.stacked("values"), self.stacked("whole")
         answered = self.stacked("respondents") > 0
         above = np.inf if self.tables[0].statistic == "total" else whole - values
-        up = np.where(answered, np.minimum(above, self.stacked("room_up")), 0.0)
-        down = np.where(answered, np.minimum(values, self.stacked("room_down")), 0.0)
+        free = answered & ~self.stacked("known")
+        up, down = np.where(free, above, 0.0), np.where(free, values, 0.0)
         blocks = [sparse.csr_matrix(self.layout.matrix)] * len(self.tables)
         equal, least, slack = [sparse.block_diag(blocks, format="csr")], [], [np.zeros(0)]
         for link in self.links:
@@ -323,6 +323,8 @@ class Family:
         respondents = self.stacked("respondents")
         cost = np.tile(each, len(self.tables)) * (1.0 + 0.5 * np.minimum(respondents / _FEW, 2.0))
         fixed = np.concatenate([t.saturated(self.rules.group_threshold) for t in self.tables])
+        # closing what was public and is corrected holds it back: the former number remains
+        fixed &= ~(self.stacked("published") & ~self.stacked("known"))
         return np.where((respondents > 0) & ~fixed, cost, np.inf)
 
     def targets(self) -> list[Target]:

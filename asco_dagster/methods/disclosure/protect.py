@@ -143,7 +143,7 @@ def _verdicts(family: Family, found: Mask, closed: np.ndarray) -> pd.DataFrame:
     cells, size = family.layout.cells, len(family.layout.cells)
     status, answered = family.stacked("status"), family.stacked("respondents") > 0
     corrected, before = family.stacked("held_back"), family.stacked("closed")
-    published = np.isfinite(family.stacked("room_up"))
+    published = family.stacked("published")
     rows = []
     for column in map(int, np.flatnonzero(answered[: family.published * size])):
         table, cell = family.tables[column // size], cells[column % size]

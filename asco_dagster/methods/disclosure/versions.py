@@ -83,17 +83,15 @@ def since(
 
     Returns:
         The rows with ``closed`` (an earlier version closed the cell), ``published_in`` (the newest version
-        that shows it; "" for none), ``room_up`` and ``room_down`` (how far the numerator can lie from the
-        truth by what was published of it; infinite where nothing was), ``corrected`` (units corrected since,
-        0 where nothing was published), ``held_back`` (they are too few to show) and ``correction`` (move of
-        the numerator that must be possible so that they do not show: to what the published number still
-        allows; 0 where the number allows the truth as it is).
+        that shows it; "" for none), ``known`` (a version published it and nothing was corrected since),
+        ``corrected`` (units corrected since, 0 where nothing was published), ``held_back`` (they are too few
+        to show) and ``correction`` (move of the numerator that must be possible so that they do not show: to
+        what the published number still allows; 0 where the number allows the truth as it is).
     """
     done = cells.assign(
         closed=False,
         published_in="",
-        room_up=np.inf,
-        room_down=np.inf,
+        known=False,
         corrected=0,
         held_back=False,
         correction=0.0,
@@ -131,21 +129,12 @@ def _narrow(
     """Add what one version tells of each cell that it published."""
     place = done[["unit_type", *CELL]].merge(moved, on=["unit_type", *CELL], how="left")
     count = place["units"].fillna(0).to_numpy(int)
-    share, people = done["statistic"] == "share", done["statistic"] == "population_share"
-    reach = np.select(
-        [count == 0, share, people],
-        [0.0, place["weight"].fillna(0.0), place["inhabitants"].fillna(0.0)],
-        np.inf,
-    )
     now = done["numerator"].to_numpy(float)
     estimate = shown["estimate"].astype("Float64").to_numpy(float, na_value=np.nan)
     then = np.where(done["statistic"] == "total", estimate, estimate * done["denominator"].to_numpy(float))
-    off = np.where(count == 0, 0.0, then - now)  # where nothing was corrected only weights moved: it is known
-    reach = reach + np.where(count == 0, 0.0, half)
-    up, down = np.maximum(off + reach, 0.0), np.maximum(reach - off, 0.0)
-    done["room_up"] = np.where(public, np.minimum(done["room_up"], up), done["room_up"])
-    done["room_down"] = np.where(public, np.minimum(done["room_down"], down), done["room_down"])
+    off = np.where(public, then - now, 0.0)
     few = public & (count > 0) & (count < rules.threshold)
+    done["known"] |= public & (count == 0)  # only weights moved
     beyond = np.maximum(np.abs(off) - half, 0.0)
     wanted = np.where(beyond > _NOISE * np.maximum(np.abs(now), 1.0), np.sign(off) * beyond, 0.0)
     more = few & (np.abs(wanted) > np.abs(done["correction"].to_numpy(float)))
@@ -155,38 +144,27 @@ def _narrow(
 
 
 def _corrected(now: pd.DataFrame, then: pd.DataFrame | None, areas: Mapping[str, Areas]) -> pd.DataFrame:
-    """Units of each cell that differ between two truths: ``units``, ``weight``, ``inhabitants`` (weighted).
+    """Units of each cell that differ between two truths: ``unit_type``, ``CELL``, ``units``.
 
     A unit whose answers changed is counted once, not as one that went and one that came. Without a record of
     the earlier truth nothing counts as corrected.
     """
-    columns = ["unit_type", *CELL, "units", "weight", "inhabitants"]
-    nothing = pd.DataFrame(columns=columns).astype({"units": int, "weight": float, "inhabitants": float})
+    columns = ["unit_type", *CELL, "units"]
+    nothing = pd.DataFrame(columns=columns).astype({"units": int})
     if then is None:
         return nothing
     identity = ["unit_type", *_PLACE, "population", "answers"]
     both = pd.concat([now.assign(side="now"), then.assign(side="then")], ignore_index=True)
     both["number"] = both.groupby([*identity, "side"]).cumcount()
-    alone = both[~both.duplicated([*identity, "number"], keep=False)]
-    alone = alone.assign(inhabitants=alone["weight"] * alone["population"], units=1).reset_index(drop=True)
+    alone = both[~both.duplicated([*identity, "number"], keep=False)].reset_index(drop=True)
     parts = []
-    places = (
-        place
-        for unit_type, own in areas.items()
-        for place in partitions(alone[alone["unit_type"] == unit_type], own)
-        if len(place)
-    )
-    for place in places:
-        keyed = pd.concat(
-            [alone[["unit_type", "side", "units", "weight", "inhabitants"]], place], axis=1, join="inner"
-        )
-        sides = keyed.groupby(["unit_type", *CELL, "side"], observed=True)[
-            ["units", "weight", "inhabitants"]
-        ].sum()
-        parts.append(sides.groupby(level=["unit_type", *CELL]).max())
-    if not parts:
-        return nothing
-    return pd.concat(parts).reset_index()[columns]
+    for unit_type, own in areas.items():
+        for place in partitions(alone[alone["unit_type"] == unit_type], own):
+            keyed = pd.concat([alone[["unit_type", "side"]], place], axis=1, join="inner")
+            sides = keyed.groupby(["unit_type", *CELL, "side"], observed=True).size()
+            parts.append(sides.groupby(level=["unit_type", *CELL]).max().rename("units"))
+    found = [part.reset_index() for part in parts if len(part)]
+    return pd.concat(found, ignore_index=True)[columns] if found else nothing
 
 
 def hold_back(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
