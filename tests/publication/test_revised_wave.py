@@ -27,8 +27,9 @@ from asco_dagster.questionnaires import workbook_layout as at
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
 
-# A question that no other is asked after but its number of files, so that little else moves with it.
-QUESTION, INDICATOR, CORRECTED = "ORG_INSTRUCTS", "instructs", 12
+# A question that no other is asked after but its number of files, so that little else moves with it; the first
+# ten returns are all of one département, whose number shows them.
+QUESTION, INDICATOR, CORRECTED = "ORG_INSTRUCTS", "instructs", 10
 CELL = ("unit_type", "indicator", "statistic", "geography", "area_code", "size_class")
 CELL_NUMBERS = ("estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units",
                 "denominator")  # fmt: skip
@@ -195,3 +196,11 @@ def test_the_planted_correction_is_among_them_with_its_reason(revised: Revised) 
     assert told["new"] > told["old"]
     # communes corrected their answers, so nothing of the EPCI is another
     assert set(rows.loc[rows["table"] == "asco_cells", "unit_type"]) == {"commune"}
+
+
+def test_what_one_or_two_units_corrected_waits_for_more(revised: Revised) -> None:
+    cells = pd.read_parquet(revised.later / "tables" / "asco_cells.parquet")
+    own = cells[(cells["indicator"] == INDICATOR) & (cells["statistic"] == "share")]
+    held = own[own["as_of"] == "1.0.0"]
+    assert "total" not in set(held["size_class"])
+    assert 2 <= held["size_class"].nunique() <= 5
