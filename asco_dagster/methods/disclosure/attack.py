@@ -347,7 +347,7 @@ def _attacked(system: _System) -> list[tuple]:
     if not hidden:
         return []
     relations = system.relations()
-    found = Inference(relations, system.low, system.high)
+    found = Inference(relations, system.low, system.high, float(system.values.max()))
     found.enclose(hidden)
     rows = {one: _verdict(system, one, found.low[one], found.high[one], found.tolerance) for one in hidden}
     if system.informed:
@@ -413,30 +413,31 @@ def _answers(system: _System, one: int, least: float, most: float) -> int:
     return int(respondents) if most < unit or least > 1.0 - unit else 0
 
 
-def _too_close(
-    system: _System, one: int, low: float, high: float, part: float = 1.0, own: float = 0.0
-) -> bool:
-    """Whether a sensitive cell cannot move as far as the rules demand, or a correction shows.
+def _too_close(system: _System, one: int, low: float, high: float) -> bool:
+    """Whether a cell with an interval cannot move as far as the rules demand, or a correction shows."""
+    least, most = _demanded(system, one)
+    return bool(low > least or high < most)
+
+
+def _demanded(system: _System, one: int, part: float = 1.0, own: float = 0.0) -> tuple[float, float]:
+    """The values that must remain possible: infinite the wrong way round where nothing is demanded.
 
     Args:
         system: of the cell.
         one: its column.
-        low: least value.
-        high: largest value.
         part: of the cell's units that is not the insider's.
         own: the insider's value in it.
+
+    Returns:
+        The least must be at most the first, the largest at least the second.
     """
+    value, least, most = system.values[one], np.inf, -np.inf
     if part == 1.0 and system.correction[one]:  # the value without the correction must remain possible
         wanted, near = system.correction[one], 1e-4 * abs(system.correction[one]) + system.step
-        if (
-            low > system.values[one] + min(wanted, 0.0) + near
-            or high < system.values[one] + max(wanted, 0.0) - near
-        ):
-            return True
+        least, most = value + min(wanted, 0.0) + near, value + max(wanted, 0.0) - near
     if system.status[one] not in ("A", "B"):
-        return False
-    value, whole = system.values[one], system.whole_high[one]
-    rules = system.rules
+        return least, most
+    whole, rules = system.whole_high[one], system.rules
     if system.statistic == "share":
         up = down = float(rules.share_level(np.array([system.respondents[one]]))[0]) * whole * part
         room = (whole * part - (value - own), value - own)
@@ -451,7 +452,7 @@ def _too_close(
             up = max(up, system.largest[one] / rules.dominance - value)
         room = (np.inf, value - own)
     near = 1e-4 * max(value, whole if system.statistic in SHARES else value, 1e-9) + system.step
-    return bool(high < value + min(up, room[0]) - near or low > value - min(down, room[1]) + near)
+    return min(least, value - min(down, room[1]) + near), max(most, value + min(up, room[0]) - near)
 
 
 def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> None:
@@ -493,29 +494,28 @@ def _by_insiders(system: _System, relations: Relations, found: Inference, rows: 
     same, parts = same_respondents(system.layout, respondents), system.layout.parts()
     sensitive = [one for one in rows if system.status[one] in ("A", "B")]
     low, high = _by_saturated(system)
-    alone = Inference(relations, low, high)
+    alone = Inference(relations, low, high, float(system.values.max()))
     for insider in map(int, np.flatnonzero(respondents == 1)):
         known = {
             insider + cells * m: float(system.values[insider + cells * m]) for m in range(len(system.members))
         }
         wanted = [one for one in sensitive if same[one % cells] != same[insider]]
-        with found.given(known) as told:
-            told.enclose(wanted)
-            caught = []
-            for one in wanted:
-                part, own = _others(system, one, insider, parts)
-                if part > _NEAR and _too_close(system, one, told.low[one], told.high[one], part, own):
-                    caught.append(one)
-        if not caught:
-            continue
-        with alone.given(known) as implied:
-            implied.enclose(caught)
-            for one in caught:
-                part, own = _others(system, one, insider, parts)
-                anyway = _too_close(system, one, implied.low[one], implied.high[one], part, own)
-                if not anyway and not rows[one]["by"]:
-                    who = f"the respondent of {label(system.layout.cells[insider])}"
-                    rows[one].update(too_close=True, by=who)
+        caught = wanted
+        for told, caught_if in ((found, False), (alone, True)):
+            demanded = np.array([_of_others(system, one, insider, parts) for one in caught]).reshape(-1, 2)
+            with told.given(known) as one_more:
+                possible = one_more.spanned(caught, demanded[:, 0], demanded[:, 1])
+            caught = [one for one, there in zip(caught, possible, strict=True) if there == caught_if]
+        for one in caught:
+            if not rows[one]["by"]:
+                who = f"the respondent of {label(system.layout.cells[insider])}"
+                rows[one].update(too_close=True, by=who)
+
+
+def _of_others(system: _System, one: int, insider: int, parts: np.ndarray) -> tuple[float, float]:
+    """What must remain possible of a cell for one of its respondents; nothing where there is no other."""
+    part, own = _others(system, one, insider, parts)
+    return _demanded(system, one, part, own) if part > _NEAR else (np.inf, -np.inf)
 
 
 def _by_whole_numbers(system: _System, rows: dict[int, dict], step: float) -> None:

@@ -6,7 +6,7 @@ breach is decided in ``attack``.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.programme import programme, settle
 
 _SLACK = 1e-9  # relative: sums of floats do not close exactly
-_FAR = 1e12  # stands for "without bound"
+_FAR = 1e4  # relative: stands for "without bound", and leaves the solver its digits
 _MOST = 300_000  # combinations of whole numbers that are tried
 
 
@@ -45,12 +45,14 @@ class Inference:
         relations: what holds.
         low: least value of each column that is known beforehand, shape (columns,).
         high: largest value; equal to ``low`` where it is known exactly.
+        given: largest value that will be given in ``given``.
     """
 
-    def __init__(self, relations: Relations, low: np.ndarray, high: np.ndarray) -> None:
+    def __init__(self, relations: Relations, low: np.ndarray, high: np.ndarray, given: float = 0.0) -> None:
         self.name = relations.name
         self.low, self.high = low.astype(float).copy(), high.astype(float).copy()
-        self.scale = max(float(np.max(np.where(high < _FAR, high, 0.0), initial=0.0)), 1.0)
+        self.scale = max(float(np.max(np.where(np.isfinite(high), high, 0.0), initial=0.0)), 1.0)
+        self._far = _FAR * max(self.scale, given)
         self.tolerance = 10 * _SLACK * self.scale  # narrower intervals are points
         # Columns known to the last digit go to the right-hand side.
         loose = self.high - self.low > _SLACK * self.scale
@@ -62,8 +64,9 @@ class Inference:
         sums = relations.matrix @ known
         slack = _SLACK * self.scale + abs(relations.matrix) @ off
         rows = (relations.low - sums - slack)[used], (relations.high - sums + slack)[used]
-        bounds = self.low[loose], np.minimum(self.high[loose], _FAR)
+        bounds = self.low[loose], np.minimum(self.high[loose], self._far)
         self._solver = programme(part[used], bounds, rows)
+        self._feasible = False  # whether the programme's last solution still is a solution
         # Least and largest value of each column in any solution so far: at its bound no programme is needed.
         self._least, self._most = np.full(len(self.place), np.inf), np.full(len(self.place), -np.inf)
 
@@ -73,13 +76,64 @@ class Inference:
         Raises:
             DisclosureError: the known values contradict each other.
         """
-        for column in columns:
-            if column in self.place:
-                number, near = self.place[column], _SLACK * self.scale
-                if self._least[number] > self.low[column] + near:
-                    self.low[column] = max(self.low[column], self._extreme(column, 1.0))
-                if self._most[number] < min(self.high[column], _FAR) - near:
-                    self.high[column] = min(self.high[column], self._extreme(column, -1.0))
+        wanted, near = [column for column in columns if column in self.place], _SLACK * self.scale
+        self._seek_together(wanted, self.low[wanted] + near, self.high[wanted] - near)
+        for column in wanted:
+            self._find_low(column)
+            self._find_high(column)
+
+    def spanned(self, columns: Sequence[int], low: np.ndarray, high: np.ndarray) -> list[bool]:
+        """Whether each of some columns can be as small as ``low`` and as large as ``high``.
+
+        Cheaper than their intervals: no programme is needed for what some solution so far has shown.
+
+        Raises:
+            DisclosureError: the known values contradict each other.
+        """
+        inside = np.array([column in self.place for column in columns], dtype=bool)
+        self._seek_together(np.array(columns, dtype=int)[inside], low[inside], high[inside])
+        return [self._spans(*one) for one in zip(columns, low, high, strict=True)]
+
+    def _spans(self, column: int, low: float, high: float) -> bool:
+        number = self.place.get(column)
+        if number is None:
+            return bool(self.low[column] <= low and self.high[column] >= high)
+        if self._least[number] > low:
+            self._find_low(column)
+        if self._most[number] < high:
+            self._find_high(column)
+        least, most = min(self._least[number], self.low[column]), max(self._most[number], self.high[column])
+        return bool(least <= low and most >= high)
+
+    def _seek_together(self, columns: Sequence[int] | np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Ask for all columns in one programme, as long as it shows what is sought of any of them."""
+        own = np.array(columns, dtype=int)
+        numbers = np.array([self.place[column] for column in own], dtype=int)
+        bounded = self.high[own] < self._far
+        weights = 1.0 / np.maximum(np.where(bounded, self.high[own], 1.0), _SLACK * self.scale)
+        for sign, sought in ((1.0, low), (-1.0, high)):
+            missing = bounded & self._missing(numbers, sign, sought)
+            while missing.sum() > 1:
+                self._solve(numbers[missing], sign * weights[missing])
+                left = missing & self._missing(numbers, sign, sought)
+                if left.sum() == missing.sum():
+                    break
+                missing = left
+
+    def _missing(self, numbers: np.ndarray, sign: float, sought: np.ndarray) -> np.ndarray:
+        """Which columns no solution so far has shown as small, or for a negative sign as large, as sought."""
+        return self._least[numbers] > sought if sign > 0 else self._most[numbers] < sought
+
+    def _find_low(self, column: int) -> None:
+        number = self.place[column]
+        if self._least[number] > self.low[column] + _SLACK * self.scale:
+            self.low[column] = max(self.low[column], self._extreme(number, 1.0))
+
+    def _find_high(self, column: int) -> None:
+        number = self.place[column]
+        if self._most[number] < min(self.high[column], self._far) - _SLACK * self.scale:
+            found = self._extreme(number, -1.0)
+            self.high[column] = min(self.high[column], np.inf if found >= 0.9 * self._far else found)
 
     @contextmanager
     def given(self, known: Mapping[int, float]) -> "Iterator[Inference]":
@@ -97,16 +151,22 @@ class Inference:
             self._bound(column, float(self.low[column]), float(self.high[column]))
 
     def _bound(self, column: int, low: float, high: float) -> None:
-        self._solver.changeColBounds(self.place[column], low, min(high, _FAR))
+        self._solver.changeColBounds(self.place[column], low, min(high, self._far))
+        self._feasible = False
 
-    def _extreme(self, column: int, cost: float) -> float:
+    def _extreme(self, number: int, cost: float) -> float:
+        return float(self._solve(np.array([number]), np.array([cost]))[number])
+
+    def _solve(self, numbers: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        """Values of the programme's columns at the least cost."""
         import highspy
 
-        number, solver = self.place[column], self._solver
-        solver.changeColCost(number, cost)
-        status = settle(solver)
-        values = solver.getSolution().col_value
-        solver.changeColCost(number, 0.0)
+        solver, own = self._solver, numbers.astype(np.int32)
+        solver.changeColsCost(len(own), own, costs)
+        status = settle(solver, only_costs_changed=self._feasible)
+        self._feasible = status == highspy.HighsModelStatus.kOptimal
+        values = np.asarray(solver.getSolution().col_value)
+        solver.changeColsCost(len(own), own, np.zeros(len(own)))
         if status != highspy.HighsModelStatus.kOptimal:
             raise DisclosureError(
                 f"{self.name}: the published values contradict each other "
@@ -115,7 +175,7 @@ class Inference:
                 remedy="Check that the cells are those of one version, with all parts of each total",
             )
         self._least, self._most = np.minimum(self._least, values), np.maximum(self._most, values)
-        return np.inf if values[number] >= 0.9 * _FAR else float(values[number])
+        return values
 
 
 def possible_counts(
