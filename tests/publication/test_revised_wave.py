@@ -27,8 +27,8 @@ from asco_dagster.questionnaires import workbook_layout as at
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
 
-# A question that no other is asked after but its number of files, so that little else moves with it. The first
-# ten returns are all of one département, whose number shows them.
+# A question that no other is asked after but its number of files, so that little else moves with it.
+# The first ten returns are all of one département, whose number shows them.
 QUESTION, INDICATOR, CORRECTED = "ORG_INSTRUCTS", "instructs", 10
 CELL = ("unit_type", "indicator", "statistic", "geography", "area_code", "size_class")
 CELL_NUMBERS = ("estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units",
