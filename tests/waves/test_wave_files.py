@@ -26,6 +26,11 @@ def _changed(tmp_path: Path, change) -> Path:
     return tmp_path
 
 
+def _group(content: dict, code: str) -> dict:
+    """A group of the recoding, by its code."""
+    return next(group for group in content["disclosure"]["recoding"] if group["code"] == code)
+
+
 def _set(path: str, value):
     def change(content: dict) -> None:
         *parents, last = path.split(".")
@@ -50,8 +55,8 @@ def _set(path: str, value):
         (_set("sampling.commune.size_classes", [{"code": "a", "from_population": 5}]), ["size_classes"]),
         (
             lambda content: (
-                content["disclosure"]["recoding"][1]["areas"].append("93")
-                or content["disclosure"]["recoding"][2]["unit_types"].append("commune")
+                _group(content, "75-92")["areas"].append("93")
+                or _group(content, "75-92-93-94")["unit_types"].append("commune")
             ),
             ["2014.yaml", "disclosure", "departement 75 is in two groups of commune tables"],
         ),
