@@ -125,7 +125,7 @@ STOPS = {
 def broken_on_write(
     small_wave: SmallWave, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], None]]:
-    """While the test lasts, what an asset's step writes is broken; afterwards it is made and released again."""
+    """What an asset's step writes is broken while the test lasts, then made and released again."""
     from asco_dagster import warehouse
 
     chosen: list[str] = []
