@@ -49,7 +49,7 @@ def test_a_run_waits_for_a_reader_and_then_names_it(
     assert told.startswith(f"file asco.duckdb: the wave's database is open in process {reader.pid} (python")
     assert ", which did not close it within 1 s. Close it there, then do this again;" in told
     monkeypatch.setattr(warehouse, "PATIENCE", 60.0)
-    subprocess.Popen(["sh", "-c", f"sleep 1; kill {reader.pid}"])
+    subprocess.Popen(["sh", "-c", f"sleep 1; kill -KILL {reader.pid}"])
     with open_database(path) as database:  # it waits, and goes on as soon as the reader is gone
         assert len(database.table("staging.t")) == 10
 

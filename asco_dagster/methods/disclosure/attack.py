@@ -28,6 +28,7 @@ from asco_dagster.methods.disclosure.spread import spread
 
 _NEAR = 1e-6  # relative: intervals narrower than this are points
 _EXTREME = 1e-9
+_REACHED = 0.995  # of the farthest that a cell can move, as far as a mask lets it
 SHARES = ("share", "population_share")
 
 
@@ -351,7 +352,7 @@ def _attacked(system: _System) -> list[tuple]:
     found.enclose(hidden)
     rows = {one: _verdict(system, one, found.low[one], found.high[one], found.tolerance) for one in hidden}
     if system.informed:
-        _pardon(system, relations, rows)
+        _pardon(system, relations, found, rows)
         _by_insiders(system, relations, found, rows)
         if system.statistic == "share" and system.rounding is not None:
             _by_whole_numbers(system, rows, system.rounding)
@@ -455,11 +456,11 @@ def _demanded(system: _System, one: int, part: float = 1.0, own: float = 0.0) ->
     return min(least, value - min(down, room[1]) + near), max(most, value + min(up, room[0]) - near)
 
 
-def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> None:
+def _pardon(system: _System, relations: Relations, found: Inference, rows: dict[int, dict]) -> None:
     """Take back what is no finding of this version.
 
-    That is what open cells of 0 or 100 % alone imply: on so many respondents they may be published; and what
-    an earlier version published and nothing changed since.
+    That is what open cells of 0 or 100 % alone imply: on so many respondents they may be published, and no
+    mask hides more than they leave open; and what an earlier version published and nothing changed since.
     """
     caught = [one for one, row in rows.items() if row["too_close"] or row["answers"] or row["exact"]]
     if not caught:
@@ -472,6 +473,17 @@ def _pardon(system: _System, relations: Relations, rows: dict[int, dict]) -> Non
         published = system.known[one] and not system.correction[one]
         if published or alone.high[one] - alone.low[one] <= alone.tolerance:
             row.update(exact=False, too_close=False, answers=0, by="")
+        elif row["too_close"] and not row["exact"] and not row["answers"]:
+            close = _closer(system, one, (found.low[one], found.high[one]), (alone.low[one], alone.high[one]))
+            row.update(too_close=close, by="anyone" if close else "")
+
+
+def _closer(system: _System, one: int, seen: tuple[float, float], implied: tuple[float, float]) -> bool:
+    """Whether an interval is narrower than both the rules and what is implied anyway demand."""
+    value, (least, most) = system.values[one], _demanded(system, one)
+    least = max(least, value - _REACHED * (value - implied[0]))
+    most = min(most, value + _REACHED * (implied[1] - value))
+    return bool(seen[0] > least or seen[1] < most)
 
 
 def _by_saturated(system: _System) -> tuple[np.ndarray, np.ndarray]:

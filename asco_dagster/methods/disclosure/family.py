@@ -22,6 +22,7 @@ from asco_dagster.methods.disclosure.moves import Moves, System
 from asco_dagster.methods.disclosure.rules import CELL, TOTAL, DisclosureRules
 
 _EXTREME = 1e-9
+_LEAST_PART, _NEARLY = 0.01, 0.999  # of a move that cannot be made whole
 # What closing a cell costs, by breakdown: départements before classes of a région, France last.
 _COSTS = {("france", True): 20_000.0, ("france", False): 4_000.0, ("region", True): 300.0}
 _COST_DEPARTEMENT, _COST_CLASS, _FEW = 6.0, 1.0, 50
@@ -345,6 +346,18 @@ class Family:
         for one in map(int, np.flatnonzero(correction)):
             made[Target(one, float(correction[one]))] = None
         return list(made)
+
+    def within_reach(self, hopeless: Sequence[Target]) -> list[Target]:
+        """What is left of moves that no mask allows: as far as open cells of 0 or 100 % let them go."""
+        moves, able = Moves(self.system), np.isfinite(self.cost) | self.start
+        found = []
+        for target in hopeless:
+            free = able.copy()
+            free[list(target.still)] = False
+            part = moves.reach(target.column, target.move, free)
+            if part > _LEAST_PART:
+                found.append(Target(target.column, _NEARLY * part * target.move, target.still))
+        return found
 
     def _moves_wanted(self, column: int, up: float, down: float, insider: int | None) -> Iterator[float]:
         system, whole = self.system, self._whole

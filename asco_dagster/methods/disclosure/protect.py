@@ -120,9 +120,13 @@ def _families(
 def _masked(task: tuple[Family, float]) -> tuple[pd.DataFrame, dict]:
     """Status and reason of every cell of a family, and what its mask costs."""
     family, step = task
-    found = search(family.system, family.targets(), family.start, family.cost)
+    targets = family.targets()
+    found = search(family.system, targets, family.start, family.cost)
     corrected = np.flatnonzero(family.stacked("correction"))
     shown = {target.column for target in found.hopeless} & set(map(int, corrected))
+    if (nearer := family.within_reach(found.hopeless)) and not shown:
+        hopeful = [target for target in targets if target not in set(found.hopeless)]
+        found = search(family.system, [*hopeful, *nearer], family.start, family.cost)
     shares = family.tables[0].statistic == "share"
     closed = with_more_counts(family, found, step) if shares else found.closed
     if shown:  # no mask hides the correction: nothing new of the family is published

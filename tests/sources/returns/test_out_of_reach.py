@@ -117,7 +117,8 @@ def test_a_zip_whose_end_cannot_be_read_is_not_called_damaged(
 
 
 def test_a_folder_that_may_not_be_listed_is_not_passed_over(open_folder: Path) -> None:
-    (open_folder / "returns" / "closed").mkdir(parents=True, mode=0o755)
+    (open_folder / "returns" / "closed").mkdir(parents=True)
+    (open_folder / "returns").chmod(0o755)
     (open_folder / "returns" / "closed").chmod(0)
     with unprivileged(), pytest.raises(OutOfReachError, match=r"file closed: .*Permission denied"):
         list(members(open_folder / "returns"))
