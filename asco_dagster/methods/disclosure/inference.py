@@ -18,6 +18,7 @@ from asco_dagster.methods.disclosure.programme import programme, settle
 
 _SLACK = 1e-9  # relative: sums of floats do not close exactly
 _FAR = 1e4  # relative: stands for "without bound", and leaves the solver its digits
+_SMALL = 1e-4  # relative: smaller cells do not weigh more when many are asked for at once
 _MOST = 300_000  # combinations of whole numbers that are tried
 
 
@@ -52,7 +53,10 @@ class Inference:
         self.name = relations.name
         self.low, self.high = low.astype(float).copy(), high.astype(float).copy()
         self.scale = max(float(np.max(np.where(np.isfinite(high), high, 0.0), initial=0.0)), 1.0)
-        self._far = _FAR * max(self.scale, given)
+        self._unit = max(
+            self.scale, given
+        )  # of the programme: amounts of 10⁹ euros leave the solver no digits
+        self._far = _FAR * self._unit
         self.tolerance = 10 * _SLACK * self.scale  # narrower intervals are points
         # Columns known to the last digit go to the right-hand side.
         loose = self.high - self.low > _SLACK * self.scale
@@ -65,7 +69,8 @@ class Inference:
         slack = _SLACK * self.scale + abs(relations.matrix) @ off
         rows = (relations.low - sums - slack)[used], (relations.high - sums + slack)[used]
         bounds = self.low[loose], np.minimum(self.high[loose], self._far)
-        self._solver = programme(part[used], bounds, rows)
+        sides = [(low / self._unit, high / self._unit) for low, high in (bounds, rows)]
+        self._solver = programme(part[used], sides[0], sides[1], precision=_SLACK)
         self._feasible = False  # whether the programme's last solution still is a solution
         # Least and largest value of each column in any solution so far: at its bound no programme is needed.
         self._least, self._most = np.full(len(self.place), np.inf), np.full(len(self.place), -np.inf)
@@ -110,7 +115,7 @@ class Inference:
         own = np.array(columns, dtype=int)
         numbers = np.array([self.place[column] for column in own], dtype=int)
         bounded = self.high[own] < self._far
-        weights = 1.0 / np.maximum(np.where(bounded, self.high[own], 1.0), _SLACK * self.scale)
+        weights = self._unit / np.maximum(np.where(bounded, self.high[own], 1.0), _SMALL * self._unit)
         for sign, sought in ((1.0, low), (-1.0, high)):
             missing = bounded & self._missing(numbers, sign, sought)
             while missing.sum() > 1:
@@ -151,7 +156,7 @@ class Inference:
             self._bound(column, float(self.low[column]), float(self.high[column]))
 
     def _bound(self, column: int, low: float, high: float) -> None:
-        self._solver.changeColBounds(self.place[column], low, min(high, self._far))
+        self._solver.changeColBounds(self.place[column], low / self._unit, min(high, self._far) / self._unit)
         self._feasible = False
 
     def _extreme(self, number: int, cost: float) -> float:
@@ -165,7 +170,7 @@ class Inference:
         solver.changeColsCost(len(own), own, costs)
         status = settle(solver, only_costs_changed=self._feasible)
         self._feasible = status == highspy.HighsModelStatus.kOptimal
-        values = np.asarray(solver.getSolution().col_value)
+        values = self._unit * np.asarray(solver.getSolution().col_value)
         solver.changeColsCost(len(own), own, np.zeros(len(own)))
         if status != highspy.HighsModelStatus.kOptimal:
             raise DisclosureError(

@@ -18,6 +18,8 @@ def programme(
     matrix: np.ndarray | sparse.csr_matrix,
     columns: tuple[np.ndarray, np.ndarray],
     rows: tuple[np.ndarray, np.ndarray],
+    *,
+    precision: float = 1e-7,
 ) -> "highspy.Highs":
     """A programme without costs: one thread, fixed seed, simplex, no presolve (so that bases are reused).
 
@@ -27,6 +29,7 @@ def programme(
         matrix: rows × columns.
         columns: lower and upper bounds of the columns.
         rows: lower and upper bounds of the rows.
+        precision: by how much a solution may miss a bound.
 
     Returns:
         The solver with the model loaded, silent.
@@ -44,13 +47,14 @@ def programme(
     model.a_matrix_.index_ = rows_.indices.astype(np.int32)
     model.a_matrix_.value_ = rows_.data.astype(float)
     solver = highspy.Highs()
-    options: dict[str, bool | int | str] = {
+    options: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": 1,
         "parallel": "off",
         "random_seed": 0,
         "presolve": "off",
         "solver": "simplex",
+        "primal_feasibility_tolerance": precision,
     }
     for option, value in options.items():
         solver.setOptionValue(option, value)
