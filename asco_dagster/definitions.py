@@ -6,16 +6,16 @@ import dagster as dg
 
 from asco_dagster.confidentiality.assets import confidentiality_assets
 from asco_dagster.estimation.assets import estimation_assets
-from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
-from asco_dagster.orchestration.jobs import wave_job
-from asco_dagster.orchestration.pruning import prune_job, prune_schedule
-from asco_dagster.orchestration.schedules import yearly_sources_schedule
-from asco_dagster.orchestration.sensors import failure_sensor, inbox_sensor, wave_state_sensor
 from asco_dagster.orchestration.wave_executor import wave_executor
 from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
 from asco_dagster.staging.assets import staging_assets
+from asco_dagster.triggers.jobs import wave_job
+from asco_dagster.triggers.pruning import prune_job, prune_schedule
+from asco_dagster.triggers.release_calendar import publish_due_job, release_calendar
+from asco_dagster.triggers.schedules import yearly_sources_schedule
+from asco_dagster.triggers.sensors import failure_sensor, inbox_sensor, wave_state_sensor
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:

@@ -1,7 +1,7 @@
 """What was written stays written: a file is replaced whole, the disk holds it before anyone counts on it.
 
 Everything written here is its owner's alone, whatever the umask; what is published gets its permissions when
-it is published (``publication.draft``).
+it is published (``releases.draft``).
 """
 
 import contextlib
@@ -61,7 +61,7 @@ def make_folder(folder: Path, mode: int = PRIVATE) -> Path:
 def private_files() -> Iterator[None]:
     """Let every file made meanwhile be its owner's alone (0600, folders 0700).
 
-    A release gets its public permissions explicitly (``publication.draft``).
+    A release gets its public permissions explicitly (``releases.draft``).
     """
     former = os.umask(0o077)
     try:

@@ -15,7 +15,7 @@ from asco_dagster.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HOME_FILE = "home.json"
-"""File that marks a home (``operations/home.py``)."""
+"""File that marks a home (``storage/home.py``)."""
 SHORTEST_KEY = 32
 SHORTEST_LEASE = 5.0
 LOG_FORMATS = ("text", "json")

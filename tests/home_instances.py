@@ -8,9 +8,9 @@ import pytest
 from dagster import DagsterInstance
 
 from asco_dagster.operations.instance import instance_of, prepare
-from asco_dagster.operations.postgres import ADDRESS, storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import ADDRESS, storage
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def served(
     code = (
         "import functools, pathlib\n"
         "from asco_dagster.operations.servers import serve\n"
-        "from asco_dagster.places import Places\n"
+        "from asco_dagster.storage.places import Places\n"
         "from asco_dagster.settings import Settings\n"
         "settings = Settings.from_environment()\n"
         f"raise SystemExit(serve(settings, Places.of(settings), workspace=pathlib.Path({str(workspace)!r}), "

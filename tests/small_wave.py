@@ -17,10 +17,10 @@ import pandas as pd
 import pytest
 from home_instances import home_instance
 
-from asco_dagster.orchestration.told import FRESH
-from asco_dagster.places import Places
+from asco_dagster.orchestration.tags import FRESH
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import Text
 

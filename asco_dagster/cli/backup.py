@@ -14,8 +14,8 @@ def backup(
 ) -> None:
     """Write run history, waves and releases into one confidential file."""
     from asco_dagster.operations.backup import backup as write
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     count = write(settings, Places.of(settings), target, keys)
@@ -35,8 +35,8 @@ def restore(
     """Make a new home of a backup; everything is checked before anything is laid into it."""
     from asco_dagster.errors import ConfigurationError
     from asco_dagster.operations.backup import restore as read
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     for path in filter(None, (source, keys)):

@@ -19,8 +19,8 @@ def dg(arguments: Arguments) -> None:
 
 def _run(program: str, arguments: list[str]) -> None:
     from asco_dagster.operations.programs import run_program
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     raise typer.Exit(run_program(program, arguments, settings, Places.of(settings)))

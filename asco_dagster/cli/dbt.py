@@ -12,8 +12,8 @@ def dbt(
     """Run dbt for a wave, for example: asco dbt 2014 -- build --select staging; exits as dbt does."""
     from asco_dagster.operations.wave_run import only_run
     from asco_dagster.orchestration.dbt_run import run_command
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     places, asked = Places.of(Settings.from_environment()), load_wave(wave)

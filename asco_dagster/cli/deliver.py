@@ -1,4 +1,4 @@
-"""``asco deliver``: deliveries into the shared store's inbox. The work is in ``shared_store/inbox.py``."""
+"""``asco deliver``: deliveries into the shared store's inbox. The work is in ``storage/shared_store/inbox.py``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +17,8 @@ def deliver(
 ) -> None:
     """Copy deliveries into the inbox that the workers share (ASCO_STORE), where every run takes them from."""
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.inbox import deliver as send
-    from asco_dagster.shared_store.objects import Store
+    from asco_dagster.storage.shared_store.inbox import deliver as send
+    from asco_dagster.storage.shared_store.objects import Store
     from asco_dagster.waves import load_wave
 
     load_wave(wave)

@@ -19,10 +19,10 @@ def demo(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from asco_dagster.demonstration.deliveries import write_deliveries
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.inbox import deliver
-    from asco_dagster.shared_store.objects import Store
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.shared_store.inbox import deliver
+    from asco_dagster.storage.shared_store.objects import Store
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()

@@ -1,4 +1,4 @@
-"""``asco kubernetes``: print the manifests of a cluster. What they say is in ``workers/kubernetes.py``."""
+"""``asco kubernetes``: print the manifests of a cluster. What they say is in ``operations/workers/kubernetes.py``."""
 
 from typing import Annotated
 
@@ -20,8 +20,8 @@ def kubernetes(
     """Print what kubectl apply -f - takes: pages and daemon in one pod, each run in a pod of its own."""
     import yaml
 
-    from asco_dagster.shared_store.objects import parts_of
-    from asco_dagster.workers.kubernetes import SECRETS, Wanted, manifests
+    from asco_dagster.operations.workers.kubernetes import SECRETS, Wanted, manifests
+    from asco_dagster.storage.shared_store.objects import parts_of
 
     parts_of(store)
     wanted = Wanted(image, store, namespace, secret, endpoint, memory, cpu, disk)

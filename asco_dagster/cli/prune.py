@@ -13,8 +13,8 @@ def prune(
     """Delete superseded runs with their events, logs and history; never a release."""
     from asco_dagster.operations.instance import mark_dead_runs, open_instance
     from asco_dagster.operations.pruning import prune as delete
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     places = Places.of(settings)

@@ -13,10 +13,10 @@ def purge(
     """Delete a wave's raw data once their retention is over; its releases stay, and a record is kept."""
     from asco_dagster.errors import ConfigurationError
     from asco_dagster.operations.purge import purge as delete
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.held import hold
-    from asco_dagster.shared_store.inbox import remove_purged
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.shared_store.held import hold
+    from asco_dagster.storage.shared_store.inbox import remove_purged
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()

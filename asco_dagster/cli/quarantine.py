@@ -43,10 +43,10 @@ def retry(
     Those that can be read by now (since codebook or sample were mended, or the file in the inbox was) are
     marked, and the next run of the wave counts them; the others stay, with their reason of today.
     """
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.held import hold
     from asco_dagster.sources.returns import try_again
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.shared_store.held import hold
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()
@@ -69,9 +69,9 @@ def retry(
 
 
 def _of(wave: str) -> "Quarantine":
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
     from asco_dagster.sources.quarantine import Quarantine
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     load_wave(wave)  # a wave that does not exist is an error, one without refusals is not

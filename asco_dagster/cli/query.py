@@ -14,9 +14,9 @@ def query(
     csv_: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
 ) -> None:
     """Query a wave's tables as its last finished run left them; a run in progress is not disturbed."""
-    from asco_dagster.places import Places
-    from asco_dagster.readable import query as ask
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.readable import query as ask
     from asco_dagster.waves import load_wave
 
     load_wave(wave)

@@ -10,8 +10,8 @@ import typer
 from asco_dagster.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from asco_dagster.publication.shelf import Shelf
-    from asco_dagster.publication.signature import Sign
+    from asco_dagster.releases.signature import Sign
+    from asco_dagster.releases.store import Shelf
 
 release = typer.Typer(
     name="release",
@@ -32,8 +32,8 @@ def publish(
     ] = None,
 ) -> None:
     """Publish the sealed version now, once its embargo has ended, or plan the instant of it."""
-    from asco_dagster.publication import embargo
-    from asco_dagster.publication.release import publish_sealed
+    from asco_dagster.releases import embargo
+    from asco_dagster.releases.release import publish_sealed
 
     with _held(wave, "asco release publish") as shelf:
         if when is not None:
@@ -53,8 +53,8 @@ def withdraw(
     wave: WaveName, version: Version, reason: Annotated[str, typer.Option(help="Why; the tombstone says it.")]
 ) -> None:
     """Take a version back: a tombstone with the reason stands in its place, and latest moves away from it."""
-    from asco_dagster.publication.shelf import latest_release
-    from asco_dagster.publication.withdrawal import withdraw as take_back
+    from asco_dagster.releases.store import latest_release
+    from asco_dagster.releases.withdrawal import withdraw as take_back
 
     with _held(wave, "asco release withdraw") as shelf:
         take_back(shelf, version, reason)
@@ -95,17 +95,17 @@ def push(
 @release.command()
 def key() -> None:
     """Print the public key with which others verify what this home published (asco verify --public-key)."""
-    from asco_dagster.places import Places
-    from asco_dagster.publication.signature import public_key
+    from asco_dagster.releases.signature import public_key
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     typer.echo(public_key(Places.of(Settings.from_environment())), nl=False)
 
 
 def _signer() -> "Sign | None":
-    from asco_dagster.places import Places
-    from asco_dagster.publication.signature import signer
+    from asco_dagster.releases.signature import signer
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     return signer(settings, Places.of(settings))
@@ -114,9 +114,9 @@ def _signer() -> "Sign | None":
 @contextmanager
 def _held(wave: str, command: str) -> Iterator["Shelf"]:
     """The shelf of a wave; with a store it is owned and brought before, and stored behind."""
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.held import hold
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.shared_store.held import hold
 
     shelf, settings = _shelf(wave), Settings.from_environment()
     with hold(settings, Places.of(settings), wave, command) as held:
@@ -126,9 +126,9 @@ def _held(wave: str, command: str) -> Iterator["Shelf"]:
 
 
 def _shelf(wave: str) -> "Shelf":
-    from asco_dagster.places import Places
-    from asco_dagster.publication.shelf import Shelf
+    from asco_dagster.releases.store import Shelf
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     load_wave(wave)

@@ -12,8 +12,8 @@ def releases(
 ) -> None:
     """List the releases with version, date and hash; an asterisk marks the one that latest points to."""
     from asco_dagster.operations.releases import list_releases, released_waves
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     places = Places.of(Settings.from_environment())

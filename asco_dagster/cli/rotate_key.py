@@ -22,9 +22,9 @@ def database(
 ) -> None:
     """Encrypt the waves' databases with a new key; ASCO_DATABASE_KEY is the former one, if there was one."""
     from asco_dagster.operations.key_rotation import rotate_database_key
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
-    from asco_dagster.shared_store.held import hold
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.shared_store.held import hold
     from asco_dagster.waves import wave_names
 
     settings = Settings.from_environment()
@@ -44,8 +44,8 @@ def database(
 def pseudonym() -> None:
     """Make a new key of the units' pseudonyms; every wave must then run again, to the same release."""
     from asco_dagster.operations.key_rotation import rotate_pseudonym_key
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     waves = rotate_pseudonym_key(settings, Places.of(settings))
@@ -57,7 +57,7 @@ def pseudonym() -> None:
 def _text(file: Path) -> str:
     """The first line of a key file."""
     from asco_dagster.errors import ConfigurationError
-    from asco_dagster.keys import read_key
+    from asco_dagster.storage.keys import read_key
 
     try:
         return read_key(file).decode().splitlines()[0].strip()

@@ -7,8 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from asco_dagster.operations.overview import LastRun, WaveStatus
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
 
 def status(
@@ -19,8 +19,8 @@ def status(
 ) -> None:
     """Show each wave: its last run, its gates, its latest release."""
     from asco_dagster.operations.overview import overview
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     if metrics:

@@ -19,9 +19,9 @@ def up(
     """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
     from asco_dagster.operations.servers import serve
     from asco_dagster.operations.structured_log import teller
-    from asco_dagster.places import Places
+    from asco_dagster.operations.workers.worker import demand_broker
     from asco_dagster.settings import Settings
-    from asco_dagster.workers.worker import demand_broker
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     places = Places.of(settings)

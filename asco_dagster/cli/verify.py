@@ -14,7 +14,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check signature, hashes, schema and disclosure of a release folder; exits 1 when one does not hold."""
-    from asco_dagster.publication.verify import examine
+    from asco_dagster.releases.verify import examine
 
     found = examine(release, public_key)
     for fault in found.faults:

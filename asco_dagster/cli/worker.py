@@ -10,9 +10,9 @@ def worker(
     name: Annotated[str | None, typer.Option(help="Name of the worker, where a machine has several.")] = None,
 ) -> None:
     """Run waves for an “asco up” elsewhere: with ASCO_BROKER_URL, ASCO_STORE and ASCO_POSTGRES_URL."""
-    from asco_dagster.places import Places
+    from asco_dagster.operations.workers.worker import work
     from asco_dagster.settings import Settings
-    from asco_dagster.workers.worker import work
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     work(settings, Places.of(settings), name=name, runs=runs)

@@ -8,15 +8,6 @@ import pandas as pd
 
 from asco_dagster.confidentiality.drift import sec_quality__drift
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log, held_back_metadata
-from asco_dagster.confidentiality.released import (
-    UNIT_TYPES,
-    areas_of,
-    kinds_of_catalogue,
-    links_of,
-    rounding_steps,
-    rules_of,
-    share_steps,
-)
 from asco_dagster.confidentiality.versions import earlier_versions
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.contributions import contributions
@@ -28,9 +19,18 @@ from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.processors import processors
-from asco_dagster.publication.shelf import Shelf
+from asco_dagster.releases.disclosure import (
+    UNIT_TYPES,
+    areas_of,
+    kinds_of_catalogue,
+    links_of,
+    rounding_steps,
+    rules_of,
+    share_steps,
+)
 from asco_dagster.releases.record import present_units, respondents_of
-from asco_dagster.warehouse import read_table
+from asco_dagster.releases.store import Shelf
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
 
 confidentiality = dbt_layer("confidentiality")

@@ -198,10 +198,10 @@ def magnitudes(cells: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 def main(wave_name: str) -> int:
     """Compare every magnitude of a wave, print the table and keep it beside the wave's database."""
-    from asco_dagster.confidentiality.released import areas_of, rules_of
-    from asco_dagster.places import Places
+    from asco_dagster.releases.disclosure import areas_of, rules_of
     from asco_dagster.settings import Settings
-    from asco_dagster.warehouse import open_database, read_table
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.warehouse import open_database, read_table
     from asco_dagster.waves import load_wave
 
     wave, places = load_wave(wave_name), Places.of(Settings.from_environment())

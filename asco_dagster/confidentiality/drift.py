@@ -11,8 +11,8 @@ import pandas as pd
 from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import compared_releases, former_release
-from asco_dagster.publication.shelf import latest_release
-from asco_dagster.warehouse import read_table
+from asco_dagster.releases.store import latest_release
+from asco_dagster.storage.warehouse import read_table
 
 CELLS = "tables/asco_cells.parquet"
 SHARES = ("share", "population_share")

@@ -8,8 +8,8 @@ import pandas as pd
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.rules import KEYS, NUMBERS
 from asco_dagster.methods.disclosure.versions import Version
-from asco_dagster.publication.shelf import Shelf, read_manifest
 from asco_dagster.releases.record import record_of
+from asco_dagster.releases.store import Shelf, read_manifest
 
 CELLS = "tables/asco_cells.parquet"
 

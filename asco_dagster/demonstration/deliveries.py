@@ -32,8 +32,8 @@ from asco_dagster.demonstration.staff_file import write_aid_staff
 from asco_dagster.demonstration.territory_files import write_members, write_populations
 from asco_dagster.durable import make_folder, private_files
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import Codebook, load_codebook
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import UnitType
 from asco_dagster.waves.wave import Delivery

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.warehouse import read_table
 
 if TYPE_CHECKING:
     import dagster as dg

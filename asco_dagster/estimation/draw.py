@@ -12,7 +12,7 @@ from asco_dagster.errors import EstimationError
 from asco_dagster.estimation.design_strata import design_strata, draw_by_design
 from asco_dagster.estimation.frozen_sample import COLUMNS, freeze, frozen_state, read_frozen
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")

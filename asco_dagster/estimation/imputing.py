@@ -13,7 +13,7 @@ import pandas as pd
 
 from asco_dagster.methods.imputation import Deck, impute
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.warehouse import distinct_values, read_parts, read_table
+from asco_dagster.storage.warehouse import distinct_values, read_parts, read_table
 
 # From the narrowest to the widest; the last holds every unit of its type.
 CLASSES = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from asco_dagster.orchestration.wave_step import WaveStep, wave_asset
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves.statistics import PublishedFigure
 
 CONFIDENCE = 1.96  # normal quantile of a 95 % interval

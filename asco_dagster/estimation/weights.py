@@ -12,7 +12,7 @@ import pandas as pd
 from asco_dagster.estimation.diagnostics import diagnostics_metadata
 from asco_dagster.estimation.weighting import weigh
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.warehouse import read_table
 
 UNIT_TYPES = ("commune", "epci")
 FRAME = ["unit_type", "departement_code", "region_code", "size_class", "population", "epci_nature"]

@@ -20,11 +20,11 @@ from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import demand_fit, load_suite
 from asco_dagster.gates.validation import engine, judge
 from asco_dagster.layers import layer_of
-from asco_dagster.operations.observation import SECONDS
+from asco_dagster.observation import SECONDS
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import columns_of
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.layers import table_of
-from asco_dagster.warehouse import columns_of, count_rows
+from asco_dagster.storage.warehouse import columns_of, count_rows
 
 if TYPE_CHECKING:
     import duckdb

@@ -18,7 +18,7 @@ from asco_dagster.gates.repeats import ALL, ANY, repeats
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.tally import Tally, express
 from asco_dagster.gates.validation import NUMBER, SAMPLE, ask, evaluate, numbered
-from asco_dagster.warehouse import columns_of, count_rows, read_table
+from asco_dagster.storage.warehouse import columns_of, count_rows, read_table
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -26,15 +26,15 @@ from typing import Any
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.keys import create_key, read_key
-from asco_dagster.operations.home import VERSION, demand_home
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.run_history import read_history, tables, write_history
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.home import VERSION, demand_home
+from asco_dagster.storage.keys import create_key, read_key
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
+from asco_dagster.storage.warehouse import open_database
 
 FORMAT = 2
 """Of the archive; the first one held a script of pg_dump and no signature."""

@@ -18,10 +18,10 @@ from typing import Literal
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.keys import read_key
 from asco_dagster.operations.servers import port_is_free
-from asco_dagster.places import Places
 from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.storage.keys import read_key
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import readable_waves
 
 MINIMUM_PYTHON = (3, 11)
@@ -249,7 +249,7 @@ def _reachable(path: Path, home: Path) -> bool:
 
 
 def _postgres(settings: Settings, places: Places) -> Finding:
-    from asco_dagster.operations.postgres import storage
+    from asco_dagster.storage.postgres.address import storage
 
     which = "embedded server starts" if settings.postgres_url is None else "ASCO_POSTGRES_URL answers"
     try:
@@ -261,8 +261,8 @@ def _postgres(settings: Settings, places: Places) -> Finding:
 
 def _shared(settings: Settings) -> Iterator[Finding]:
     """Whether the shared store and the broker answer, where they are given; changes nothing there."""
-    from asco_dagster.shared_store.objects import Store
-    from asco_dagster.workers.worker import demand_broker
+    from asco_dagster.operations.workers.worker import demand_broker
+    from asco_dagster.storage.shared_store.objects import Store
 
     if settings.store is not None:
         try:

@@ -18,9 +18,9 @@ import dagster as dg
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from asco_dagster.operations.postgres import ADDRESS, storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import ADDRESS, storage
 
 
 class HomeStorage(DagsterPostgresStorage):

@@ -21,11 +21,11 @@ import yaml
 
 from asco_dagster.durable import write_whole
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.operations.embedded import open_lock
-from asco_dagster.operations.home import demand_home
-from asco_dagster.operations.postgres import ADDRESS, is_storage_of, storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.home import demand_home
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import ADDRESS, is_storage_of, storage
+from asco_dagster.storage.postgres.embedded import open_lock
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -38,7 +38,7 @@ _STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
 _MOST_SPREAD = 32  # runs launched at once; how many run at once, the other machines decide
 _REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which reaches no file
 _TO_WORKERS = {
-    "module": "asco_dagster.workers.launcher",
+    "module": "asco_dagster.operations.workers.launcher",
     "class": "WorkerLauncher",
     "config": {"broker": _REDIS, "backend": _REDIS},
 }

@@ -7,15 +7,15 @@ Releases do not depend on either. What does not belong here: where a key comes f
 import secrets
 from pathlib import Path
 
-from asco_dagster.database_faults import held_fault, holder_of, opening_fault
 from asco_dagster.durable import write_whole
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.rewriting import rewrite_database
-from asco_dagster.places import Places
-from asco_dagster.readable import copy_readable
 from asco_dagster.settings import SHORTEST_KEY, Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.database_faults import held_fault, holder_of, opening_fault
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.readable import copy_readable
+from asco_dagster.storage.warehouse import open_database
 
 
 def rotate_database_key(settings: Settings, places: Places, new: str) -> list[str]:
@@ -78,7 +78,7 @@ def rotate_pseudonym_key(settings: Settings, places: Places) -> list[str]:
 def _opens(path: Path, key: str) -> bool:
     import duckdb
 
-    from asco_dagster.encryption import attach
+    from asco_dagster.storage.encryption import attach
 
     with duckdb.connect(":memory:") as connection:
         try:

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from asco_dagster.gates.suite import suite_assets
+from asco_dagster.observation import PEAK, SECONDS
 from asco_dagster.operations.instance import PARTITION_TAG
-from asco_dagster.operations.observation import PEAK, SECONDS
 from asco_dagster.operations.overview import STATES, wave_status
 from asco_dagster.operations.releases import list_releases
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import wave_names
 
 if TYPE_CHECKING:

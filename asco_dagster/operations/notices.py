@@ -2,7 +2,7 @@
 
 A message names wave, asset, gate, reason and link. It never carries an observed value of the survey, nor what
 a library said of the data, nor a secret: the page behind the link shows those to who may see them. What does
-not belong here: when to send (``orchestration/sensors.py``, ``wave_run.py``).
+not belong here: when to send (``triggers/sensors.py``, ``wave_run.py``).
 """
 
 import json

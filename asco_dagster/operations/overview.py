@@ -15,8 +15,8 @@ from asco_dagster.gates.results import disagreement
 from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
-from asco_dagster.places import EXPECTATIONS, Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import EXPECTATIONS, Places
 from asco_dagster.waves import wave_names
 
 if TYPE_CHECKING:

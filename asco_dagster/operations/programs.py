@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.instance import environment, instance_of, prepare
-from asco_dagster.operations.postgres import storage
-from asco_dagster.places import Places
 from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
 
 PROGRAMS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.gates.history.store import forget_runs
 from asco_dagster.gates.history.told import PAGE, write_history_page
 from asco_dagster.operations.instance import PARTITION_TAG, is_unserved
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

@@ -15,9 +15,9 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.rewriting import rewrite_database
-from asco_dagster.places import Places
-from asco_dagster.readable import keep_readable
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.readable import keep_readable
+from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.durable import write_whole
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 
 
 def keep_record(places: Places, deed: str, told: Mapping[str, Any]) -> Path:

@@ -1,6 +1,6 @@
 """The versions that a home holds, read from their folders alone: public, sealed, withdrawn.
 
-What does not belong here: which folders are versions (``publication.shelf``), making one, and judging one
+What does not belong here: which folders are versions (``releases.store``), making one, and judging one
 (``asco verify``).
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asco_dagster.errors import ReleaseError
-from asco_dagster.places import Places
-from asco_dagster.publication.embargo import waiting
-from asco_dagster.publication.shelf import MANIFEST, TOMBSTONE, Shelf, is_withdrawn, latest_release, versions
+from asco_dagster.releases.embargo import waiting
+from asco_dagster.releases.store import MANIFEST, TOMBSTONE, Shelf, is_withdrawn, latest_release, versions
+from asco_dagster.storage.places import Places
 
 State = Literal["public", "withdrawn", "sealed"]
 

@@ -6,10 +6,10 @@ What does not belong here: when that is due (``purge``, ``key_rotation``).
 import os
 from pathlib import Path
 
-from asco_dagster.database_faults import held_fault, holder_of, working_fault
 from asco_dagster.durable import sync
-from asco_dagster.encryption import attach
 from asco_dagster.settings import Settings
+from asco_dagster.storage.database_faults import held_fault, holder_of, working_fault
+from asco_dagster.storage.encryption import attach
 
 
 def rewrite_database(path: Path, *, former: str | None = None, new: str | None = None) -> None:

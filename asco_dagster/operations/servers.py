@@ -23,15 +23,15 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations import children
 from asco_dagster.operations.children import Child
 from asco_dagster.operations.doors import HEALTH, TOKEN, Door, cookie_of, host_names, origins_of
-from asco_dagster.operations.embedded import open_lock
 from asco_dagster.operations.http_server import ServerThread, listening
 from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
 from asco_dagster.operations.metrics import exposition
 from asco_dagster.operations.pages import METRICS, page_app
-from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.retries import reminding
-from asco_dagster.places import WORKSPACE, Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import WORKSPACE, Places
+from asco_dagster.storage.postgres.address import storage
+from asco_dagster.storage.postgres.embedded import open_lock
 
 INTERRUPTED, CHILD_DIED = 0, 3
 WEBSERVER = "dagster-webserver"

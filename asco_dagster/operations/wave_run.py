@@ -19,10 +19,10 @@ from asco_dagster.escaping import on_one_line
 from asco_dagster.gates.results import shortened, unjudged
 from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
-from asco_dagster.operations.server_faults import Fault, connecting_fault
-from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
-from asco_dagster.places import Places
+from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.server_faults import Fault, connecting_fault
 from asco_dagster.waves import load_wave
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 @contextmanager
 def only_run(places: "Places", wave: str) -> Iterator[None]:
     """No other command line runs this wave: two that start at once would not see each other's run."""
-    from asco_dagster.operations.embedded import open_lock
+    from asco_dagster.storage.postgres.embedded import open_lock
 
     # the kernel drops the lock of a killed process
     lock = open_lock(places.dagster_home / f"run-{wave}.lock")
@@ -197,8 +197,8 @@ def _running_already(wave: str, which: str = "") -> AscoError:
 
 def _is_over(run_id: str, wave: str, address: str) -> bool:
     """Whether the store tells that the worker of a run is gone, whichever machine it was."""
-    from asco_dagster.shared_store.claim import look
-    from asco_dagster.shared_store.objects import Store
+    from asco_dagster.storage.shared_store.claim import look
+    from asco_dagster.storage.shared_store.objects import Store
 
     found = look(Store(address), wave)
     return found is not None and found[0].run == run_id and found[1]
@@ -281,8 +281,8 @@ def _succeeds(
 
 def _keep_readable(wave: str, settings: Settings, tell: Tell) -> None:
     """Have readers see what this run left; that they cannot changes nothing of what the run came to."""
-    from asco_dagster.places import Places
-    from asco_dagster.readable import keep_readable
+    from asco_dagster.storage.places import Places
+    from asco_dagster.storage.readable import keep_readable
 
     try:
         keep_readable(Places.of(settings), wave)

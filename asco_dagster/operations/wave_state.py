@@ -3,7 +3,7 @@
 Dagster's freshness policies are of no use for that. They judge the newest materialisation of an asset
 whatever its partition, so a run of 2025 would make 2014 “fresh”; and what was estimated of 2014 is right
 however old. What ages is the relation between a wave's deliveries, its last run and its release: that is told
-here, and observed on the wave's release by ``orchestration.sensors``. What does not belong here: changing any
+here, and observed on the wave's release by ``triggers.sensors``. What does not belong here: changing any
 of it.
 """
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from asco_dagster.operations.overview import WaveStatus, wave_status
 from asco_dagster.operations.releases import list_releases
-from asco_dagster.places import Places
-from asco_dagster.publication.embargo import public_from
+from asco_dagster.releases.embargo import public_from
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

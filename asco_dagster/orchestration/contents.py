@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from asco_dagster.errors import AscoError
-from asco_dagster.warehouse import columns_of, content_digest
+from asco_dagster.storage.warehouse import columns_of, content_digest
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,10 +13,10 @@ from typing import Any
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from asco_dagster.encryption import attach
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.encryption import attach
+from asco_dagster.storage.warehouse import open_database
 
 
 class Plugin(BasePlugin):

@@ -22,8 +22,8 @@ from asco_dagster.gates.checks import (
     wave_check,
     withdraw_judgements,
 )
+from asco_dagster.observation import PEAK, SECONDS, Cost
 from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
-from asco_dagster.operations.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.contents import (
     ALTERED,
@@ -37,11 +37,11 @@ from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
-from asco_dagster.orchestration.told import REBUILT
+from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of, open_database
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import columns_of, open_database
 from asco_dagster.waves import Wave, load_wave
 
 

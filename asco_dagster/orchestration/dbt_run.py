@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asco_dagster.encryption import SPILL
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
-from asco_dagster.places import DBT_PROJECT, Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.encryption import SPILL
+from asco_dagster.storage.places import DBT_PROJECT, Places
+from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave
 
 _TARGET = "dbt-"

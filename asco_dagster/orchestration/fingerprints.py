@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.orchestration.dbt_manifest import project_hash
-from asco_dagster.places import EXPECTATIONS, Places
 from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.storage.places import EXPECTATIONS, Places
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from asco_dagster.gates.demand import judgement, materialization
 from asco_dagster.gates.results import disagreement
 from asco_dagster.orchestration.contents import contents_of
 from asco_dagster.orchestration.fingerprints import Made, recorded
-from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
+from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 
 if TYPE_CHECKING:
     import duckdb

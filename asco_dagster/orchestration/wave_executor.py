@@ -17,10 +17,10 @@ from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
 from asco_dagster.errors import AscoError
 from asco_dagster.operations.instance import PARTITION_TAG
-from asco_dagster.places import Places
-from asco_dagster.readable import keep_readable
 from asco_dagster.settings import Settings
-from asco_dagster.shared_store.held import Held, hold
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.readable import keep_readable
+from asco_dagster.storage.shared_store.held import Held, hold
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext

@@ -16,8 +16,8 @@ from asco_dagster.durable import private_files
 from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.gates.suite import demand_sound_suites
 from asco_dagster.layers import layer_of, table_of
+from asco_dagster.observation import Cost
 from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
-from asco_dagster.operations.observation import Cost
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
@@ -28,10 +28,10 @@ from asco_dagster.orchestration.contents import (
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.standing import data_version, standing
-from asco_dagster.orchestration.told import REBUILT
-from asco_dagster.places import Places
+from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import columns_of, count_rows, open_database, write_table
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import columns_of, count_rows, open_database, write_table
 from asco_dagster.waves import Wave, load_wave
 
 if TYPE_CHECKING:

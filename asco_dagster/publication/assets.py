@@ -11,7 +11,6 @@ import dagster as dg
 import pandas as pd
 
 from asco_dagster.confidentiality.log import summary, tools
-from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.demand import demand_kept_results, demand_open_gates, materialization
@@ -19,8 +18,6 @@ from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
-from asco_dagster.publication.described import described
-from asco_dagster.publication.embargo import public_from
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.explorer import write_explorer
 from asco_dagster.publication.labels import code_labels, labels_frame
@@ -33,17 +30,20 @@ from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.own_release import announce, tell
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
-from asco_dagster.publication.release import Description, Provenance, Published, publish
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.publication.shelf import Shelf, read_manifest
-from asco_dagster.publication.signature import signer
 from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.releases.contract import described
+from asco_dagster.releases.disclosure import rounding_steps
+from asco_dagster.releases.embargo import public_from
 from asco_dagster.releases.record import keep_record
+from asco_dagster.releases.release import Description, Provenance, Published, publish
+from asco_dagster.releases.signature import signer
+from asco_dagster.releases.store import Shelf, read_manifest
 from asco_dagster.settings import CHECKOUT
-from asco_dagster.shared_store.held import demand_held, keep_shelf
-from asco_dagster.warehouse import read_table, table_of
+from asco_dagster.storage.shared_store.held import demand_held, keep_shelf
+from asco_dagster.storage.warehouse import read_table, table_of
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import FOLDER
 

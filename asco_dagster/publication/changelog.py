@@ -7,11 +7,11 @@ number, which is in the revision table.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asco_dagster.publication.changes import Changes
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.changes import Changes
 
 if TYPE_CHECKING:
-    from asco_dagster.publication.release import Description
+    from asco_dagster.releases.release import Description
 
 PATH = "CHANGELOG.md"
 HEADING = "# Versions\n"

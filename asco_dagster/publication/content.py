@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asco_dagster.publication.described import ReleasedTable
 from asco_dagster.publication.labels import Labels
 from asco_dagster.questionnaires.codebook import indicators_table, questions_table
+from asco_dagster.releases.contract import ReleasedTable
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import Text
 

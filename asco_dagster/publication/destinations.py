@@ -16,7 +16,7 @@ from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.shelf import MANIFEST, read_manifest
+from asco_dagster.releases.store import MANIFEST, read_manifest
 
 _CHUNK = 1024 * 1024
 

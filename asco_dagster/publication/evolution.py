@@ -18,9 +18,9 @@ import pandas as pd
 
 from asco_dagster.methods.evolution import evolution
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.places import Places
-from asco_dagster.publication.shelf import latest_release, read_manifest
-from asco_dagster.warehouse import read_table
+from asco_dagster.releases.store import latest_release, read_manifest
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import wave_names
 
 CELLS, INDICATORS = "tables/asco_cells.parquet", "tables/indicators.parquet"

@@ -8,8 +8,8 @@ nothing: the release stands, and the log says so. What does not belong here: pro
 import datetime as dt
 from typing import Any
 
-from asco_dagster.publication.release import Published
-from asco_dagster.publication.shelf import read_manifest
+from asco_dagster.releases.release import Published
+from asco_dagster.releases.store import read_manifest
 
 PRODUCER = "https://pypi.org/project/asco_dagster/"
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import Pushed, in_order
-from asco_dagster.publication.shelf import MANIFEST, numbers, read_manifest
+from asco_dagster.releases.store import MANIFEST, numbers, read_manifest
 
 if TYPE_CHECKING:
     from asco_dagster.publication.portals import Portal

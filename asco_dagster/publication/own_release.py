@@ -10,7 +10,7 @@ from asco_dagster.confidentiality.assets import READ_RELEASES
 from asco_dagster.orchestration.fingerprints import left, may_be_left
 from asco_dagster.orchestration.wave_step import WaveStep
 from asco_dagster.publication.evolution import compared_releases
-from asco_dagster.publication.shelf import Shelf
+from asco_dagster.releases.store import Shelf
 
 READ_VERSIONS = (*READ_RELEASES, "pub_asco__revisions")
 """Assets whose state is ``Shelf.state``."""

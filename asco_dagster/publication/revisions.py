@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from asco_dagster.publication.changes import changed_numbers
-from asco_dagster.publication.described import descriptions
-from asco_dagster.publication.shelf import Shelf, next_version, read_manifest
+from asco_dagster.releases.changes import changed_numbers
+from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.store import Shelf, next_version, read_manifest
 from asco_dagster.waves.form import Text
 
 COLUMNS = list(descriptions()["revisions"].columns)

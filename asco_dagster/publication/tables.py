@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asco_dagster.publication.described import Description, ReleasedTable
 from asco_dagster.publication.labels import Labels, label_columns
+from asco_dagster.releases.contract import Description, ReleasedTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

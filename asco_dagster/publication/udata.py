@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import Pushed, in_order
-from asco_dagster.publication.shelf import MANIFEST, read_manifest
+from asco_dagster.releases.store import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from asco_dagster.publication.portals import Portal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from asco_dagster.methods.disclosure.versions import UNITS, record_of_units
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.warehouse import read_table
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,7 +19,6 @@ from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.escaping import on_one_line
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
-from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.settings import Settings
@@ -34,6 +33,7 @@ from asco_dagster.sources.readers.questionnaires import (
 from asco_dagster.sources.readers.return_members import files_below
 from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.sample_list import read_sample
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 LENGTH = 24  # hexadecimal characters: 96 bits, no collision to fear among 40,000 units
 

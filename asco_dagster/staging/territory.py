@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.territory.codes import MUNICIPAL_ARRONDISSEMENTS, OUTSIDE_THE_SURVEY, departement_of
 from asco_dagster.territory.natures import nature_of
 from asco_dagster.territory.vintages import KINDS, Reconciled, reconcile
-from asco_dagster.warehouse import read_table
 
 
 @wave_assets(

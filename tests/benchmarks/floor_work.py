@@ -38,9 +38,9 @@ def same_sql(wave: str) -> float:
 
     from asco_dagster.orchestration.dbt_manifest import common_arguments
     from asco_dagster.orchestration.dbt_run import variables
-    from asco_dagster.places import DBT_PROJECT, Places
     from asco_dagster.settings import Settings
     from asco_dagster.staging.pseudonyms import pseudonym
+    from asco_dagster.storage.places import DBT_PROJECT, Places
     from asco_dagster.waves import load_wave
 
     places = Places.of(Settings.from_environment())

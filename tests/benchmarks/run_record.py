@@ -10,10 +10,10 @@ import sys
 import dagster as dg
 
 from asco_dagster.layers import layer_of
+from asco_dagster.observation import SECONDS
 from asco_dagster.operations.instance import PARTITION_TAG, open_instance
-from asco_dagster.operations.observation import SECONDS
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 
 def record(wave: str) -> dict:

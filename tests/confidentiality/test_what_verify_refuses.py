@@ -7,7 +7,7 @@ import pandas as pd
 from made_up_wave import table
 
 from asco_dagster.methods.disclosure.rules import KEYS, NUMBERS
-from asco_dagster.publication.verify import CELLS, PROFILES, _disclosed
+from asco_dagster.releases.verify import CELLS, PROFILES, _disclosed
 
 RULES = {
     "recoding": [{"code": "OM", "geography": "region", "areas": ["r1", "r2"], "unit_types": ["commune"]}]

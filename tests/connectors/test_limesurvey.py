@@ -16,8 +16,8 @@ import pytest
 from asco_dagster.connectors import limesurvey
 from asco_dagster.connectors.limesurvey import export_responses
 from asco_dagster.errors import ConfigurationError, SourceError
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 USER, PASSWORD, SURVEY = "asco", "s3cret-Password", 123456
 EXPORT = b'"id","token"\n"1","01001"\n'

@@ -8,8 +8,8 @@ import pytest
 
 from asco_dagster.demonstration import write_deliveries
 from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
-from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"

@@ -9,7 +9,7 @@ import pytest
 from asco_dagster.demonstration import write_deliveries
 from asco_dagster.demonstration.archives import write_workbook, write_zip
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from asco_dagster.orchestration.dbt_run import build
-from asco_dagster.places import Places
 from asco_dagster.publication.evolution import counted, with_movements
-from asco_dagster.warehouse import open_database, read_table, write_table
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
 
 WAVE = load_wave("2025")

@@ -202,8 +202,8 @@ def _waiting(found: Path) -> None:
     from dagster import DagsterRunStatus, RunsFilter
 
     from asco_dagster.operations.instance import open_instance
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     with open_instance(settings, Places.of(settings)) as instance:
@@ -216,8 +216,8 @@ def _inspect(wave: str, home: Path, found: Path) -> None:
 
     from asco_dagster.operations.instance import PARTITION_TAG, open_instance
     from asco_dagster.operations.overview import overview
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     with open_instance(settings, Places.of(settings)) as instance:

@@ -6,7 +6,7 @@ import pytest
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import validate
 from asco_dagster.layers import LAYERS
-from asco_dagster.places import EXPECTATIONS
+from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.waves import load_wave
 
 OBSERVING = ("max", "min", "mean", "median", "sum", "stdev", "quantile", "most_common", "distinct", "kl")

@@ -13,8 +13,8 @@ from asco_dagster.gates import validation
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import Verdict
 from asco_dagster.layers import table_of
-from asco_dagster.places import EXPECTATIONS
-from asco_dagster.warehouse import columns_of, open_database, read_table
+from asco_dagster.storage.places import EXPECTATIONS
+from asco_dagster.storage.warehouse import columns_of, open_database, read_table
 from asco_dagster.waves import Wave, load_wave
 
 pytestmark = pytest.mark.xdist_group("small_wave")

@@ -19,7 +19,7 @@ from asco_dagster.gates.history.store import (
     keep_judgement,
 )
 from asco_dagster.gates.history.told import SHOWN, figure_history, gate_history, write_history_page
-from asco_dagster.warehouse import open_database, read_table
+from asco_dagster.storage.warehouse import open_database, read_table
 
 ASSET = "raw_a__b"
 

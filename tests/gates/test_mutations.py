@@ -18,8 +18,8 @@ from small_wave import SmallWave, failures, materialize
 from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import validate
-from asco_dagster.places import EXPECTATIONS
-from asco_dagster.warehouse import columns_of, open_database, read_table
+from asco_dagster.storage.places import EXPECTATIONS
+from asco_dagster.storage.warehouse import columns_of, open_database, read_table
 
 ASSETS = sorted(path.stem for path in EXPECTATIONS.rglob("*.json"))
 SUITES = {asset: load_suite(asset) for asset in ASSETS}
@@ -126,7 +126,7 @@ def broken_on_write(
     small_wave: SmallWave, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], None]]:
     """What an asset's step writes is broken while the test lasts, then made and released again."""
-    from asco_dagster import warehouse
+    from asco_dagster.storage import warehouse
 
     chosen: list[str] = []
 

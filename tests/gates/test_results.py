@@ -16,10 +16,10 @@ from asco_dagster.gates import suite as suites
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.demand import demand_kept_results, demand_open_gates, judgement
 from asco_dagster.gates.results import JUDGED_IN, mark_unjudged, read_result, unjudged
-from asco_dagster.orchestration.told import UNCHANGED
+from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "security"))

@@ -31,8 +31,8 @@ from asco_dagster.gates.slices import Judged, evaluate_table
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import GateResult, judge
 from asco_dagster.layers import table_of
-from asco_dagster.places import EXPECTATIONS
-from asco_dagster.warehouse import read_table
+from asco_dagster.storage.places import EXPECTATIONS
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import load_wave
 
 WAVE = load_wave("2014")

@@ -15,7 +15,7 @@ from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import Verdict, judge
 from asco_dagster.layers import LAYERS, table_of
-from asco_dagster.warehouse import open_database, read_table, write_table
+from asco_dagster.storage.warehouse import open_database, read_table, write_table
 
 pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 6_000

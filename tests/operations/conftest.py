@@ -13,8 +13,8 @@ import psutil
 import pytest
 from ask_dagster import TOKEN
 
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def script(settings: Settings) -> Iterator[Callable[..., "subprocess.Popen[str]"
     """Start Python code in another process, ``settings`` and ``places`` at hand; its output is a pipe."""
     started: list[subprocess.Popen[str]] = []
     head = (
-        "from asco_dagster.places import Places\nfrom asco_dagster.settings import Settings\n"
+        "from asco_dagster.storage.places import Places\nfrom asco_dagster.settings import Settings\n"
         "settings = Settings.from_environment()\nplaces = Places.of(settings)\n"
     )
 

@@ -18,14 +18,14 @@ import pytest
 from ask_dagster import ask
 
 from asco_dagster.cli.up import up as up_command
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 
 DEFINITIONS = """
 import time
 import dagster as dg
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.warehouse import open_database
 
 WAVES = dg.StaticPartitionsDefinition([str(year) for year in range(2001, 2011)])
 

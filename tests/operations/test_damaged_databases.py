@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from asco_dagster import warehouse
 from asco_dagster.errors import AscoError
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage import warehouse
+from asco_dagster.storage.warehouse import open_database
 
 MOVE = "Move it away: the next run makes every table again from the deliveries; or restore a backup"
 WRITER = """
@@ -122,7 +122,7 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
     """The kernel gives no more than so many bytes a file; DuckDB tells that as any other input and output."""
     code = f"""
 import resource, signal
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.warehouse import open_database
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from pathlib import Path
 path = Path({str(tmp_path / "asco.duckdb")!r})
@@ -145,7 +145,8 @@ def test_a_database_of_another_user_is_named_with_its_owner(tmp_path: Path) -> N
     tmp_path.chmod(0o755)
     code = f"""
 import os, pathlib
-from asco_dagster import database_faults, encryption, errors, settings, warehouse
+from asco_dagster import errors, settings
+from asco_dagster.storage import database_faults, encryption, warehouse
 import duckdb, psutil, pandas
 os.setgid(65534); os.setuid(65534)
 with warehouse.open_database(pathlib.Path({str(path)!r})):

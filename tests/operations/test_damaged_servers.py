@@ -14,11 +14,11 @@ import pytest
 from asco_dagster.cli.main import exit_code
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.postgres import storage
-from asco_dagster.operations.server_faults import connecting_fault, starting_fault
 from asco_dagster.operations.wave_run import storage_told
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
+from asco_dagster.storage.postgres.server_faults import connecting_fault, starting_fault
 
 AGAIN = "Restore the home from a backup (asco restore), or move {data} away to begin a new run history: waves"
 GIVE_BACK = "Give all of {data} back to the user who runs it (chown -R), with mode 0700."

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.encryption import literal
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.key_rotation import rotate_database_key, rotate_pseudonym_key
 from asco_dagster.operations.records import records
 from asco_dagster.operations.rewriting import rewrite_database
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.encryption import literal
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import open_database
 
 KEY, OTHER = "first-database-key-0123456789abcdef", "other'database-key-0123456789abcdef"
 WORD = "Commune-de-Grand-Secret"
@@ -114,9 +114,9 @@ def test_dbt_builds_in_an_encrypted_database_and_lets_it_go(
     """The seeds and a model that reads them, in a process of their own, as a run does."""
     code = """
         from asco_dagster.orchestration.dbt_run import build
-        from asco_dagster.places import Places
+        from asco_dagster.storage.places import Places
         from asco_dagster.settings import Settings
-        from asco_dagster.warehouse import open_database
+        from asco_dagster.storage.warehouse import open_database
         from asco_dagster.waves import load_wave
         places = Places.of(Settings.from_environment())
         for _ in range(2):

@@ -12,7 +12,6 @@ import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.operations.cluster import Cluster
 from asco_dagster.operations.instance import (
     PARTITION_TAG,
     UP_LOCK,
@@ -27,8 +26,9 @@ from asco_dagster.operations.instance import (
     run_tags,
     running_run,
 )
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.cluster import Cluster
 
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]

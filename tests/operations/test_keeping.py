@@ -18,14 +18,14 @@ import sqlalchemy
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations import run_history
 from asco_dagster.operations.backup import backup, restore
-from asco_dagster.operations.home import demand_home, version_of
 from asco_dagster.operations.instance import PARTITION_TAG, open_instance
-from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.purge import purge
 from asco_dagster.operations.records import records
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.home import demand_home, version_of
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
+from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave, load_wave
 
 WORD = b"Mme Dupont de la mairie"
@@ -103,14 +103,14 @@ def test_a_purge_leaves_the_release_and_a_record_and_no_trace_of_an_answer(lived
 def test_nothing_is_purged_before_its_day_or_while_a_run_holds_the_wave(
     lived: Places, wave: Wave, script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asco_dagster.warehouse.PATIENCE", 1.0)
+    monkeypatch.setattr("asco_dagster.storage.warehouse.PATIENCE", 1.0)
     before = tree(lived.home)
     with pytest.raises(ConfigurationError, match="kept until 2020-12-31"):
         purge(wave, lived, dt.date(2020, 12, 31))
     with pytest.raises(ConfigurationError, match="raw_until"):
         purge(load_wave("2014"), lived, dt.date(2030, 1, 1))
     run = script("""
-        from asco_dagster.warehouse import open_database
+        from asco_dagster.storage.warehouse import open_database
         with open_database(places.database("2014")):
             print("holds", flush=True)
             input()
@@ -385,9 +385,9 @@ def test_the_role_that_restores_may_do_nothing_else(places: Places, settings: Se
 def test_no_backup_is_taken_while_a_run_holds_a_wave(
     lived: Places, settings: Settings, tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asco_dagster.warehouse.PATIENCE", 1.0)
+    monkeypatch.setattr("asco_dagster.storage.warehouse.PATIENCE", 1.0)
     run = script("""
-        from asco_dagster.warehouse import open_database
+        from asco_dagster.storage.warehouse import open_database
         with open_database(places.database("2014")):
             print("holds", flush=True)
             input()

@@ -24,8 +24,8 @@ from asco_dagster.cli.status import status
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.operations.instance import PARTITION_TAG, open_instance
 from asco_dagster.operations.overview import overview
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_the_state_of_a_wave_is_its_own(
 
 def test_status_loads_nothing_heavy(settings: Settings) -> None:
     code = (
-        "import sys, asco_dagster.operations.overview as o, asco_dagster.places as p\n"
+        "import sys, asco_dagster.operations.overview as o, asco_dagster.storage.places as p\n"
         "from asco_dagster.settings import Settings\n"
         "s = Settings.from_environment(); o.overview(s, p.Places.of(s))\n"
         "print(*[m for m in ('pandas', 'great_expectations', 'dbt', 'duckdb') if m in sys.modules])"

@@ -12,16 +12,16 @@ import pytest
 import sqlalchemy
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.operations.cluster import Cluster
-from asco_dagster.operations.postgres import given, storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import given, storage
+from asco_dagster.storage.postgres.cluster import Cluster
 
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]
 Eventually = Callable[..., bool]
 HOLD = """
-    from asco_dagster.operations.postgres import storage
+    from asco_dagster.storage.postgres.address import storage
     with storage(settings, places) as url:
         print(url, flush=True)
         input()

@@ -15,9 +15,9 @@ from asco_dagster.gates.history.store import Judgement, judgements, keep_judgeme
 from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.operations.pruning import prune
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.orchestration.pruning import prune_job, prune_schedule
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.triggers.pruning import prune_job, prune_schedule
 
 OFTEN, ONCE = "stg_x__often", "stg_x__once"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from asco_dagster import readable, warehouse
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.places import Places
-from asco_dagster.readable import copy_readable, keep_readable, query
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage import readable, warehouse
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.readable import copy_readable, keep_readable, query
+from asco_dagster.storage.warehouse import open_database
 
 Script = Callable[..., "subprocess.Popen[str]"]
 ASCO = (sys.executable, "-m", "asco_dagster.cli.main")

@@ -15,8 +15,8 @@ from ask_dagster import TOKEN
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.servers import serve, url
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]

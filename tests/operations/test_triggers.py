@@ -8,11 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from asco_dagster.operations.inbox import Seen, absent, content_hash, look
-from asco_dagster.orchestration.schedules import remote_yearly, yearly_sources_schedule
-from asco_dagster.orchestration.sensors import inbox_sensor, wave_state_sensor
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.inbox import Seen, absent, content_hash, look
+from asco_dagster.storage.places import Places
+from asco_dagster.triggers.schedules import remote_yearly, yearly_sources_schedule
+from asco_dagster.triggers.sensors import inbox_sensor, wave_state_sensor
 from asco_dagster.waves import Readable, load_wave, wave
 from asco_dagster.waves.wave import SHIPPED
 
@@ -120,7 +120,7 @@ def test_the_schedule_asks_for_waves_with_remote_yearly_sources_only(monkeypatch
     remote = WAVE.model_copy(update={"sources": WAVE.sources.model_copy(update={"epci_members": members})})
     assert remote_yearly(remote) == [address]
     monkeypatch.setattr(
-        "asco_dagster.orchestration.schedules.readable_waves",
+        "asco_dagster.triggers.schedules.readable_waves",
         lambda: Readable([remote, load_wave("2025")], {}),
     )
     [request] = asked()

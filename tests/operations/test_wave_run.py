@@ -16,8 +16,8 @@ from asco_dagster.errors import AscoError, ConfigurationError, OutOfReachError, 
 from asco_dagster.gates import suite
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.wave_run import _Narrator, only_run, run_wave, storage_told
-from asco_dagster.places import EXPECTATIONS, Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import EXPECTATIONS, Places
 
 Script = Callable[..., "subprocess.Popen[str]"]
 HOLDING = """

@@ -10,9 +10,9 @@ import pytest
 from asco_dagster.operations import wave_state as module
 from asco_dagster.operations.overview import LastRun, WaveStatus
 from asco_dagster.operations.wave_state import newest_delivery, wave_state
-from asco_dagster.orchestration.sensors import wave_state_sensor
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.triggers.sensors import wave_state_sensor
 from asco_dagster.waves import load_wave, wave_names
 
 WAVE = load_wave("2014")

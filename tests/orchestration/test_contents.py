@@ -14,7 +14,7 @@ from asco_dagster.orchestration.contents import (
     forget_contents,
     record_contents,
 )
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.warehouse import open_database
 
 ASSET = "stg_territory__communes"
 TABLE = f"staging.{ASSET}"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.encryption import SPILL
 from asco_dagster.orchestration.dbt_manifest import common_arguments
 from asco_dagster.orchestration.dbt_run import sweep
-from asco_dagster.places import DBT_PROJECT
+from asco_dagster.storage.encryption import SPILL
+from asco_dagster.storage.places import DBT_PROJECT
 
 SORTED = "select i, md5(i::varchar) as text from range(2000000) numbers(i) order by text"
 

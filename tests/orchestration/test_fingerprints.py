@@ -20,9 +20,9 @@ from asco_dagster.orchestration.fingerprints import (
     record,
     recorded,
 )
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import load_wave
 
 NAMES = [f"asset_{number}" for number in range(20)]

@@ -17,7 +17,7 @@ from asco_dagster.gates.demand import demand_open_gates, judgement
 from asco_dagster.layers import layer_of
 from asco_dagster.orchestration import dbt_layer
 from asco_dagster.orchestration.contents import ALTERED
-from asco_dagster.orchestration.told import FRESH, REBUILT, UNCHANGED
+from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 

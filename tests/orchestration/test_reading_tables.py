@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from asco_dagster import warehouse
 from asco_dagster.errors import AscoError
-from asco_dagster.warehouse import distinct_values, open_database, read_parts, read_table, write_table
+from asco_dagster.storage import warehouse
+from asco_dagster.storage.warehouse import distinct_values, open_database, read_parts, read_table, write_table
 
 ASSET = "stg_asco__answers"
 

@@ -38,8 +38,8 @@ def said() -> dict[str, dict[str, Any]]:
     from asco_dagster.gates.suite import suite_assets
     from asco_dagster.operations.instance import open_instance
     from asco_dagster.operations.overview import overview
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     places = Places.of(settings)
@@ -119,8 +119,8 @@ def main(target: Path) -> None:
     from dagster._core.errors import DagsterExecutionInterruptedError
 
     from asco_dagster.demonstration.deliveries import write_deliveries
-    from asco_dagster.places import Places
     from asco_dagster.settings import Settings
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()

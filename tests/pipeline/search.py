@@ -11,9 +11,9 @@ import duckdb
 import psycopg2
 from psycopg2 import sql
 
-from asco_dagster.operations.postgres import storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
 
 Said = Iterator[tuple[str, bytes]]
 

@@ -12,9 +12,9 @@ import psycopg2
 import pytest
 from search import stored_in_duckdb, stored_in_postgres
 
-from asco_dagster.operations.postgres import storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
 from released_bytes import said, text_of, unpacked

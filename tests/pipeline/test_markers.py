@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
-from asco_dagster.confidentiality.released import rules_of
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.history.store import keep_figures
 from asco_dagster.gates.history.told import write_history_page
@@ -24,12 +23,13 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, NUMBERS
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.orchestration.dbt_run import build
 from asco_dagster.orchestration.wave_step import describe
-from asco_dagster.places import Places
 from asco_dagster.publication.assets import _write
 from asco_dagster.publication.quality_report.indicators import key_figures
 from asco_dagster.publication.tables import write_released_table
+from asco_dagster.releases.disclosure import rules_of
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database, read_table
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import open_database, read_table
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))

@@ -21,11 +21,11 @@ from small_waves import SCALE, write_small_waves
 
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.metrics import exposition
-from asco_dagster.operations.postgres import storage
 from asco_dagster.operations.run_history import write_history
-from asco_dagster.places import Places
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres.address import storage
 from asco_dagster.waves import load_wave
 
 WAVE = "2014"

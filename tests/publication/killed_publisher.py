@@ -19,9 +19,9 @@ import duckdb
 import pandas as pd
 
 from asco_dagster.publication.assets import _describe, _write
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import Shelf, latest_release, read_manifest, versions
-from asco_dagster.publication.verify import altered
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import Shelf, latest_release, read_manifest, versions
+from asco_dagster.releases.verify import altered
 from asco_dagster.waves import load_wave
 
 FIRST = 5

@@ -4,9 +4,9 @@ import pandas as pd
 import pyarrow as pa
 
 from asco_dagster.publication.content import Content
-from asco_dagster.publication.described import described
 from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.releases.contract import described
 from asco_dagster.waves import load_wave
 
 AREAS = [

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow.parquet
 from python_calamine import CalamineWorkbook
 
-from asco_dagster.publication.described import descriptions
+from asco_dagster.releases.contract import descriptions
 
 NUMBERS = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units",
            "denominator"]  # fmt: skip

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import Shelf
 
 
 def released(folder: Path, text: str = "b", second: str = "tables/b.csv") -> Path:

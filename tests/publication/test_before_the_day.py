@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.history.store import figures, forget_figures, keep_figures
-from asco_dagster.places import Places
-from asco_dagster.publication import embargo
 from asco_dagster.publication.quality_report.assets import _is_open
 from asco_dagster.publication.quality_report.indicators import without_results
 from asco_dagster.publication.quality_report.page import render
 from asco_dagster.publication.quality_report.versions import Versions
+from asco_dagster.releases import embargo
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 
 INDICATORS = pd.DataFrame(

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from asco_dagster.cli.release import release
 from asco_dagster.errors import ReleaseError
 from asco_dagster.operations.releases import list_releases
-from asco_dagster.orchestration.calendar import publish_due_job, release_calendar
-from asco_dagster.places import Places
-from asco_dagster.publication import embargo
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import MANIFEST, Shelf, latest_release, read_manifest
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases import embargo
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import MANIFEST, Shelf, latest_release, read_manifest
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.triggers.release_calendar import publish_due_job, release_calendar
 from asco_dagster.waves import load_wave
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import push_to_store
-from asco_dagster.publication.shelf import MANIFEST
+from asco_dagster.releases.store import MANIFEST
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_release import released

@@ -17,19 +17,19 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from asco_dagster.cli.verify import verify
-from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.places import Places
-from asco_dagster.publication import confined
-from asco_dagster.publication import verify as verifying
 from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.embargo import waiting
-from asco_dagster.publication.release import Provenance, publish, publish_sealed
-from asco_dagster.publication.shelf import Shelf
-from asco_dagster.publication.signature import public_key, signed_bytes, signer
 from asco_dagster.publication.tables import ReleasedFile
-from asco_dagster.publication.verify import examine
+from asco_dagster.releases import confined
+from asco_dagster.releases import verify as verifying
+from asco_dagster.releases.disclosure import rounding_steps
+from asco_dagster.releases.embargo import waiting
+from asco_dagster.releases.release import Provenance, publish, publish_sealed
+from asco_dagster.releases.signature import public_key, signed_bytes, signer
+from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.verify import examine
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -389,7 +389,7 @@ def test_a_sealed_version_is_signed_again_on_its_day(
 ) -> None:
     import datetime as dt
 
-    from asco_dagster.publication import release as releasing
+    from asco_dagster.releases import release as releasing
 
     def write(folder: Path) -> list[ReleasedFile]:
         (folder / "a.csv").write_text("x\r\n")

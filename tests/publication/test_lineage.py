@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from asco_dagster.publication.lineage import emit, run_event
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import Shelf
 from asco_dagster.settings import Settings
 
 INPUT = {"asset": "raw_asco__returns", "address": "returns.zip", "sha256": "a" * 64, "bytes": 1}

@@ -12,12 +12,12 @@ from pysdmx.io import read_sdmx
 from pysdmx.io.reader import get_datasets
 
 from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.described import descriptions
 from asco_dagster.publication.metadata.dcat import PATH, write_dcat
 from asco_dagster.publication.metadata.prov import PATH as PROVENANCE
 from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import area_id
-from asco_dagster.publication.release import Description, Provenance
+from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.release import Description, Provenance
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import cells, content, every_table

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from asco_dagster.publication.quality_report.openness import former_cells, open_by_level
-from asco_dagster.publication.shelf import MANIFEST, Shelf
+from asco_dagster.releases.store import MANIFEST, Shelf
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import cells

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from asco_dagster.cli.release import release as command
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.portals import push_to_portal
-from asco_dagster.publication.shelf import MANIFEST
+from asco_dagster.releases.store import MANIFEST
 
 sys.path.insert(0, str(Path(__file__).parent))
 from portal_servers import KEY, Opendatasoft, Udata, served

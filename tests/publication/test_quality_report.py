@@ -16,9 +16,9 @@ from metadata_validators import csvw_faults
 from small_wave import SmallWave, materialize
 
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.places import EXPECTATIONS
 from asco_dagster.publication.quality_report.indicators import published_beside_estimates
-from asco_dagster.warehouse import open_database, read_table
+from asco_dagster.storage.places import EXPECTATIONS
+from asco_dagster.storage.warehouse import open_database, read_table
 
 CHROMIUM = shutil.which("chromium")
 SERIOUS = {"serious", "critical"}

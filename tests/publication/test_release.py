@@ -9,9 +9,10 @@ import pytest
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication import draft
-from asco_dagster.publication import release as module
-from asco_dagster.publication.release import (
+from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases import draft
+from asco_dagster.releases import release as module
+from asco_dagster.releases.release import (
     Provenance,
     Shelf,
     latest_release,
@@ -19,7 +20,6 @@ from asco_dagster.publication.release import (
     read_manifest,
     versions,
 )
-from asco_dagster.publication.tables import ReleasedFile
 
 PROVENANCE = Provenance("test", [], {"stg_x__y": "passed"}, {"minimum_respondents": 3}, {"share": 1e-6})
 

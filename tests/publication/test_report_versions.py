@@ -8,8 +8,8 @@ import pytest
 
 from asco_dagster.publication.quality_report import drawings
 from asco_dagster.publication.quality_report.versions import Versions, national_versions
-from asco_dagster.publication.shelf import MANIFEST, Shelf
 from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.releases.store import MANIFEST, Shelf
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parent))

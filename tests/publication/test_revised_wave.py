@@ -21,11 +21,11 @@ from openpyxl import load_workbook
 from small_wave import REASON, SmallWave, failures, materialize
 
 from asco_dagster.demonstration.archives import write_zip
-from asco_dagster.orchestration.told import UNCHANGED
-from asco_dagster.publication.shelf import latest_release, read_manifest
+from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.questionnaires import workbook_layout as at
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
+from asco_dagster.releases.store import latest_release, read_manifest
 
 # A question that no other is asked after but its number of files, so that little else moves with it.
 # The first ten returns are all of one département, whose number shows them.

@@ -12,9 +12,9 @@ import pytest
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.described import described, descriptions
 from asco_dagster.publication.thematic import SHARES, thematic_tables
 from asco_dagster.publication.workbook import FIRST_ROW, PATH
+from asco_dagster.releases.contract import described, descriptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import NUMBERS, cells, content

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.verify_formats import FRENCH, PAGE, SDMX, WORKBOOK, told_in_other_formats
+from asco_dagster.releases.verify_formats import FRENCH, PAGE, SDMX, WORKBOOK, told_in_other_formats
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import content

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication import embargo
-from asco_dagster.publication import release as module
 from asco_dagster.publication.changelog import write_changelog
-from asco_dagster.publication.changes import changed_numbers
-from asco_dagster.publication.described import described
-from asco_dagster.publication.release import Provenance, publish, publish_sealed
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.publication.shelf import Shelf, latest_release, read_manifest, versions
 from asco_dagster.publication.tables import write_released_table
-from asco_dagster.publication.withdrawal import finish_withdrawals, withdraw
+from asco_dagster.releases import embargo
+from asco_dagster.releases import release as module
+from asco_dagster.releases.changes import changed_numbers
+from asco_dagster.releases.contract import described
+from asco_dagster.releases.release import Provenance, publish, publish_sealed
+from asco_dagster.releases.store import Shelf, latest_release, read_manifest, versions
+from asco_dagster.releases.withdrawal import finish_withdrawals, withdraw
 from asco_dagster.waves.form import Text
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -233,7 +233,7 @@ def test_a_withdrawn_version_leaves_a_tombstone_and_stays_known(shelf: Shelf) ->
 
 
 def test_a_withdrawal_cut_short_is_finished_by_the_next_process(shelf: Shelf, monkeypatch) -> None:
-    from asco_dagster.publication import withdrawal
+    from asco_dagster.releases import withdrawal
 
     _publish(shelf, _tables())
 

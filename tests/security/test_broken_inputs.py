@@ -15,19 +15,19 @@ import duckdb
 import pytest
 
 from asco_dagster.cli.main import main
-from asco_dagster.confidentiality.released import rounding_steps
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
 from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.operations.backup import restore
-from asco_dagster.places import Places
-from asco_dagster.publication.release import Provenance, publish
-from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
-from asco_dagster.publication.verify import CELLS, CELLS_AS_CSV, PROFILES
+from asco_dagster.releases.disclosure import rounding_steps
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.verify import CELLS, CELLS_AS_CSV, PROFILES
 from asco_dagster.settings import Settings
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.wave import SHIPPED
 

@@ -14,13 +14,13 @@ from test_planted_secrets import demand_closed
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.keys import read_key
-from asco_dagster.operations import cluster
 from asco_dagster.operations.diagnosis import home_findings
-from asco_dagster.operations.home import demand_home
-from asco_dagster.operations.postgres import storage
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.home import demand_home
+from asco_dagster.storage.keys import read_key
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.postgres import cluster
+from asco_dagster.storage.postgres.address import storage
 
 
 def mode(path: Path) -> int:

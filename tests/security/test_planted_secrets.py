@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.places import Places
 from asco_dagster.settings import DECLARED, Settings
+from asco_dagster.storage.places import Places
 
 SECRETS = {
     "ASCO_PSEUDONYM_KEY": "planted-pseudonym-key-0123456789abcdef",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.settings import Settings
-from asco_dagster.shared_store.objects import Store
+from asco_dagster.storage.shared_store.objects import Store
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from s3_server import s3_server

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.shared_store import claim as claims
-from asco_dagster.shared_store.claim import claim, key_of, lease_of, look
-from asco_dagster.shared_store.objects import NEW, ChangedError, Store
+from asco_dagster.storage.shared_store import claim as claims
+from asco_dagster.storage.shared_store.claim import claim, key_of, lease_of, look
+from asco_dagster.storage.shared_store.objects import NEW, ChangedError, Store
 
 
 def frozen(owner: claims.Claim) -> None:
@@ -20,7 +20,7 @@ def frozen(owner: claims.Claim) -> None:
 
 def aged(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have the store's clock tell that everything is so much older."""
-    from asco_dagster.shared_store import objects
+    from asco_dagster.storage.shared_store import objects
 
     age = objects._age
     monkeypatch.setattr(objects, "_age", lambda answer: age(answer) + seconds)

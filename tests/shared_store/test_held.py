@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.shared_store import held as helds
-from asco_dagster.shared_store.contents import index_key
-from asco_dagster.shared_store.held import hold, keep_shelf, show
-from asco_dagster.shared_store.inbox import deliver, remove_purged
-from asco_dagster.shared_store.objects import Store
-from asco_dagster.shared_store.state import read_state, state_key
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.shared_store import held as helds
+from asco_dagster.storage.shared_store.contents import index_key
+from asco_dagster.storage.shared_store.held import hold, keep_shelf, show
+from asco_dagster.storage.shared_store.inbox import deliver, remove_purged
+from asco_dagster.storage.shared_store.objects import Store
+from asco_dagster.storage.shared_store.state import read_state, state_key
 
 Worker = Callable[[str], Settings]
 
@@ -85,7 +85,7 @@ def test_only_changed_objects_move(worker: Worker, monkeypatch) -> None:
 
 
 def test_a_large_file_moves_piece_by_piece(worker: Worker, monkeypatch, store: Store) -> None:
-    monkeypatch.setattr("asco_dagster.shared_store.moving.PIECE", 4)
+    monkeypatch.setattr("asco_dagster.storage.shared_store.moving.PIECE", 4)
     first, second = worker("first"), worker("second")
     made(first, "aaaabbbbcc")
     kept = read_state(store, "2014").files["waves/2014/asco.duckdb"].keys
@@ -152,7 +152,7 @@ def test_an_owner_that_was_only_asleep_stores_nothing(worker: Worker, store: Sto
         asleep.claim._thread.join()
         put(first.home / "waves" / "2014" / "asco.duckdb", "asleep")
         release(Places.of(first), "2.0.0", "asleep")
-        monkeypatch.setattr("asco_dagster.shared_store.claim._SLACK", -10.0)  # the lease is over
+        monkeypatch.setattr("asco_dagster.storage.shared_store.claim._SLACK", -10.0)  # the lease is over
         made(second, "two", "2.0.0")
         wanted = read_state(store, "2014")
         with pytest.raises(AscoError, match="no longer owns"):

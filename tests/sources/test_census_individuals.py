@@ -8,7 +8,7 @@ import pytest
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.census_individuals import no_individuals, tabulate_individuals
-from asco_dagster.warehouse import open_database, write_table
+from asco_dagster.storage.warehouse import open_database, write_table
 
 ROWS = [
     ("01", "004", "1", "11", 1.000000000000001),

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from asco_dagster.layers import LAYERS, layer_of
-from asco_dagster.places import DBT_PROJECT, EXPECTATIONS
+from asco_dagster.storage.places import DBT_PROJECT, EXPECTATIONS
 
 SNAPSHOT = Path(__file__).with_name("graph.json")
 

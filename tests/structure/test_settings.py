@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 
 def test_an_unknown_setting_is_named() -> None:

@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from asco_dagster.operations.postgres import storage
-from asco_dagster.places import WORKSPACE, Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import WORKSPACE, Places
+from asco_dagster.storage.postgres.address import storage
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from ask_dagster import ask
@@ -32,7 +32,7 @@ ASCO = (sys.executable, "-m", "asco_dagster.cli.main")
 UP = """
 import functools, pathlib
 from asco_dagster.operations.servers import serve
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.settings import Settings
 settings = Settings.from_environment()
 say = functools.partial(print, flush=True)

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from cluster import Cluster, cluster
 
-from asco_dagster.shared_store.claim import look
-from asco_dagster.shared_store.contents import index_key
-from asco_dagster.shared_store.objects import Store
-from asco_dagster.shared_store.state import read_state
+from asco_dagster.storage.shared_store.claim import look
+from asco_dagster.storage.shared_store.contents import index_key
+from asco_dagster.storage.shared_store.objects import Store
+from asco_dagster.storage.shared_store.state import read_state
 
 DEFINITIONS = """
 import os, time
 import dagster as dg
 from asco_dagster.orchestration.wave_executor import wave_executor
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.shared_store.held import keep_shelf
-from asco_dagster.warehouse import open_database
+from asco_dagster.storage.shared_store.held import keep_shelf
+from asco_dagster.storage.warehouse import open_database
 
 WAVES = dg.StaticPartitionsDefinition(["2001", "2002", "2003"])
 

@@ -17,9 +17,9 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 from asco_dagster.orchestration.wave_executor import wave_executor
-from asco_dagster.places import Places
+from asco_dagster.storage.places import Places
 from asco_dagster.settings import Settings
-from asco_dagster.shared_store.objects import Store
+from asco_dagster.storage.shared_store.objects import Store
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2001"]))
 def raw_small__rows(context):

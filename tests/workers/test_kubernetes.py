@@ -12,8 +12,7 @@ from dagster_k8s import K8sRunLauncher
 from typer.testing import CliRunner
 
 from asco_dagster.cli.main import app
-from asco_dagster.settings import DECLARED
-from asco_dagster.workers.kubernetes import (
+from asco_dagster.operations.workers.kubernetes import (
     SECRETS,
     Wanted,
     instance_configuration,
@@ -21,6 +20,7 @@ from asco_dagster.workers.kubernetes import (
     manifests,
     settings_of,
 )
+from asco_dagster.settings import DECLARED
 
 WANTED = Wanted("registry.example/asco:1.0.0", "s3://office/asco", endpoint="https://s3.example")
 OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()

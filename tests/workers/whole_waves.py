@@ -16,9 +16,9 @@ from pathlib import Path
 
 from cluster import ASCO, CHECKOUT, Cluster, cluster
 
-from asco_dagster.shared_store.contents import release_keys
-from asco_dagster.shared_store.objects import Store
-from asco_dagster.shared_store.state import read_state
+from asco_dagster.storage.shared_store.contents import release_keys
+from asco_dagster.storage.shared_store.objects import Store
+from asco_dagster.storage.shared_store.state import read_state
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from homes import release_of, rows_of

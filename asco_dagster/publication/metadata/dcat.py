@@ -24,7 +24,7 @@ from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
-    from asco_dagster.publication.release import Description
+    from asco_dagster.releases.release import Description
 
 PATH = "catalog.jsonld"
 AUTHORITY = "http://publications.europa.eu/resource/authority"

@@ -20,7 +20,6 @@ from asco_dagster.gates.history.store import forget_figures, keep_figures
 from asco_dagster.gates.history.told import figure_history
 from asco_dagster.gates.results import read_result
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.embargo import public_from, waiting
 from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
     RESULTS,
@@ -33,10 +32,11 @@ from asco_dagster.publication.quality_report.openness import former_cells, open_
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
 from asco_dagster.publication.quality_report.versions import national_versions
-from asco_dagster.publication.shelf import Shelf
 from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.questionnaires.codebook import indicators_table
-from asco_dagster.warehouse import read_table
+from asco_dagster.releases.embargo import public_from, waiting
+from asco_dagster.releases.store import Shelf
+from asco_dagster.storage.warehouse import read_table
 
 # Tables that the report counts in; their gates and those before them are the ones that it tells of.
 COUNTED = (

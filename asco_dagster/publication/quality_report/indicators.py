@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from asco_dagster.publication.shelf import Shelf
+from asco_dagster.releases.store import Shelf
 from asco_dagster.waves import Wave, readable_waves
 
 if TYPE_CHECKING:

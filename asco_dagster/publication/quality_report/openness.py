@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
-from asco_dagster.publication.shelf import Shelf
+from asco_dagster.releases.store import Shelf
 
 _TABLE = ["unit_type", "statistic", "level"]
 LEVELS = ("france", "france × size", "region", "region × size", "departement")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.layers import layer_of
-from asco_dagster.publication.described import described
 from asco_dagster.publication.metadata.csvw import write_description
 from asco_dagster.publication.tables import ReleasedFile, write_released_table
+from asco_dagster.releases.contract import described
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

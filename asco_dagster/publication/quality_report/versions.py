@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
-from asco_dagster.publication.shelf import Shelf
+from asco_dagster.releases.store import Shelf
 
 SHOWN = 5  # earlier versions of the wave, the newest ones
 

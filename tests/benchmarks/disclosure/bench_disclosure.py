@@ -20,12 +20,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from asco_dagster.confidentiality.released import areas_of, links_of, rules_of
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.processors import processors
+from asco_dagster.releases.disclosure import areas_of, links_of, rules_of
 from asco_dagster.waves import load_wave
 
 CHECKOUT = Path(__file__).parents[3]

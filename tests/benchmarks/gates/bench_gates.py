@@ -32,9 +32,9 @@ def _validate(home: Path) -> list[tuple[float, float, str, int, int]]:
     from asco_dagster.gates.checks import run_gate
     from asco_dagster.gates.suite import load_suite
     from asco_dagster.gates.validation import engine
-    from asco_dagster.places import EXPECTATIONS, Places
     from asco_dagster.settings import Settings
-    from asco_dagster.warehouse import count_rows, open_database
+    from asco_dagster.storage.places import EXPECTATIONS, Places
+    from asco_dagster.storage.warehouse import count_rows, open_database
     from asco_dagster.waves import load_wave
 
     start = time.process_time()

@@ -14,8 +14,8 @@ import sqlalchemy
 
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.overview import overview
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
 
 # Rows of the run that is copied, each with a new run id. For room's sake without what the status does not
 # read: the events, and the bodies of all results of checks but the latest.

@@ -25,7 +25,7 @@ from asco_dagster.estimation.estimates import answers_of
 from asco_dagster.estimation.weights import FRAME
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.workbook_layout import words
-from asco_dagster.warehouse import open_database, read_table
+from asco_dagster.storage.warehouse import open_database, read_table
 from asco_dagster.waves import load_wave
 
 HERE = Path(__file__).parent

@@ -64,7 +64,7 @@ def widen(folder: Path, times: int) -> None:
         folder: takes the suites with the wider patterns; to be called before the pipeline is imported.
         times: how many times as large.
     """
-    from asco_dagster import places
+    from asco_dagster.storage import places
 
     suites = folder / "expectations"
     shutil.copytree(places.EXPECTATIONS, suites, dirs_exist_ok=True)
@@ -190,8 +190,8 @@ def main(times: int, work: str) -> None:
             asco()
             return
         from asco_dagster.demonstration.deliveries import write_deliveries
-        from asco_dagster.places import Places
         from asco_dagster.settings import Settings
+        from asco_dagster.storage.places import Places
         from asco_dagster.waves import load_wave
 
         places = Places.of(Settings.from_environment())

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from asco_dagster.confidentiality.released import UNIT_TYPES, _definitions
 from asco_dagster.methods.disclosure.links import Definition, Link, linked, links
+from asco_dagster.releases.disclosure import UNIT_TYPES, _definitions
 from asco_dagster.waves import load_wave
 
 OTHER = "another choice"

@@ -24,7 +24,7 @@ from asco_dagster.sources.readers import return_tables
 from asco_dagster.sources.readers.return_form import Expected, Return, completeness
 from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
-from asco_dagster.warehouse import write_table
+from asco_dagster.storage.warehouse import write_table
 
 
 def _statuses(path: Path) -> dict[str, str]:

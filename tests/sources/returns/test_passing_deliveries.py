@@ -13,10 +13,10 @@ import pytest
 from made_returns import UNIT, workbook, zipped
 
 from asco_dagster.connectors.passing import passing_folder
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.sources.readers.questionnaires import Delivered
 from asco_dagster.sources.returns import within_reach
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 from asco_dagster.waves.wave import Delivery
 

@@ -19,10 +19,10 @@ from made_returns import (
 from typer.testing import CliRunner
 
 from asco_dagster.errors import ConfigurationError, SourceError
-from asco_dagster.places import Places
 from asco_dagster.settings import Settings
 from asco_dagster.sources.quarantine import Entry, Quarantine
 from asco_dagster.sources.returns import collect, return_deliveries, try_again, within_reach
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 
 WAVE = load_wave("2014")

@@ -1,0 +1,112 @@
+"""The version of a wave that waits for its day: sealed, confidential, one at a time.
+
+It lies in ``sealed/<wave>/`` under its version and the hash of its content; ``next`` points to it and is
+replaced by rename, so a process killed at any instant leaves the former one or the new one. A plan may open
+it later than the wave file says, never earlier. What does not belong here: publishing it (``release``).
+"""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asco_dagster.durable import sync, write_whole
+from asco_dagster.errors import ConfigurationError, ReleaseError
+from asco_dagster.releases.store import Shelf, point, read_manifest
+from asco_dagster.waves import Wave
+
+NEXT = "next"
+PLAN = "plan.json"
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def public_from(wave: Wave) -> dt.datetime | None:
+    """First instant at which a release of the wave may be public; None when its file names no day."""
+    release = wave.release
+    if release.embargo is None:
+        return None
+    return dt.datetime.combine(release.embargo, release.hour, tzinfo=PARIS)
+
+
+def waiting(shelf: Shelf) -> Path | None:
+    """The folder of the sealed version, None when none waits."""
+    link = shelf.sealed / NEXT
+    return shelf.sealed / link.readlink() if link.is_symlink() else None
+
+
+def keep(shelf: Shelf, draft: Path) -> Path:
+    """Make a sealed draft the version that waits, in place of the former one, of which nothing was public."""
+    manifest = read_manifest(draft)
+    target = shelf.sealed / f"{manifest['version']}-{manifest['content_sha256'][:12]}"
+    if target.exists():
+        shutil.rmtree(target)  # left by a process killed before the link pointed to it
+    draft.rename(target)
+    sync(shelf.sealed)
+    point(shelf.sealed, NEXT, target.name)
+    _remove_others(shelf, target.name)
+    return target
+
+
+def clear(shelf: Shelf) -> None:
+    """Forget the sealed version and its plan, once a version is public."""
+    if shelf.sealed.is_dir():
+        (shelf.sealed / NEXT).unlink(missing_ok=True)
+        (shelf.sealed / PLAN).unlink(missing_ok=True)
+        _remove_others(shelf, "")
+
+
+def plan(shelf: Shelf, version: str, when: dt.datetime) -> None:
+    """Set the instant at which the sealed version is to be published.
+
+    Raises:
+        ConfigurationError: the instant lies before the embargo's end, or names no offset.
+        ReleaseError: that version is not sealed.
+    """
+    sealed = waiting(shelf)
+    manifest = read_manifest(sealed) if sealed else {}
+    if manifest.get("version") != version:
+        raise ReleaseError(
+            f"no version {version} is sealed",
+            expected=manifest.get("version", "a sealed version"),
+            remedy="“asco releases” lists them; “asco run” makes one",
+        )
+    if when.tzinfo is None:
+        raise ConfigurationError(
+            f"{when.isoformat()} names no offset", expected="an instant such as 2027-02-21T08:45:00+01:00"
+        )
+    if when < dt.datetime.fromisoformat(manifest["public_from"]):
+        raise ConfigurationError(
+            f"{when.isoformat()} lies before the end of the embargo",
+            expected=f"{manifest['public_from']} or later",
+            remedy="Give a later instant, or change release.embargo in the wave file and run the wave again",
+        )
+    write_whole(shelf.sealed / PLAN, json.dumps({"version": version, "when": when.isoformat()}))
+
+
+def opening(shelf: Shelf, manifest: Mapping[str, Any]) -> dt.datetime:
+    """The instant at which the sealed version may be published: as planned, else the end of its embargo."""
+    ends = dt.datetime.fromisoformat(manifest["public_from"])
+    path = shelf.sealed / PLAN
+    if path.is_file():
+        planned = json.loads(path.read_text(encoding="utf-8"))
+        if planned["version"] == manifest["version"]:
+            return max(ends, dt.datetime.fromisoformat(planned["when"]))
+    return ends
+
+
+def due(shelf: Shelf, now: dt.datetime) -> str | None:
+    """The sealed version whose instant has come."""
+    sealed = waiting(shelf)
+    if sealed is None:
+        return None
+    manifest = read_manifest(sealed)
+    return str(manifest["version"]) if now >= opening(shelf, manifest) else None
+
+
+def _remove_others(shelf: Shelf, kept: str) -> None:
+    for path in shelf.sealed.iterdir():
+        if path.is_dir() and not path.is_symlink() and path.name != kept and not path.name.startswith("."):
+            shutil.rmtree(path)

@@ -1,0 +1,287 @@
+"""A release: which version a content becomes, and whether it is published now or sealed until its day.
+
+A process killed at any instant leaves the former state or the new one: the folder is written as a draft and
+renamed (``draft``), ``latest`` is replaced by rename. Before the day of its embargo a version is sealed
+(``embargo``). What does not belong here: what the tables say (``tables``), which versions there are
+(``shelf``), and the attack on them (``verify``).
+"""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asco_dagster.errors import ReleaseError
+from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases import embargo
+from asco_dagster.releases.changes import Changes, compare_releases
+from asco_dagster.releases.draft import content_hash, draft_in, entries_of, put, seal, write_manifest
+from asco_dagster.releases.signature import Sign
+from asco_dagster.releases.store import (
+    LATEST,
+    MANIFEST,
+    TOMBSTONE,
+    Shelf,
+    latest_release,
+    next_version,
+    point_latest,
+    read_manifest,
+    versions,
+)
+
+__all__ = [
+    "LATEST",
+    "MANIFEST",
+    "Description",
+    "Provenance",
+    "Published",
+    "Shelf",
+    "latest_release",
+    "publish",
+    "read_manifest",
+    "versions",
+]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a release comes from.
+
+    Attributes:
+        code_version: version of this code.
+        inputs: each input's address, sha256 and size.
+        gates: state of every gate upstream.
+        rules: the disclosure rules applied.
+        rounding: rounding step of each kind of released number.
+        tools: versions of what computed the masks and attacked them.
+        seconds: how long that took; in the manifest only, since it is never the same twice.
+        wave_file: name and sha256 of the wave file.
+        dependencies: sha256 of the lock of the packages that ran, by file.
+    """
+
+    code_version: str
+    inputs: Sequence[Mapping[str, Any]]
+    gates: Mapping[str, str]
+    rules: Mapping[str, Any]
+    rounding: Mapping[str, float]
+    tools: Mapping[str, str] = field(default_factory=dict)
+    wave_file: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the files that describe a new version are told: they are written once its content is known.
+
+    Attributes:
+        version: the version.
+        former: folder of what the former version said, None for the first.
+        changes: what changed since, None for the first.
+        files: entries of the files of the content, as the manifest has them.
+        provenance: where they come from.
+    """
+
+    version: str
+    former: Path | None
+    changes: Changes | None
+    files: Mapping[str, Mapping[str, Any]]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of it.
+
+    Attributes:
+        folder: the folder of the version.
+        version: the version.
+        is_new: False when it stood already.
+        sealed_until: first instant at which it may be public; None when it is.
+    """
+
+    folder: Path
+    version: str
+    is_new: bool
+    sealed_until: dt.datetime | None = None
+
+
+Write = Callable[[Path], Sequence[ReleasedFile]]
+Describe = Callable[[Path, Description], Sequence[ReleasedFile]]
+Announce = Callable[[str, str], None]
+
+
+def publish(
+    wave: str,
+    shelf: Shelf,
+    write: Write,
+    provenance: Provenance,
+    *,
+    describe: Describe | None = None,
+    announce: Announce | None = None,
+    remember: Callable[[str], None] | None = None,
+    public_from: dt.datetime | None = None,
+    sign: Sign | None = None,
+) -> Published:
+    """Write one version and publish it, or seal it when its day has not come.
+
+    The same content as the newest version makes no new one: that one is returned. Other content makes the
+    next patch (no number is another), minor (numbers were added) or major version (public numbers changed).
+
+    Args:
+        wave: the wave.
+        shelf: its folders.
+        write: writes the files of the content into the folder that it is given, and lists them.
+        provenance: where they come from.
+        describe: writes the files that tell of the version itself; they do not count as content.
+        announce: is told version and content hash right before a new version becomes public.
+        remember: is given the content hash before the version can become public, and also when the version
+            is there already: what it keeps is then there however an earlier run ended.
+        public_from: first instant at which the version may be public; None means at once.
+        sign: signs its manifest; None leaves it unsigned.
+
+    Raises:
+        ReleaseError: a written file is not what the manifest says, the version stands already, or the content
+            is that of a withdrawn version.
+    """
+    now = _now()
+    early = public_from is not None and now < public_from
+    with shelf.held(), draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
+        files = entries_of(draft, write(draft))
+        content = content_hash(files)
+        if remember is not None:
+            remember(content)
+        standing = _standing_with(shelf, content)
+        if standing is not None:
+            return standing
+        waiting = embargo.waiting(shelf)
+        if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
+            return Published(waiting, read_manifest(waiting)["version"], False, public_from)
+        told = _described(draft, shelf, files, provenance)
+        more = entries_of(draft, describe(draft, told)) if describe is not None else {}
+        manifest = _manifest(wave, told, {**files, **more}, content, provenance)
+        manifest |= (
+            {"sealed_at": _told(now), "public_from": _told(public_from)}
+            if early
+            else {"released_at": _told(now)}
+        )
+        write_manifest(draft, manifest, sign)
+        seal(draft)
+        if early:
+            return Published(embargo.keep(shelf, draft), told.version, True, public_from)
+        if announce is not None:
+            announce(told.version, content)
+        target = put(shelf, draft, told.version)
+        embargo.clear(shelf)
+        return Published(target, told.version, is_new=True)
+
+
+def publish_sealed(shelf: Shelf, version: str, sign: Sign | None = None) -> Published:
+    """Publish the sealed version, once its instant has come.
+
+    Args:
+        shelf: the wave's folders.
+        version: the version.
+        sign: signs its manifest, which tells then when it was released.
+
+    Raises:
+        ReleaseError: it is not sealed, its instant has not come, or another was published since.
+    """
+    with shelf.held():
+        return _publish_sealed(shelf, version, sign)
+
+
+def _publish_sealed(shelf: Shelf, version: str, sign: Sign | None) -> Published:
+    sealed = embargo.waiting(shelf)
+    if sealed is None or read_manifest(sealed)["version"] != version:
+        if version in shelf.standing():
+            return Published(shelf.releases / version, version, is_new=False)
+        raise ReleaseError(
+            f"no version {version} is sealed",
+            expected=read_manifest(sealed)["version"] if sealed else "a sealed version",
+            remedy="“asco releases” lists them; “asco run” makes one",
+        )
+    manifest, now = read_manifest(sealed), _now()
+    opens = embargo.opening(shelf, manifest)
+    if now < opens:
+        raise ReleaseError(
+            f"version {version} is under embargo until {_told(opens)}", remedy="Publish it then, or later"
+        )
+    standing = _standing_with(shelf, manifest["content_sha256"])
+    if standing is None:
+        _demand_same_former(shelf, manifest)
+        with draft_in(shelf, shelf.releases) as draft:
+            shutil.copytree(sealed, draft, dirs_exist_ok=True)
+            (draft / MANIFEST).unlink()
+            write_manifest(draft, {**manifest, "released_at": _told(now)}, sign)
+            seal(draft)
+            standing = Published(put(shelf, draft, version), version, is_new=True)
+    embargo.clear(shelf)
+    return standing
+
+
+def _standing_with(shelf: Shelf, content: str) -> Published | None:
+    """The newest version when it says the same; a killed process may have left it unpointed to.
+
+    Raises:
+        ReleaseError: that version was withdrawn.
+    """
+    known = shelf.known()
+    newest = shelf.content(known[-1]) if known else None
+    if newest is None or read_manifest(newest)["content_sha256"] != content:
+        return None
+    if newest.parent != shelf.releases:
+        told = json.loads((shelf.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
+        raise ReleaseError(
+            f"this is what version {known[-1]} said, which was withdrawn: {told['reason']}",
+            remedy="Correct what it was withdrawn for, then run the wave again",
+        )
+    point_latest(shelf.releases, known[-1])
+    return Published(newest, known[-1], is_new=False)
+
+
+def _described(
+    draft: Path, shelf: Shelf, files: Mapping[str, Mapping[str, Any]], provenance: Provenance
+) -> Description:
+    known = shelf.known()
+    former = shelf.content(known[-1]) if known else None
+    changes = compare_releases(former, draft) if former is not None else None
+    version = next_version(known, changes.level if changes else "major")
+    return Description(version, former, changes, files, provenance)
+
+
+def _demand_same_former(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
+    known = shelf.known()
+    newest = known[-1] if known else None
+    if newest != manifest["former_version"]:
+        raise ReleaseError(
+            f"version {newest} was published since version {manifest['version']} was sealed",
+            expected=f"{manifest['former_version'] or 'no version'}, with which it was protected",
+            remedy="Run the wave again: it is compared and protected anew",
+        )
+
+
+def _manifest(
+    wave: str, told: Description, files: Mapping[str, Any], content: str, provenance: Provenance
+) -> dict[str, Any]:
+    return {
+        "wave": wave,
+        "version": told.version,
+        "former_version": told.former.name if told.former else None,
+        "change": told.changes.level if told.changes else None,
+        "content_sha256": content,
+        "files": dict(sorted(files.items())),
+        "describing": sorted(set(files) - set(told.files)),
+        **asdict(provenance),
+    }
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _told(instant: dt.datetime | None) -> str | None:
+    return instant.astimezone(dt.UTC).isoformat(timespec="seconds") if instant else None

@@ -1,0 +1,239 @@
+"""Whether a release folder, taken alone, is what its manifest says and keeps its secrets.
+
+Signature, hashes, rules, schema, empty numbers in suppressed cells, and the attack, built from the folder
+only. The least that the rules must ask is this code's, not the folder's. What does not belong here: anything
+of the wave's database, and whether the folder may be read at all (``confined``).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.errors import AscoError
+from asco_dagster.releases.confined import demand_manifest, is_number, oversized, unconfined
+from asco_dagster.releases.signature import read_public_key, signature_fault
+from asco_dagster.releases.store import MANIFEST
+from asco_dagster.releases.verify_formats import told_in_other_formats
+from asco_dagster.waves.statistics import Disclosure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+# Rules without which a release is not judged; others were added since the first releases.
+REQUIRED = ("minimum_respondents", "dominance_share", "group_threshold", "protection_level")
+CELLS = "tables/asco_cells.parquet"
+CELLS_AS_CSV = "tables/asco_cells.csv"
+PROFILES = "tables/departement_profiles.parquet"
+# Columns of the profiles that repeat a share of communes, and the indicator it is.
+PROFILED = {
+    "communes_with_action_share": "any_action",
+    "communes_with_ccas_share": "ccas",
+    "communes_acting_for_elderly_share": "act_elderly",
+}
+NUMBERS = (
+    "estimate",
+    "standard_error",
+    "ci_low",
+    "ci_high",
+    "cv",
+    "respondents",
+    "weighted_units",
+    "denominator",
+)
+COLUMNS = (
+    *("unit_type", "indicator", "statistic", "geography", "area_code", "size_class", *NUMBERS),
+    *("status", "quality_flag", "as_of"),
+)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What an examination of a release folder came to.
+
+    Attributes:
+        faults: what does not hold, as sentences; empty when everything holds.
+        figures: counts of the attack: tables, skipped, suppressed, …; empty when it was not reached.
+    """
+
+    faults: list[str]
+    figures: dict[str, int]
+
+
+def faults_of(release: Path) -> list[str]:
+    """What does not hold in a release folder, as sentences; empty when everything holds."""
+    return examine(release).faults
+
+
+def examine(release: Path, public_key: Path | None = None) -> Examination:
+    """Examine a release folder, of which nothing is trusted: signature, names, hashes, rules, disclosure.
+
+    Args:
+        release: the folder.
+        public_key: file of the key with which its manifest must be signed; None asks for no signature.
+
+    Raises:
+        ConfigurationError: the file holds no public key.
+        ReleaseError: the folder is no release at all.
+    """
+    release = release.resolve()  # “latest” is a link
+    key = read_public_key(public_key) if public_key is not None else None
+    manifest = demand_manifest(release)
+    figures: dict[str, int] = {}
+    # each needs the one before: what may not be opened cannot be compared, what was altered is not worth
+    # reading, and what is misshapen cannot be attacked
+    for faults in (
+        _unsigned(manifest, key),
+        unconfined(release, manifest),
+        altered(release, manifest),
+        weaker_rules(manifest),
+        oversized(release, manifest),
+        _misshapen(release, manifest),
+        _disclosed(release, manifest, figures),
+    ):
+        found = list(_readable(faults))
+        if found:
+            return Examination(found, figures)
+    return Examination([], figures)
+
+
+def _readable(faults: Iterator[str]) -> Iterator[str]:
+    """The faults that a look finds; that it cannot look is one: a file may hold whatever its hash allows."""
+    try:
+        yield from faults
+    except Exception as error:
+        told = str(error) if isinstance(error, AscoError) else type(error).__name__
+        yield f"the release cannot be read to the end: {told}"
+
+
+def _unsigned(manifest: dict[str, Any], key: "Ed25519PublicKey | None") -> Iterator[str]:
+    fault = signature_fault(manifest, key) if key is not None else None
+    if fault is not None:
+        yield fault
+
+
+def weaker_rules(manifest: dict[str, Any]) -> Iterator[str]:
+    """Where a manifest declares weaker disclosure rules than a wave file may, or rounding that is none."""
+    declared = {name: manifest["rules"].get(name) for name in Disclosure.model_fields if name in REQUIRED}
+    try:
+        Disclosure.model_validate(declared, strict=True)
+    except pydantic.ValidationError as error:
+        for fault in error.errors():
+            name = ".".join(map(str, fault["loc"]))
+            yield (
+                f"the manifest declares {name} {fault['input']!r:.40}, weaker than any release may "
+                f"({fault['msg'].lower()})."
+            )
+    for kind, step in manifest["rounding"].items():
+        if not is_number(step) or step <= 0:
+            yield f"the manifest declares the rounding step {step!r:.40} for {kind}."
+
+
+def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    """What in a release folder is not what its manifest says, as sentences."""
+    listed = manifest["files"]
+    for path, entry in listed.items():
+        file = release / path
+        if not file.is_file():
+            yield f"{path} is in the manifest but not in the folder."
+        elif file.stat().st_size != entry["bytes"] or sha256_of(file) != entry["sha256"]:
+            yield f"{path} was altered: its sha256 is not the manifest's."
+    present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()}
+    for path in sorted(present - set(listed) - {MANIFEST}):
+        yield f"{path} is in the folder but not in the manifest."
+
+
+def _misshapen(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    import pyarrow.parquet
+
+    missing = [path for path in (CELLS, CELLS_AS_CSV, PROFILES) if path not in manifest["files"]]
+    yield from (f"{path} is not among the files of the release." for path in missing)
+    if missing:
+        return
+    cells = pyarrow.parquet.read_table(release / CELLS)
+    absent = [column for column in COLUMNS if column not in cells.column_names]
+    yield from (f"{CELLS} has no column {column}." for column in absent)
+    if not absent:
+        yield from _unrounded(cells.to_pandas(), manifest["rounding"])
+
+
+def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[str]:
+    """Numbers finer than the declared rounding: with too coarse a step the attack would infer less."""
+    import numpy as np
+
+    for kind, step in steps.items():
+        unit_type, _, statistic = kind.rpartition(" ")
+        own = cells["statistic"] == statistic
+        own &= cells["unit_type"].eq(unit_type) if unit_type else True
+        rows = cells[own]["estimate"] if kind not in cells else cells[kind]
+        values = rows.dropna().to_numpy(float)
+        finer = ~np.isclose(values, np.round(values / step) * step, rtol=1e-9, atol=step * 1e-6)
+        if finer.any():
+            yield f"{int(finer.sum())} numbers ({kind}) are finer than the declared rounding to {step:g}."
+
+
+def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int]) -> Iterator[str]:
+    import pandas as pd
+
+    from asco_dagster.methods.disclosure.areas import is_released, label
+    from asco_dagster.methods.disclosure.attack import attack
+    from asco_dagster.releases.disclosure import areas_from, links_of, rules_from
+    from asco_dagster.waves import load_wave
+
+    cells = pd.read_parquet(release / CELLS)
+    unknown = sorted(set(cells["status"]) - {"V", "c"})
+    if unknown:
+        yield f"{CELLS}: status {', '.join(unknown)} tells by which rule a cell was suppressed."
+    suppressed = cells[cells["status"] != "V"]
+    told = suppressed[[*NUMBERS, "quality_flag"]].notna().any(axis=1)
+    if told.any():
+        yield f"{int(told.sum())} suppressed cells carry a number or a quality flag."
+    profiles = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
+    regions = dict(zip(profiles["departement_code"], profiles["region_code"], strict=True))
+    areas = areas_from(regions, manifest["rules"].get("recoding", []))
+    finer = sum(
+        int((~is_released(rows, areas[str(unit_type)])).sum())
+        for unit_type, rows in cells.groupby("unit_type")
+    )
+    if finer:
+        yield f"{finer} cells lie in a breakdown that is not released."
+    yield from _told_elsewhere(release, cells)
+    yield from told_in_other_formats(release, cells)
+    try:
+        found = attack(
+            cells,
+            areas,
+            rules_from(manifest["rules"]),
+            links=links_of(load_wave(manifest["wave"])),
+            steps=manifest["rounding"],
+        )
+    except AscoError as error:
+        yield str(error)
+        return
+    figures.update(found.summary())
+    for row in found.breaches().astype(str).to_dict("records"):
+        place = label((row["geography"], row["area_code"], row["size_class"]))
+        cell = f"{row['unit_type']}, {row['indicator']}, {place}"
+        yield f"{cell}: {row['statistic']} can be inferred by {row['by']}."
+
+
+def _told_elsewhere(release: Path, cells: "pd.DataFrame") -> Iterator[str]:
+    """Numbers of suppressed cells in the other files of the release."""
+    import pandas as pd
+
+    listed = pd.read_csv(release / CELLS_AS_CSV, dtype=str)
+    open_there = listed[list(NUMBERS)].notna().any(axis=1).to_numpy()
+    if len(listed) != len(cells) or (open_there & (cells["status"] != "V").to_numpy()).any():
+        yield f"{CELLS_AS_CSV} does not hide what {CELLS} hides."
+    profiles = pd.read_parquet(release / PROFILES).set_index("departement_code")
+    shown = cells[(cells["status"] == "V") & (cells["statistic"] == "share")]
+    shown = shown[(shown["unit_type"] == "commune") & (shown["geography"] == "departement")]
+    for column, indicator in PROFILED.items():
+        told = set(profiles.index[profiles[column].notna()])
+        hidden = told - set(shown.loc[shown["indicator"] == indicator, "area_code"])
+        if hidden:
+            yield f"{PROFILES}: {column} of {', '.join(sorted(hidden))} is suppressed in {CELLS}."

@@ -1,0 +1,67 @@
+"""The schedule of the release calendar: every five minutes it asks what is due, and publishes it in a run.
+
+A tick without anything due starts no run. The run carries the wave's partition tag, so that it never overlaps
+a run of that wave. What does not belong here: what is due (``releases.due``).
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+
+from asco_dagster.operations.instance import demand_home_instance
+from asco_dagster.releases.due import due_versions
+from asco_dagster.releases.release import publish_sealed
+from asco_dagster.releases.signature import signer
+from asco_dagster.releases.store import Shelf
+from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.shared_store.held import demand_held, keep_shelf
+from asco_dagster.waves import wave_names
+
+PARTITION_TAG = "dagster/partition"
+
+
+class Due(dg.Config):
+    """The sealed version to publish."""
+
+    wave: str
+    version: str
+
+
+@dg.op
+def publish_due(context: dg.OpExecutionContext, config: Due, settings: dg.ResourceParam[Settings]) -> None:
+    """Publish one sealed version."""
+    demand_home_instance(context.instance, settings, Places.of(settings))
+    demand_held(settings, config.wave)
+    places = Places.of(settings)
+    published = publish_sealed(Shelf.of(places, config.wave), config.version, signer(settings, places))
+    keep_shelf(settings, config.wave)
+    context.log.info("wave %s: version %s is public in %s", config.wave, config.version, published.folder)
+
+
+@dg.job(description="Publishes a sealed version of a wave whose instant has come.")
+def publish_due_job() -> None:
+    """One sealed version, published."""
+    publish_due()
+
+
+@dg.schedule(
+    job=publish_due_job,
+    cron_schedule="*/5 * * * *",
+    execution_timezone="Europe/Paris",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def release_calendar(
+    context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Moves ``latest`` at the hour of the calendar: publishes each sealed version that is due."""
+    due = due_versions(Places.of(settings), wave_names(), dt.datetime.now(dt.UTC))
+    if not due:
+        yield dg.SkipReason("No sealed version is due.")
+    for wave, version in due.items():
+        yield dg.RunRequest(
+            run_key=f"{wave} {version} {context.scheduled_execution_time.isoformat()}",
+            run_config={"ops": {"publish_due": {"config": {"wave": wave, "version": version}}}},
+            tags={PARTITION_TAG: wave},
+        )
