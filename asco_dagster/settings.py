@@ -2,7 +2,7 @@
 
 An unknown ``ASCO_…`` variable is an error that names it, since a misspelt setting that is silently ignored
 has sent more than one pipeline to the wrong place. What does not belong here: what differs between waves
-(``waves/<wave>.yaml``) and where files lie below the home (``places.py``).
+(``waves/<wave>.yaml``) and where files lie below the home (``storage/places.py``).
 """
 
 import os

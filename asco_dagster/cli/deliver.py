@@ -1,4 +1,4 @@
-"""``asco deliver``: deliveries into the shared store's inbox. The work is in ``storage/shared_store/inbox.py``."""
+"""``asco deliver``: deliveries into the shared store's inbox (``storage.shared_store.inbox``)."""
 
 from pathlib import Path
 from typing import Annotated

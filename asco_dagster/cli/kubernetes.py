@@ -1,4 +1,4 @@
-"""``asco kubernetes``: print the manifests of a cluster. What they say is in ``operations/workers/kubernetes.py``."""
+"""``asco kubernetes``: print the manifests of a cluster (``operations.workers.kubernetes``)."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``asco query``: reads a wave's tables as its last run left them; what is read is in ``readable.py``."""
+"""``asco query``: reads a wave's tables as its last run left them; what is read is in ``storage/readable.py``."""
 
 import csv
 import sys

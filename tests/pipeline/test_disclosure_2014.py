@@ -16,7 +16,7 @@ from asco_dagster.methods.disclosure.links import linked
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import KEYS
-from asco_dagster.releases.disclosure import areas_of, links_of, rounding_steps, rules_of, share_steps
+from asco_dagster.releases.disclosure import areas_of, links_of, rules_of, share_steps
 from asco_dagster.releases.verify import examine
 from asco_dagster.waves import load_wave
 

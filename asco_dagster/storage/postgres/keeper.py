@@ -1,8 +1,8 @@
 """The keeper of the embedded PostgreSQL: stops it once its last user is gone, however that user ended.
 
-Run as ``python -m asco_dagster.storage.postgres.keeper DATA LOCKS`` by the process that starts the server, before
-it does. A user that ends in order stops the server itself and dismisses the keeper; the keeper is for those
-that were killed. What does not belong here: starting anything.
+Run as ``python -m asco_dagster.storage.postgres.keeper DATA LOCKS`` by the process that starts the server,
+before it does. A user that ends in order stops the server itself and dismisses the keeper; the keeper is for
+those that were killed. What does not belong here: starting anything.
 """
 
 import fcntl
