@@ -12,6 +12,8 @@ from pathlib import Path
 
 PRIVATE, PUBLIC = 0o700, 0o755
 """Permissions of a folder that only its owner may enter, and of one that everybody may read."""
+DRAFT = ".draft-"
+"""How the name of a draft begins: of what is renamed into its place once it is whole."""
 
 
 def sync(path: Path) -> None:
@@ -38,6 +40,15 @@ def draft_of(path: Path) -> Path:
         if writer.isdigit() and not _lives(int(writer)):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
+
+
+def point(folder: Path, link: str, target: str) -> None:
+    """Make a link in a folder point to one of its folders, by rename."""
+    draft = folder / f"{DRAFT}{link}-{os.getpid()}"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target, target_is_directory=True)
+    draft.replace(folder / link)
+    sync(folder)
 
 
 def make_folder(folder: Path, mode: int = PRIVATE) -> Path:

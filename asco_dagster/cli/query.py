@@ -1,4 +1,4 @@
-"""``asco query``: reads a wave's tables as its last run left them; what is read is in ``storage/readable.py``."""
+"""``asco query``: reads a wave's tables as its last run left them; see ``storage/readable.py``."""
 
 import csv
 import sys

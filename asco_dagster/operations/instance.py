@@ -4,13 +4,9 @@ The configuration is the one that was measured to run waves side by side and nev
 not belong here: the server that stores the runs (``postgres.py``), and what a run does.
 """
 
-import contextlib
 import fcntl
-import glob
-import hashlib
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from asco_dagster.durable import write_whole
-from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.orchestration.run_guard import is_postgres
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
-from asco_dagster.storage.home import demand_home
+from asco_dagster.storage.home import demand_home, named_home
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.postgres.address import ADDRESS, is_storage_of, storage
+from asco_dagster.storage.postgres.address import ADDRESS, storage
 from asco_dagster.storage.postgres.embedded import open_lock
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
-PARTITION_TAG = "dagster/partition"
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
 _TICKS_KEPT = 90  # days
@@ -180,7 +177,7 @@ def instance_of(places: Places) -> Iterator["DagsterInstance"]:
     from dagster import DagsterInstance
 
     with DagsterInstance.from_config(str(named_home(places))) as instance:
-        if not _is_postgres(instance):
+        if not is_postgres(instance):
             raise ConfigurationError(
                 f"Dagster did not read this file: its storage is {type(instance.run_storage).__name__}",
                 file=places.dagster_home / "dagster.yaml",
@@ -188,79 +185,6 @@ def instance_of(places: Places) -> Iterator["DagsterInstance"]:
                 remedy="Set ASCO_HOME to a path of plain characters",
             )
         yield instance
-
-
-def named_home(places: Places) -> Path:
-    """DAGSTER_HOME under a name that Dagster finds: it reads that of its configuration as a pattern.
-
-    Returns:
-        The folder itself, or where its path has characters of a pattern a link to it in the folder for
-        temporary files.
-
-    Raises:
-        ConfigurationError: another user's file has the name of the link.
-    """
-    folder = places.dagster_home
-    if not glob.has_magic(str(folder)):
-        return folder
-    link = (
-        Path(tempfile.gettempdir()) / f"asco-dagster-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
-    )
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(folder)
-    if not link.is_symlink() or link.lstat().st_uid != os.geteuid() or link.readlink() != folder:
-        raise ConfigurationError(
-            f"{link}, by which Dagster finds {folder}, belongs to somebody else",
-            remedy="Remove it, or set ASCO_HOME to a path without *, ? and [",
-        )
-    return link
-
-
-def demand_home_instance(instance: "DagsterInstance", settings: Settings, places: Places) -> None:
-    """Demand that a step runs under the instance of its home: another would not tell what it writes.
-
-    Raises:
-        ConfigurationError: it runs under another instance; names both, and what to start it with.
-    """
-    is_own = Path(instance.root_directory).resolve() == places.dagster_home.resolve()
-    if is_own and _is_postgres(instance):
-        address = instance.run_storage.postgres_url  # type: ignore[attr-defined]
-        is_own = is_storage_of(address, settings, places)
-    else:
-        is_own = False
-    if not is_own:
-        raise ConfigurationError(
-            f"this run is kept in Dagster's instance at {instance.root_directory}, not in that of the home "
-            f"{places.home}, and nothing was written",
-            remedy="Start it with asco dagster -- … or asco dg -- …, or with "
-            f"DAGSTER_HOME={named_home(places)} and ASCO_HOME={places.home}",
-        )
-
-
-def demand_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) -> None:
-    """Demand that no run of the wave began before this one and is still in progress.
-
-    Dagster's queue sees to it; a run that a command line starts passes the queue by.
-
-    Raises:
-        AscoError: there is one.
-    """
-    from dagster import DagsterRunStatus, RunsFilter
-
-    active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    found = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: wave}, statuses=active), ascending=True)
-    first = found[0].dagster_run.run_id if found else run_id
-    if first != run_id:
-        raise AscoError(
-            f"wave {wave} is running already (run {first[:8]}), and nothing was written",
-            remedy="Wait for it, or cancel it; “asco status” marks a run whose process is gone",
-        )
-
-
-def _is_postgres(instance: "DagsterInstance") -> bool:
-    from dagster_postgres.run_storage import PostgresRunStorage
-
-    return isinstance(instance.run_storage, PostgresRunStorage)
 
 
 @contextmanager

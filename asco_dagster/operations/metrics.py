@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from asco_dagster.gates.suite import suite_assets
 from asco_dagster.observation import PEAK, SECONDS
-from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.operations.overview import STATES, wave_status
 from asco_dagster.operations.releases import list_releases
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import wave_names
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.gates.results import disagreement
 from asco_dagster.gates.suite import suite_assets
-from asco_dagster.operations.instance import PARTITION_TAG, mark_dead_runs, open_instance
+from asco_dagster.operations.instance import mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import EXPECTATIONS, Places
 from asco_dagster.waves import wave_names
@@ -143,7 +144,7 @@ def _judgements(
     """The latest judgement of each gate that has one, as the release demands it."""
     from dagster import AssetCheckKey, AssetKey
 
-    from asco_dagster.gates.demand import judgements
+    from asco_dagster.orchestration.demand import judgements
 
     keys = {AssetCheckKey(AssetKey(asset), f"gx__{asset}"): asset for asset in assets}
     if not keys:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from asco_dagster.errors import AscoError
-from asco_dagster.operations.instance import PARTITION_TAG
+from asco_dagster.orchestration.tags import PARTITION_TAG
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun

@@ -272,7 +272,7 @@ def _succeeds(
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run
 
-    from asco_dagster.operations.instance import PARTITION_TAG
+    from asco_dagster.orchestration.tags import PARTITION_TAG
 
     own = {**tags, PARTITION_TAG: wave}
     run = instance.create_run_for_job(job, run_id=run_id, run_config=config, tags=own)

@@ -15,15 +15,14 @@ import dagster as dg
 from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
 from asco_dagster.escaping import in_markdown
-from asco_dagster.gates.checks import (
+from asco_dagster.observation import PEAK, SECONDS, Cost
+from asco_dagster.orchestration.checks import (
     gate_name,
     gate_spec,
     run_gate,
     wave_check,
     withdraw_judgements,
 )
-from asco_dagster.observation import PEAK, SECONDS, Cost
-from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
 from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.contents import (
     ALTERED,
@@ -36,6 +35,7 @@ from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manife
 from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
 from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
 from asco_dagster.orchestration.standing import data_version, standing
 from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of

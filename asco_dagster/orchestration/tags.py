@@ -1,5 +1,8 @@
 """Words that runs and those who follow them agree on; nothing is imported, so that both sides may."""
 
+PARTITION_TAG = "dagster/partition"
+"""Dagster's own run tag of the wave."""
+
 FRESH = "asco/fresh"
 """Run tag that has everything made anew."""
 

@@ -16,7 +16,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
 from asco_dagster.errors import AscoError
-from asco_dagster.operations.instance import PARTITION_TAG
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.readable import keep_readable

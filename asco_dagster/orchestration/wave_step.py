@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import private_files
-from asco_dagster.gates.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.gates.suite import demand_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.observation import Cost
-from asco_dagster.operations.instance import demand_home_instance, demand_no_other_run
+from asco_dagster.orchestration.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
@@ -27,6 +26,7 @@ from asco_dagster.orchestration.contents import (
 )
 from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
 from asco_dagster.orchestration.standing import data_version, standing
 from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.settings import Settings

@@ -12,9 +12,9 @@ import pandas as pd
 
 from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.gates.checks import gate_name
-from asco_dagster.gates.demand import demand_kept_results, demand_open_gates, materialization
+from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.orchestration.dbt_layer import dbt_layer
+from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, materialization
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
@@ -31,10 +31,10 @@ from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.own_release import announce, tell
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.publication.tables import ReleasedFile, write_french_table, write_released_table
+from asco_dagster.publication.tables import write_french_table, write_released_table
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
-from asco_dagster.releases.contract import described
+from asco_dagster.releases.contract import ReleasedFile, described
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.embargo import public_from
 from asco_dagster.releases.record import keep_record

@@ -7,8 +7,8 @@ number, which is in the revision table.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.releases.changes import Changes
+from asco_dagster.releases.contract import ReleasedFile
 
 if TYPE_CHECKING:
     from asco_dagster.releases.release import Description

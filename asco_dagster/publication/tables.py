@@ -5,23 +5,14 @@ the French one (UTF-8, semicolon, decimal comma, French names and labels). What 
 rows are released, and how a release is put together (``release``).
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asco_dagster.publication.labels import Labels, label_columns
-from asco_dagster.releases.contract import Description, ReleasedTable
+from asco_dagster.releases.contract import Description, ReleasedFile, ReleasedTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-@dataclass(frozen=True)
-class ReleasedFile:
-    """A file of a release: its path inside the release folder and its number of rows, if it has rows."""
-
-    path: str
-    rows: int | None = None
 
 
 def write_released_table(

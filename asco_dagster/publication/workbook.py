@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.publication.content import Content
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.publication.thematic import SHARES, UNITS, Thematic, Value, thematic_tables
+from asco_dagster.releases.contract import ReleasedFile
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

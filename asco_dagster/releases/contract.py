@@ -1,4 +1,4 @@
-"""Released tables and what their columns mean, read from ``columns.yaml``.
+"""Released files, released tables and what their columns mean, read from ``columns.yaml``.
 
 Belongs here: the one description that every file format takes its names and labels from. What does not belong
 here: writing a format (``tables``, ``workbook``, ``metadata``).
@@ -53,6 +53,14 @@ class ReleasedTable:
     stem: str
     rows: "pa.Table"
     description: Description
+
+
+@dataclass(frozen=True)
+class ReleasedFile:
+    """A file of a release: its path inside the release folder and its number of rows, if it has rows."""
+
+    path: str
+    rows: int | None = None
 
 
 @functools.lru_cache

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.durable import PRIVATE, PUBLIC, make_folder, sync
+from asco_dagster.durable import DRAFT, PRIVATE, PUBLIC, make_folder, sync
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.signature import Sign
-from asco_dagster.releases.store import DRAFT, MANIFEST, Shelf, point_latest, read_manifest
+from asco_dagster.releases.store import MANIFEST, Shelf, point_latest, read_manifest
 from asco_dagster.releases.withdrawal import finish_withdrawals
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from asco_dagster.durable import sync, write_whole
+from asco_dagster.durable import point, sync, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.releases.store import Shelf, point, read_manifest
+from asco_dagster.releases.store import Shelf, read_manifest
 from asco_dagster.waves import Wave
 
 NEXT = "next"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.releases import embargo
 from asco_dagster.releases.changes import Changes, compare_releases
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.draft import content_hash, draft_in, entries_of, put, seal, write_manifest
 from asco_dagster.releases.signature import Sign
 from asco_dagster.releases.store import (

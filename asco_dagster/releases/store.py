@@ -6,7 +6,6 @@ Belongs here: which versions there are, and reading a manifest. What does not be
 
 import fcntl
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import make_folder, sync
+from asco_dagster.durable import make_folder, point
 from asco_dagster.errors import ReleaseError
 from asco_dagster.storage.places import Places
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 TOMBSTONE = "withdrawn.json"
 LATEST = "latest"
-DRAFT = ".draft-"
 _VERSION = re.compile(r"^\d+\.\d+\.\d+$")
 
 
@@ -143,15 +141,6 @@ def next_version(known: list[str], level: "Level" = "major") -> str:
 def numbers(version: str) -> tuple[int, ...]:
     """A version as numbers, in whose order versions stand."""
     return tuple(int(part) for part in version.split("."))
-
-
-def point(folder: Path, link: str, target: str) -> None:
-    """Make a link in a folder point to one of its folders, by rename."""
-    draft = folder / f"{DRAFT}{link}-{os.getpid()}"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target, target_is_directory=True)
-    draft.replace(folder / link)
-    sync(folder)
 
 
 def point_latest(releases: Path, version: str) -> None:

@@ -1,11 +1,17 @@
 """The version of a home: an older one is brought up to date, a newer one is refused with a sentence.
 
-``home.json`` says by which layout a home was written. What does not belong here: what lies in it.
+``home.json`` says by which layout a home was written. Belongs here too: the name by which Dagster finds its
+folder. What does not belong here: what lies in it.
 """
 
+import contextlib
+import glob
+import hashlib
 import importlib.metadata
 import json
+import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +45,32 @@ def demand_home(places: Places) -> None:
     for version in range(found, VERSION):
         _MIGRATIONS[version](places.home)
         _mark(places.home, version + 1)
+
+
+def named_home(places: Places) -> Path:
+    """DAGSTER_HOME under a name that Dagster finds: it reads that of its configuration as a pattern.
+
+    Returns:
+        The folder itself, or where its path has characters of a pattern a link to it in the folder for
+        temporary files.
+
+    Raises:
+        ConfigurationError: another user's file has the name of the link.
+    """
+    folder = places.dagster_home
+    if not glob.has_magic(str(folder)):
+        return folder
+    link = (
+        Path(tempfile.gettempdir()) / f"asco-dagster-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
+    )
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(folder)
+    if not link.is_symlink() or link.lstat().st_uid != os.geteuid() or link.readlink() != folder:
+        raise ConfigurationError(
+            f"{link}, by which Dagster finds {folder}, belongs to somebody else",
+            remedy="Remove it, or set ASCO_HOME to a path without *, ? and [",
+        )
+    return link
 
 
 def _demand_unwritable(home: Path) -> None:

@@ -5,8 +5,8 @@ What does not belong here: what goes (``operations.pruning``).
 
 import dagster as dg
 
-from asco_dagster.operations.instance import demand_home_instance
 from asco_dagster.operations.pruning import prune
+from asco_dagster.orchestration.run_guard import demand_home_instance
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from asco_dagster.operations.instance import demand_home_instance
+from asco_dagster.orchestration.run_guard import demand_home_instance
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.releases.due import due_versions
 from asco_dagster.releases.release import publish_sealed
 from asco_dagster.releases.signature import signer
@@ -18,8 +19,6 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.shared_store.held import demand_held, keep_shelf
 from asco_dagster.waves import wave_names
-
-PARTITION_TAG = "dagster/partition"
 
 
 class Due(dg.Config):

@@ -11,7 +11,8 @@ import dagster as dg
 
 from asco_dagster.layers import layer_of
 from asco_dagster.observation import SECONDS
-from asco_dagster.operations.instance import PARTITION_TAG, open_instance
+from asco_dagster.operations.instance import open_instance
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 

@@ -214,8 +214,9 @@ def _inspect(wave: str, home: Path, found: Path) -> None:
     """To be done in a process of its own, since it starts threads."""
     from dagster import RunsFilter
 
-    from asco_dagster.operations.instance import PARTITION_TAG, open_instance
+    from asco_dagster.operations.instance import open_instance
     from asco_dagster.operations.overview import overview
+    from asco_dagster.orchestration.tags import PARTITION_TAG
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
 

@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 
 from asco_dagster.errors import GateError
-from asco_dagster.gates.checks import gate_name, gate_spec, wave_check
-from asco_dagster.gates.demand import demand_open_gates
+from asco_dagster.orchestration.checks import gate_name, gate_spec, wave_check
+from asco_dagster.orchestration.demand import demand_open_gates
 from asco_dagster.orchestration.partitions import WAVES
 
 ASSET = "stg_x__y"

@@ -15,9 +15,9 @@ from mutations import BUILDERS, concerned, mutate
 from rare_rows import SOUND
 from small_wave import SmallWave, failures, materialize
 
-from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import validate
+from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import columns_of, open_database, read_table
 

@@ -13,9 +13,9 @@ from home_instances import home_instance
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates import suite as suites
-from asco_dagster.gates.checks import run_gate
-from asco_dagster.gates.demand import demand_kept_results, demand_open_gates, judgement
 from asco_dagster.gates.results import JUDGED_IN, mark_unjudged, read_result, unjudged
+from asco_dagster.orchestration.checks import run_gate
+from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, judgement
 from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
@@ -113,7 +113,7 @@ def test_a_table_that_was_made_and_not_judged_is_not_released(
         raise MemoryError("while judging")
 
     with monkeypatch.context() as patch:
-        patch.setattr("asco_dagster.gates.checks.evaluate_table", falls_over)
+        patch.setattr("asco_dagster.orchestration.checks.evaluate_table", falls_over)
         (places.gates(WAVE) / f"{ASSET}.json").unlink()  # so that it is made again
         died = _run(instance, places)
     assert not died.success

@@ -13,10 +13,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations.instance import (
-    PARTITION_TAG,
     UP_LOCK,
-    demand_home_instance,
-    demand_no_other_run,
     instance_of,
     is_unserved,
     mark_dead_runs,
@@ -26,6 +23,8 @@ from asco_dagster.operations.instance import (
     run_tags,
     running_run,
 )
+from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.cluster import Cluster
@@ -34,7 +33,8 @@ Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]
 RUN = """
     from dagster import DagsterRun, DagsterRunStatus
-    from asco_dagster.operations.instance import PARTITION_TAG, open_instance, run_tags
+    from asco_dagster.operations.instance import open_instance, run_tags
+    from asco_dagster.orchestration.tags import PARTITION_TAG
     with open_instance(settings, places) as instance:
         run = DagsterRun("job", tags={PARTITION_TAG: "2014", **run_tags()}, status=DagsterRunStatus.STARTED)
         instance.add_run(run)

@@ -18,9 +18,10 @@ import sqlalchemy
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.operations import run_history
 from asco_dagster.operations.backup import backup, restore
-from asco_dagster.operations.instance import PARTITION_TAG, open_instance
+from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.purge import purge
 from asco_dagster.operations.records import records
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.home import demand_home, version_of
 from asco_dagster.storage.places import Places

@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 from asco_dagster.cli.releases import releases
 from asco_dagster.cli.status import status
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.operations.instance import PARTITION_TAG, open_instance
+from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.overview import overview
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 
@@ -106,7 +107,7 @@ def test_the_state_of_a_wave_is_its_own(
 
     first, second = overview(settings, places, expectations)
     with monkeypatch.context() as patch:  # a gate whose latest result is older than all recent ones
-        patch.setattr("asco_dagster.gates.demand._RECENT", 1)
+        patch.setattr("asco_dagster.orchestration.demand._RECENT", 1)
         assert overview(settings, places, expectations) == [first, second]
     assert first.gates == {
         "stg_a__passed": "passed",

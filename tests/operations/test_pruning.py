@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy
 from home_instances import home_instance
 
-from asco_dagster.gates.checks import gate_name, gate_spec
-from asco_dagster.gates.demand import demand_open_gates, materialization
 from asco_dagster.gates.history.store import Judgement, judgements, keep_judgement, now
-from asco_dagster.operations.instance import PARTITION_TAG
 from asco_dagster.operations.pruning import prune
+from asco_dagster.orchestration.checks import gate_name, gate_spec
+from asco_dagster.orchestration.demand import demand_open_gates, materialization
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.triggers.pruning import prune_job, prune_schedule

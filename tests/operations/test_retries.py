@@ -17,8 +17,9 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG
 
 from asco_dagster.operations import retries
-from asco_dagster.operations.instance import PARTITION_TAG, open_instance
+from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.retries import Reminders
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 

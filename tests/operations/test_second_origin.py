@@ -116,7 +116,7 @@ DELIVERED = (
 DEFINITIONS = f"""
 import dagster as dg
 from pathlib import Path
-from asco_dagster.gates.checks import _told
+from asco_dagster.orchestration.checks import _told
 from asco_dagster.gates.validation import GateResult, Verdict
 from asco_dagster.settings import Settings
 

@@ -12,11 +12,11 @@ from home_instances import home_instance
 from rare_rows import SOUND
 
 from asco_dagster.definitions import build_definitions
-from asco_dagster.gates.checks import run_gate
-from asco_dagster.gates.demand import demand_open_gates, judgement
 from asco_dagster.layers import layer_of
 from asco_dagster.orchestration import dbt_layer
+from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.orchestration.contents import ALTERED
+from asco_dagster.orchestration.demand import demand_open_gates, judgement
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings

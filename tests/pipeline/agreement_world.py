@@ -33,11 +33,11 @@ def said() -> dict[str, dict[str, Any]]:
 
     from asco_dagster.errors import GateError
     from asco_dagster.gates.data_docs import page_of
-    from asco_dagster.gates.demand import judgements
     from asco_dagster.gates.results import read_result
     from asco_dagster.gates.suite import suite_assets
     from asco_dagster.operations.instance import open_instance
     from asco_dagster.operations.overview import overview
+    from asco_dagster.orchestration.demand import judgements
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
 

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
-from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.history.store import keep_figures
 from asco_dagster.gates.history.told import write_history_page
 from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, NUMBERS
 from asco_dagster.operations.instance import open_instance
+from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.orchestration.dbt_run import build
 from asco_dagster.orchestration.wave_step import describe
 from asco_dagster.publication.assets import _write

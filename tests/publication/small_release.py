@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import Shelf
 

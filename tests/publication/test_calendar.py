@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from asco_dagster.cli.release import release
 from asco_dagster.errors import ReleaseError
 from asco_dagster.operations.releases import list_releases
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.releases import embargo
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import MANIFEST, Shelf, latest_release, read_manifest
 from asco_dagster.settings import Settings

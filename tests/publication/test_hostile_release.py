@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from asco_dagster.cli.verify import verify
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.releases import confined
 from asco_dagster.releases import verify as verifying
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.embargo import waiting
 from asco_dagster.releases.release import Provenance, publish, publish_sealed

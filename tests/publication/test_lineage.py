@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from asco_dagster.publication.lineage import emit, run_event
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import Shelf
 from asco_dagster.settings import Settings

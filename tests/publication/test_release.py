@@ -9,9 +9,9 @@ import pytest
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.releases import draft
 from asco_dagster.releases import release as module
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import (
     Provenance,
     Shelf,

@@ -16,11 +16,11 @@ import pytest
 
 from asco_dagster.cli.main import main
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
-from asco_dagster.gates.checks import run_gate
 from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.operations.backup import restore
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.orchestration.checks import run_gate
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import Shelf
@@ -117,7 +117,7 @@ def judge(tmp_path: Path, places: Places, wave: Wave, monkeypatch: pytest.Monkey
     path = tmp_path / "expectations" / "staging" / f"{ASSET}.json"
     path.parent.mkdir(parents=True)
     from_folder = functools.partial(load_suite, folder=path.parents[1])
-    monkeypatch.setattr("asco_dagster.gates.checks.load_suite", from_folder)
+    monkeypatch.setattr("asco_dagster.orchestration.checks.load_suite", from_folder)
 
     def judged(text: str | bytes):
         path.write_bytes(text.encode() if isinstance(text, str) else text)

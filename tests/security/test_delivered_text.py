@@ -139,8 +139,8 @@ def test_data_docs_show_what_was_observed_as_text(place: str, tmp_path: Path) ->
 
 
 def test_offending_rows_are_a_table_since_markdown_would_come_alive() -> None:
-    from asco_dagster.gates.checks import _told
     from asco_dagster.gates.validation import GateResult, Verdict
+    from asco_dagster.orchestration.checks import _told
 
     verdict = Verdict(
         *(

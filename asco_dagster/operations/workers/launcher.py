@@ -10,7 +10,7 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-from asco_dagster.operations.instance import PARTITION_TAG
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.shared_store.claim import Lease, look
 from asco_dagster.storage.shared_store.objects import Store

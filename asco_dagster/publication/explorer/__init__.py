@@ -10,7 +10,7 @@ from typing import Any
 
 from asco_dagster.publication.content import Content, themes
 from asco_dagster.publication.metadata.documents import PUBLISHER
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 
 PATH = "index.html"
 PARTS = Path(__file__).parent

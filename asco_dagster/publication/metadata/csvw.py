@@ -9,8 +9,8 @@ from typing import Any
 
 from asco_dagster.publication.content import Content
 from asco_dagster.publication.metadata.documents import HOMEPAGE, LICENCE_DOCUMENT, PUBLISHER, write_json
-from asco_dagster.publication.tables import ReleasedFile, french_columns
-from asco_dagster.releases.contract import Column, ReleasedTable
+from asco_dagster.publication.tables import french_columns
+from asco_dagster.releases.contract import Column, ReleasedFile, ReleasedTable
 from asco_dagster.waves import Wave
 
 CONTEXT = ["http://www.w3.org/ns/csvw", {"@language": "fr"}]

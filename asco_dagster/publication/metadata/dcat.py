@@ -20,7 +20,7 @@ from asco_dagster.publication.metadata.documents import (
     both,
     write_json,
 )
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

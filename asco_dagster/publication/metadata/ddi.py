@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from asco_dagster.publication.content import Content
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.questionnaires.ddi import ddi_codebook
+from asco_dagster.releases.contract import ReleasedFile
 
 
 def write_ddi(content: Content, folder: Path) -> list[ReleasedFile]:

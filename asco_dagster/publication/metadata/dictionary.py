@@ -8,8 +8,7 @@ from html import escape
 from pathlib import Path
 
 from asco_dagster.publication.content import Content
-from asco_dagster.publication.tables import ReleasedFile
-from asco_dagster.releases.contract import ReleasedTable
+from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
 
 PATH = "dictionary.html"
 _STYLE = (

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 
 LICENCE = "https://www.etalab.gouv.fr/licence-ouverte-open-licence"
 LICENCE_DOCUMENT = "https://spdx.org/licenses/etalab-2.0"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.publication.metadata.documents import HOMEPAGE, PUBLISHER, write_json
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

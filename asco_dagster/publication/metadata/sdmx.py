@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.publication.content import Content
 from asco_dagster.publication.metadata.documents import write_json
-from asco_dagster.publication.tables import ReleasedFile
+from asco_dagster.releases.contract import ReleasedFile
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ from typing import Any
 
 import dagster as dg
 
-from asco_dagster.gates.checks import quality_address
 from asco_dagster.gates.data_docs import REPORT, write_report_page
 from asco_dagster.gates.history.store import forget_figures, keep_figures
 from asco_dagster.gates.history.told import figure_history
 from asco_dagster.gates.results import read_result
+from asco_dagster.orchestration.checks import quality_address
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
@@ -32,8 +32,8 @@ from asco_dagster.publication.quality_report.openness import former_cells, open_
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
 from asco_dagster.publication.quality_report.versions import national_versions
-from asco_dagster.publication.tables import ReleasedFile
 from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.embargo import public_from, waiting
 from asco_dagster.releases.store import Shelf
 from asco_dagster.storage.warehouse import read_table

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.layers import layer_of
 from asco_dagster.publication.metadata.csvw import write_description
-from asco_dagster.publication.tables import ReleasedFile, write_released_table
-from asco_dagster.releases.contract import described
+from asco_dagster.publication.tables import write_released_table
+from asco_dagster.releases.contract import ReleasedFile, described
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

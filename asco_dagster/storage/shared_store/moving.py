@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.durable import PRIVATE, PUBLIC, make_folder, sync
+from asco_dagster.durable import DRAFT, PRIVATE, PUBLIC, make_folder, point, sync
 from asco_dagster.errors import AscoError
-from asco_dagster.releases.store import DRAFT, point
 from asco_dagster.storage.shared_store.contents import files_of, is_of, release_keys, version_of
 from asco_dagster.storage.shared_store.objects import Store
 from asco_dagster.storage.shared_store.state import Entry, State, pieces_key

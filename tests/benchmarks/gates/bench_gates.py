@@ -29,9 +29,9 @@ def _asco(home: Path, *arguments: str) -> tuple[float, float]:
 
 def _validate(home: Path) -> list[tuple[float, float, str, int, int]]:
     """Processor and wall seconds of each gate, with its asset, rows and expectations."""
-    from asco_dagster.gates.checks import run_gate
     from asco_dagster.gates.suite import load_suite
     from asco_dagster.gates.validation import engine
+    from asco_dagster.orchestration.checks import run_gate
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import EXPECTATIONS, Places
     from asco_dagster.storage.warehouse import count_rows, open_database

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 
 from asco_dagster.errors import GateError
-from asco_dagster.gates.checks import gate_name
 from asco_dagster.gates.results import disagreement
+from asco_dagster.orchestration.checks import gate_name
 
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
