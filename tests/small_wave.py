@@ -66,7 +66,7 @@ def _small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asco_dagster.waves.wave._load", lambda _name, _folder: wave)
         patch.setattr("asco_dagster.confidentiality.assets.read_table", _few_indicators)
-        patch.setattr("asco_dagster.publication.evolution.wave_names", lambda: [FORMER, WAVE])
+        patch.setattr("asco_dagster.releases.compared.wave_names", lambda: [FORMER, WAVE])
         yield
 
 

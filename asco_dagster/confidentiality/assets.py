@@ -17,6 +17,7 @@ from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.methods.disclosure.versions import hold_back, since
 from asco_dagster.methods.precision import QualityThresholds, quality_flag
 from asco_dagster.orchestration.dbt_layer import dbt_layer
+from asco_dagster.orchestration.released_state import EARLIER_VERSIONS
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.processors import processors
 from asco_dagster.releases.disclosure import (
@@ -46,7 +47,7 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
         "est_asco__weights",
         "est_profile__departements",
     ],
-    state=lambda step: Shelf.of(step.places, step.wave.wave).state(),
+    state=EARLIER_VERSIONS,
 )
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
@@ -126,7 +127,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     )
 
 
-@wave_asset(deps=["sec_asco__cells"], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
+@wave_asset(deps=["sec_asco__cells"], state=EARLIER_VERSIONS)
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
     """One row a cell that is closed or held back: why, since when, and which version published it."""
     versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
@@ -168,9 +169,6 @@ def sec_asco__audit(step: WaveStep) -> Table:
     told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
     return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
 
-
-READ_RELEASES = ("sec_asco__cells", "sec_asco__disclosure_log")
-"""Assets that read the wave's earlier releases: the run's own release must not make them out of date."""
 
 confidentiality_assets = [
     confidentiality,

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import KEYS
+from asco_dagster.orchestration.released_state import COMPARED_RELEASES
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.evolution import compared_releases, former_release
+from asco_dagster.releases.compared import former_release
 from asco_dagster.releases.store import latest_release
 from asco_dagster.storage.warehouse import read_table
 
@@ -22,7 +23,7 @@ COLUMNS = [
 ]
 
 
-@wave_asset(deps=["sec_asco__cells"], state=compared_releases)
+@wave_asset(deps=["sec_asco__cells"], state=COMPARED_RELEASES)
 def sec_quality__drift(step: WaveStep) -> Table:
     """One row a number of France released before: by how much it moves, and how much the wave allows."""
     own = latest_release(step.places.releases(step.wave.wave))

@@ -4,19 +4,15 @@ Counts, reasons, and shares that anyone can compute from the release: no estimat
 in any of it, and none was used to make it.
 """
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import KEYS, DisclosureRules
+from asco_dagster.methods.disclosure.summary import breakdown_of, summary, tools
 from asco_dagster.methods.disclosure.versions import Version
-
-_TABLE = ["unit_type", "statistic", "breakdown"]
-TOOLS = ("highspy", "numpy", "pandas")
 
 
 def disclosure_log(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
@@ -52,64 +48,10 @@ def held_back_metadata(cells: pd.DataFrame) -> dict[str, Any]:
     return {
         "cells held back": len(held),
         "held back, by breakdown": ", ".join(
-            f"{name}: {count}" for name, count in _breakdown(held).value_counts().sort_index().items()
+            f"{name}: {count}" for name, count in breakdown_of(held).value_counts().sort_index().items()
         )
         or "none",
     }
-
-
-def summary(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells by status and table, and how much of the value they hold is not shown.
-
-    Args:
-        cells: result of ``protect``.
-
-    Returns:
-        One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``suppressed``
-        and ``value_suppressed_percent``, see ``suppressed_percent``. By which rule is not in it: the rule of
-        a cell would tell its value.
-    """
-    keyed = cells.assign(breakdown=_breakdown(cells))
-    hidden = suppressed_percent(cells)
-    rows = []
-    for table, part in keyed.groupby(_TABLE, sort=True):
-        shown = int((part["status"] == "V").sum())
-        rows.append(
-            {
-                **dict(zip(_TABLE, table, strict=True)),
-                "cells": len(part),
-                "released": shown,
-                "suppressed": len(part) - shown,
-                "value_suppressed_percent": hidden.get(table),
-            }
-        )
-    return pd.DataFrame(rows).astype({"value_suppressed_percent": float})
-
-
-def suppressed_percent(cells: pd.DataFrame) -> pd.Series:
-    """Per cent of the value of each table that is not shown, to a tenth, mean of the indicators.
-
-    Made of what is released and of nothing else: an indicator's figure for France less the cells of the
-    table that are shown, as a part of that figure. So it tells no suppressed cell anything new. Indicators
-    whose figure for France is closed, or nothing, do not count.
-
-    Returns:
-        Per cent of each (``unit_type``, ``statistic``, ``breakdown``); none of a table without such an
-        indicator.
-    """
-    shown = cells[cells["status"] == "V"].assign(breakdown=_breakdown)
-    of = ["unit_type", "statistic", "indicator"]
-    whole = shown.loc[(shown["breakdown"] == "france") & (shown["numerator"] > 0), [*of, "numerator"]]
-    tables = _breakdown(cells).drop_duplicates().rename("breakdown")
-    parts = shown.groupby([*of, "breakdown"])["numerator"].sum().rename("shown").reset_index()
-    both = whole.merge(tables, how="cross").merge(parts, on=[*of, "breakdown"], how="left")
-    hidden = 1.0 - (both["shown"].fillna(0.0) / both["numerator"]).clip(upper=1.0)
-    return (100 * hidden.groupby([both[name] for name in _TABLE]).mean()).round(1)
-
-
-def _breakdown(cells: pd.DataFrame) -> pd.Series:
-    """Which table of its indicator and statistic a cell stands in."""
-    return cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
 
 
 def cells_metadata(
@@ -152,8 +94,3 @@ def closed_for_france(cells: pd.DataFrame) -> list[str]:
     ordered = first.sort_values("size_class", key=lambda size: size != "total", kind="stable")
     columns = ["unit_type", "indicator", "size_class", "reason"]
     return [f"{unit} {code} {size} ({why})" for unit, code, size, why in ordered[columns].to_numpy()]
-
-
-def tools() -> dict[str, str]:
-    """Versions of what computes masks and attacks."""
-    return {"python": platform.python_version(), **{tool: version(tool) for tool in TOOLS}}

@@ -18,7 +18,6 @@ from asco_dagster.errors import GateError
 from asco_dagster.strict_json import JsonFault, read_json
 
 if TYPE_CHECKING:
-    import dagster as dg
     from pydantic import TypeAdapter
 
 JUDGED_IN = "judged in run"
@@ -125,17 +124,17 @@ def read_result(folder: Path, asset: str, wave: str) -> GateResult:
     try:
         content = read_json(path)
     except FileNotFoundError:
-        raise _not_judged(path, "there is no result", asset) from None
+        raise not_judged(path, "there is no result", asset) from None
     except OSError as error:
-        raise _not_judged(path, f"it cannot be read ({error.strerror})", asset) from error
+        raise not_judged(path, f"it cannot be read ({error.strerror})", asset) from error
     except JsonFault as error:
-        raise _not_judged(path, error.what, asset) from error
+        raise not_judged(path, error.what, asset) from error
     if isinstance(content, dict) and content.get("judged") is False:
         run = str(content.get("run"))[:8]
-        raise _not_judged(path, f"run {run} began to make its table and did not judge it", asset)
+        raise not_judged(path, f"run {run} began to make its table and did not judge it", asset)
     result, fault = _parsed(content, asset, wave)
     if result is None or fault:
-        raise _not_judged(path, fault, asset)
+        raise not_judged(path, fault, asset)
     return result
 
 
@@ -155,32 +154,8 @@ def shortened(faults: Iterable[str]) -> list[str]:
     return [*told[:SHOWN], f"… and {more} more gates that are not judged"] if more > 0 else told
 
 
-def disagreement(
-    evaluation: "dg.AssetCheckEvaluation", folder: Path, asset: str, wave: str
-) -> GateError | None:
-    """Why a check of Dagster's cannot be believed: its result is not there, or is of another judgement.
-
-    Args:
-        evaluation: the latest of the gate's check.
-        folder: the wave's results.
-        asset: of the gate.
-        wave: the wave.
-    """
-    try:
-        kept = read_result(folder, asset, wave)
-    except GateError as error:
-        return error
-    run = evaluation.metadata.get(JUDGED_IN)
-    known = str(run.value) if run is not None else ""
-    failed = kept.closed or kept.warned
-    closed = not evaluation.passed and evaluation.severity.value == "ERROR"
-    if (known, evaluation.passed, closed) == (kept.run, not failed, kept.closed):
-        return None
-    told = f"it is of run {kept.run[:8] or 'none'}, and Dagster's check of run {known[:8] or 'none'}"
-    return _not_judged(folder / f"{asset}.json", told, asset)
-
-
-def _not_judged(path: Path, why: str, asset: str) -> GateError:
+def not_judged(path: Path, why: str, asset: str) -> GateError:
+    """What is said of a gate whose result cannot be believed, with the file of its result."""
     return GateError(f"the gate of {asset} is not judged: {why}", file=path, remedy=_REMEDY)
 
 

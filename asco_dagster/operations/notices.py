@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.errors import AscoError, ConfigurationError, is_sentence
 from asco_dagster.escaping import in_chat, on_one_line
+from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 TOLD_TAG = "asco/told"
 """Tag of a run whose failure was told already."""
 
-_WAVE_TAG = "dagster/partition"
 _SECONDS = 10.0
 _TRIES = 3
 _LONGEST = 500
@@ -89,7 +89,7 @@ def notices_of(instance: "DagsterInstance", run: "DagsterRun", settings: Setting
     """One notice a closed gate of the run, or one of its failure when no gate closed."""
     from dagster import DagsterEventType
 
-    wave = run.tags.get(_WAVE_TAG, "?")
+    wave = run.tags.get(PARTITION_TAG, "?")
     page = f"{settings.ui_url}/runs/{run.run_id}" if settings.ui_url else ""
     kinds = {DagsterEventType.ASSET_CHECK_EVALUATION, DagsterEventType.STEP_FAILURE}
     found: list[Notice] = []

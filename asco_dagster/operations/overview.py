@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.gates.results import disagreement
 from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import mark_dead_runs, open_instance
 from asco_dagster.operations.releases import list_releases
@@ -155,6 +154,8 @@ def _judgements(
 
 def _unjudged(known: Mapping[str, "AssetCheckEvaluation"], places: Places, wave: str) -> dict[str, str]:
     """Why gates that Dagster knows of are not judged: their kept result is not there, or says otherwise."""
+    from asco_dagster.orchestration.demand import disagreement
+
     folder = places.gates(wave)
     if not any(folder.glob("*.json")):
         return {}  # the wave ran on another machine

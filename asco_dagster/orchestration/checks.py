@@ -14,13 +14,14 @@ import dagster as dg
 from asco_dagster.escaping import in_markdown, on_one_line
 from asco_dagster.gates.data_docs import page_of, withdraw_page, write_data_docs, write_index
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
-from asco_dagster.gates.history.told import PAGE, gate_history, write_history_page
+from asco_dagster.gates.history.told import PAGE, write_history_page
 from asco_dagster.gates.results import JUDGED_IN, GateResult, Verdict, mark_unjudged
 from asco_dagster.gates.slices import evaluate_table
 from asco_dagster.gates.suite import demand_fit, load_suite
 from asco_dagster.gates.validation import engine, judge
 from asco_dagster.layers import layer_of
 from asco_dagster.observation import SECONDS
+from asco_dagster.orchestration.history import gate_history
 from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 
 from asco_dagster.errors import GateError
-from asco_dagster.gates.results import disagreement
+from asco_dagster.gates.results import JUDGED_IN, not_judged, read_result
 from asco_dagster.orchestration.checks import gate_name
 
 if TYPE_CHECKING:
@@ -81,6 +81,31 @@ def demand_kept_results(
             f"wave {wave} is not released: {'; '.join(faults)}",
             remedy="Run the wave again: what is not judged is made and judged again",
         )
+
+
+def disagreement(
+    evaluation: dg.AssetCheckEvaluation, folder: Path, asset: str, wave: str
+) -> GateError | None:
+    """Why a check of Dagster's cannot be believed: its result is not there, or is of another judgement.
+
+    Args:
+        evaluation: the latest of the gate's check.
+        folder: the wave's results.
+        asset: of the gate.
+        wave: the wave.
+    """
+    try:
+        kept = read_result(folder, asset, wave)
+    except GateError as error:
+        return error
+    run = evaluation.metadata.get(JUDGED_IN)
+    known = str(run.value) if run is not None else ""
+    failed = kept.closed or kept.warned
+    closed = not evaluation.passed and evaluation.severity.value == "ERROR"
+    if (known, evaluation.passed, closed) == (kept.run, not failed, kept.closed):
+        return None
+    told = f"it is of run {kept.run[:8] or 'none'}, and Dagster's check of run {known[:8] or 'none'}"
+    return not_judged(folder / f"{asset}.json", told, asset)
 
 
 def judgements(

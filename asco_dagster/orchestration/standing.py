@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asco_dagster.gates.results import disagreement
 from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.orchestration.contents import contents_of
-from asco_dagster.orchestration.demand import judgement, materialization
+from asco_dagster.orchestration.demand import disagreement, judgement, materialization
 from asco_dagster.orchestration.fingerprints import Made, recorded
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 

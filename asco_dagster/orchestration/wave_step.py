@@ -84,6 +84,25 @@ class Table:
 
 State = Callable[[WaveStep], Any]
 """What lies outside the database and counts for a table, as something that JSON can hold."""
+STATE = "reads outside the database"
+"""Metadata of an asset: the name of a state that later steps of the same run change."""
+
+
+@dataclass(frozen=True)
+class NamedState:
+    """A state that a later step changes, which must tell those that read it: the graph tells which they are.
+
+    Attributes:
+        name: of the state.
+        read: what it is for a step, as something that JSON can hold.
+    """
+
+    name: str
+    read: State
+
+    def __call__(self, step: WaveStep) -> Any:
+        """The state as it is now."""
+        return self.read(step)
 
 
 def wave_asset(
@@ -118,6 +137,7 @@ def wave_asset(
             kinds=set(kinds),
             owners=OWNERS,
             tags=tags_of(name),
+            metadata={STATE: state.name} if isinstance(state, NamedState) else None,
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )

@@ -10,11 +10,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from asco_dagster.confidentiality.log import summary, tools
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.orchestration.checks import gate_name
+from asco_dagster.methods.disclosure.summary import summary, tools
+from asco_dagster.orchestration.asset_graph import tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, materialization
+from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce, tell
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
@@ -28,7 +29,6 @@ from asco_dagster.publication.metadata.ddi import write_ddi
 from asco_dagster.publication.metadata.dictionary import write_dictionary
 from asco_dagster.publication.metadata.prov import write_prov
 from asco_dagster.publication.metadata.sdmx import write_sdmx
-from asco_dagster.publication.own_release import announce, tell
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
 from asco_dagster.publication.tables import write_french_table, write_released_table
@@ -62,16 +62,18 @@ JUDGED_ALONE = (
     "est_quality__published",
     "sec_quality__drift",
 )
+RELEASE = "pub_asco__release"
 RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
 
 
-@wave_asset(deps=[*RELEASED], state=lambda step: Shelf.of(step.places, step.wave.wave).state())
+@wave_asset(deps=[*RELEASED], state=EARLIER_VERSIONS)
 def pub_asco__revisions(step: WaveStep) -> Table:
     """One row a number changed since the first version: what it was, what it is, and why."""
     instance, wave = step.context.instance, step.wave
     later = {stem: read_table(step.database, asset) for asset, stem in RELEASED.items()}
     shelf = Shelf.of(step.places, wave.wave)
-    inputs = _inputs(instance, wave.wave, _upstream())
+    before = upstream(whole_graph(step.context), RELEASE)
+    inputs = _inputs(instance, wave.wave, before)
     rules = wave.disclosure.model_dump()
     rows = revisions(shelf, later, reason_of(shelf, wave.release.reasons, inputs, code_version(), rules))
     since = shelf.known()[-1] if shelf.known() else "no version yet"
@@ -95,23 +97,24 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 )
 def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
-    wave, upstream = step.wave.wave, _upstream()
-    gates = demand_open_gates(step.context.instance, wave, upstream, _tests(upstream))
-    demand_kept_results(step.context.instance, wave, upstream, step.places.gates(wave))
+    wave, graph = step.wave.wave, whole_graph(step.context)
+    before = upstream(graph, RELEASE)
+    gates = demand_open_gates(step.context.instance, wave, before, tests_of(graph, before))
+    demand_kept_results(step.context.instance, wave, before, step.places.gates(wave))
     demand_held(step.settings, wave)
     published = publish(
         wave,
         Shelf.of(step.places, wave),
         lambda folder: _write(step, folder),
-        _provenance(step, upstream, gates),
+        _provenance(step, before, gates),
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
-        announce=lambda version, content: announce(step, version, content),
+        announce=lambda version, content: announce(step, RELEASE, version, content),
         remember=lambda content: keep_record(step.database, content),
         public_from=public_from(step.wave),
         sign=signer(step.settings, step.places),
     )
     keep_shelf(step.settings, wave)
-    tell(step)
+    tell(step, RELEASE)
     word = "new release" if published.is_new else "unchanged, the release stands"
     if published.sealed_until is not None:
         word = f"sealed until {published.sealed_until.isoformat()}"
@@ -127,12 +130,12 @@ def pub_asco__release(step: WaveStep) -> Table:
     )
 
 
-def _provenance(step: WaveStep, upstream: Sequence[str], gates: dict[str, str]) -> Provenance:
+def _provenance(step: WaveStep, assets: Sequence[str], gates: dict[str, str]) -> Provenance:
     lock = CHECKOUT / "requirements.lock"
     wave_file = FOLDER / f"{step.wave.wave}.yaml"
     return Provenance(
         code_version=code_version(),
-        inputs=_inputs(step.context.instance, step.wave.wave, upstream),
+        inputs=_inputs(step.context.instance, step.wave.wave, assets),
         gates=gates,
         rules=step.wave.disclosure.model_dump(),
         rounding=rounding_steps(step.wave),
@@ -214,23 +217,6 @@ def _arrow(frame: pd.DataFrame) -> Any:
     import pyarrow as pa
 
     return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _upstream() -> list[str]:
-    """Every asset before the release, whatever part of the graph this run materialises."""
-    from asco_dagster.definitions import defs
-
-    graph = defs.resolve_asset_graph()
-    release = dg.AssetKey("pub_asco__release")
-    return sorted(key.path[-1] for key in graph.get_ancestor_asset_keys(release))
-
-
-def _tests(assets: Sequence[str]) -> list[dg.AssetCheckKey]:
-    """The checks of ``assets`` besides their gates: dbt's tests."""
-    from asco_dagster.definitions import defs
-
-    checks = defs.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey(name) for name in assets})
-    return sorted(check for check in checks if check.name != gate_name(check.asset_key.path[-1]))
 
 
 def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Evolution since the former wave, from the two releases and nothing else.
 
-Belongs here: which releases are compared. It stands behind the release, not in it: whether a former wave has
-been released does not depend on this wave's inputs, and must not change its bytes. What does not belong here:
-the difference and its error (``methods.evolution``).
+It stands behind the release, not in it: whether a former wave has been released does not depend on this
+wave's inputs, and must not change its bytes. What does not belong here: which releases are compared
+(``releases.compared``), the difference and its error (``methods.evolution``).
 
 Geography: released areas are France, and the régions and départements of the publication geography, whose
 codes both waves share. A release holds no list of communes, so an estimate of the former wave cannot be made
@@ -17,27 +17,18 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.methods.evolution import evolution
+from asco_dagster.orchestration.released_state import COMPARED_RELEASES
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.releases.store import latest_release, read_manifest
-from asco_dagster.storage.places import Places
+from asco_dagster.releases.compared import former_release
+from asco_dagster.releases.store import latest_release
 from asco_dagster.storage.warehouse import read_table
-from asco_dagster.waves import wave_names
 
 CELLS, INDICATORS = "tables/asco_cells.parquet", "tables/indicators.parquet"
-
-
 AREA = ["geography", "area_code"]
 COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "split", "split_off"]
 
 
-def compared_releases(step: WaveStep) -> list[str]:
-    """State of the releases that are compared: contents of this wave's latest and of the former wave's."""
-    former = former_release(step.places, step.wave.wave)
-    found = (latest_release(step.places.releases(step.wave.wave)), former)
-    return [read_manifest(release)["content_sha256"] if release else "" for release in found]
-
-
-@wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=compared_releases)
+@wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=COMPARED_RELEASES)
 def pub_asco__evolution(step: WaveStep) -> Table:
     """One row a cell released in this wave and the former one: the difference, with a bound on its error."""
     import dagster as dg
@@ -85,15 +76,6 @@ def counted(movements: pd.DataFrame) -> list[dict[str, Any]]:
         {**{name: str(row[name]) for name in AREA}, **{name: int(row[name]) for name in counts}}
         for row in movements[moved].sort_values(AREA).to_dict("records")
     ]
-
-
-def former_release(places: Places, wave: str) -> Path | None:
-    """The latest release of the latest wave before this one that has a release."""
-    for name in sorted((name for name in wave_names() if name < wave), reverse=True):
-        found = latest_release(places.releases(name))
-        if found is not None:
-            return found
-    return None
 
 
 def _compared(former: Path | None, later: Path | None, former_wave: str, wave: str) -> pd.DataFrame:

@@ -11,10 +11,9 @@ import os
 import shutil
 from typing import Any
 
-from asco_dagster.durable import PUBLIC, make_folder, sync, sync_folder, write_whole
+from asco_dagster.durable import DRAFT, PUBLIC, make_folder, sync, sync_folder, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.releases.store import (
-    DRAFT,
     LATEST,
     MANIFEST,
     TOMBSTONE,

@@ -18,7 +18,8 @@ from asco_dagster.gates.history.store import (
     keep_figures,
     keep_judgement,
 )
-from asco_dagster.gates.history.told import SHOWN, figure_history, gate_history, write_history_page
+from asco_dagster.gates.history.told import write_history_page
+from asco_dagster.orchestration.history import SHOWN, figure_history, gate_history
 from asco_dagster.storage.warehouse import open_database, read_table
 
 ASSET = "raw_a__b"

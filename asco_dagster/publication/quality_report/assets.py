@@ -16,11 +16,12 @@ import dagster as dg
 
 from asco_dagster.gates.data_docs import REPORT, write_report_page
 from asco_dagster.gates.history.store import forget_figures, keep_figures
-from asco_dagster.gates.history.told import figure_history
 from asco_dagster.gates.results import read_result
+from asco_dagster.orchestration.asset_graph import upstream, whole_graph
 from asco_dagster.orchestration.checks import quality_address
+from asco_dagster.orchestration.history import figure_history
+from asco_dagster.orchestration.released_state import COMPARED_RELEASES
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.evolution import compared_releases
 from asco_dagster.publication.quality_report.indicators import (
     RESULTS,
     key_figures,
@@ -71,7 +72,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 """
 
 
-@wave_asset(deps=COUNTED, state=compared_releases, kinds=frozenset({"python", "html"}))
+@wave_asset(deps=COUNTED, state=COMPARED_RELEASES, kinds=frozenset({"python", "html"}))
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
@@ -127,22 +128,13 @@ def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]], *, results
     return render(step.wave, rows, published, gates, labels, versions, openness, results=results)
 
 
-def _judged() -> list[str]:
-    """Assets whose gates the report tells of: those before it, in every run."""
-    from asco_dagster.definitions import defs
-
-    graph = defs.resolve_asset_graph()
-    return sorted(
-        key.path[-1] for key in graph.get_ancestor_asset_keys(dg.AssetKey("pub_asco__quality_report"))
-    )
-
-
 def _gates(step: WaveStep) -> list[dict[str, Any]]:
-    """Results of the gates before the report, as they were kept.
+    """Results of the gates before the report, in every run, as they were kept.
 
     Raises:
         GateError: one is not judged.
     """
     folder, wave = step.places.gates(step.wave.wave), step.wave.wave
-    results = [read_result(folder, asset, wave) for asset in _judged()]
+    judged = upstream(whole_graph(step.context), "pub_asco__quality_report")
+    results = [read_result(folder, asset, wave) for asset in judged]
     return [{**asdict(result), "closed": result.closed} for result in results]

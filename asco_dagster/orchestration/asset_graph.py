@@ -1,0 +1,46 @@
+"""The whole graph of assets as a step sees it, whichever part of it its run materialises."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.orchestration.checks import gate_name
+
+
+def whole_graph(context: dg.AssetExecutionContext) -> Any:
+    """The graph of the definitions that the run was made of: Dagster's ``AssetGraph``.
+
+    The job of a run knows what it materialises; behind it stands the graph that it was chosen from.
+    """
+    graph = context.job_def.asset_layer.asset_graph
+    while graph.source_asset_graph is not graph:
+        graph = graph.source_asset_graph
+    return graph
+
+
+def upstream(graph: Any, asset: str) -> list[str]:
+    """Names of all assets that an asset rests on, near or far.
+
+    Args:
+        graph: result of ``whole_graph``.
+        asset: the name.
+
+    Raises:
+        ConfigurationError: the definitions leave some of them out, so that nobody can say what they rest on.
+    """
+    keys = graph.get_ancestor_asset_keys(dg.AssetKey(asset))
+    unknown = sorted(key.path[-1] for key in keys if not graph.get(key).is_materializable)
+    if unknown:
+        raise ConfigurationError(
+            f"the definitions of this run do not hold {', '.join(unknown)}, on which {asset} rests",
+            remedy="Start it from asco_dagster.definitions, which has every layer",
+        )
+    return sorted(key.path[-1] for key in keys)
+
+
+def tests_of(graph: Any, assets: Sequence[str]) -> list[dg.AssetCheckKey]:
+    """The checks of assets besides their gates: dbt's tests."""
+    checks = graph.get_check_keys_for_assets({dg.AssetKey(name) for name in assets})
+    return sorted(check for check in checks if check.name != gate_name(check.asset_key.path[-1]))
