@@ -32,10 +32,11 @@ test: $(VENV)/ready ## All tests
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --basetemp=$$folder/tests tests; told=$$?; \
 	rm -rf $$folder; exit $$told
 
-check: $(VENV)/ready ## Lint, format, types, SQL, dangerous calls, secrets
+check: $(VENV)/ready ## Lint, format, types, floors, SQL, dangerous calls, secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml asco_dagster
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/security/test_code.py

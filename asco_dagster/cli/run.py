@@ -6,16 +6,20 @@ here: the job itself (``orchestration``) and Dagster's instance (``operations``)
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.processors import confine, shares
 from asco_dagster.waves import load_wave
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def run(
@@ -55,7 +59,14 @@ def _run_here(wave: str, inbox: Path | None, fresh: bool) -> int:
     settings = Settings.from_environment()
     set_up_logging(settings)
     tell = teller(settings, typer.echo, wave=wave)
-    return run_wave(wave, settings, inbox=inbox, tell=tell, fresh=fresh)
+    return run_wave(wave, settings, _pipeline, inbox=inbox, tell=tell, fresh=fresh)
+
+
+def _pipeline() -> "Callable[..., dg.Definitions]":
+    """What builds the definitions; importing it takes seconds, in which the storage starts."""
+    from asco_dagster.definitions import build_definitions
+
+    return build_definitions
 
 
 def _run_beside(wave: str, inbox: Path | None, fresh: bool, free: SimpleQueue[set[int]]) -> int:

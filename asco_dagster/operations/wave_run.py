@@ -19,7 +19,7 @@ from asco_dagster.escaping import on_one_line
 from asco_dagster.gates.results import shortened, unjudged
 from asco_dagster.gates.suite import demand_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
-from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
+from asco_dagster.orchestration.tags import FRESH, PARTITION_TAG, REBUILT, UNCHANGED
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.server_faults import Fault, connecting_fault
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 Tell = Callable[[str], None]
+Pipeline = Callable[[], Callable[..., "dg.Definitions"]]
+"""Imports the assets, which takes seconds, and gives what builds the definitions of some settings."""
 
 
 class _Narrator:
@@ -97,12 +99,21 @@ class _Narrator:
             self.failures.append(told)
 
 
-def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, fresh: bool = False) -> int:
+def run_wave(
+    wave: str,
+    settings: Settings,
+    pipeline: Pipeline,
+    *,
+    inbox: Path | None,
+    tell: Tell,
+    fresh: bool = False,
+) -> int:
     """Run the wave job for one wave.
 
     Args:
         wave: the wave.
         settings: the environment.
+        pipeline: of which the wave job is one; called while Dagster's storage starts.
         inbox: folder of the deliveries, when it is not the home's.
         tell: called with each line for the reader.
         fresh: make everything anew, also what did not change.
@@ -124,7 +135,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
 
     settings = dataclasses.replace(settings, inbox=inbox.absolute() if inbox else None)
     places = Places.of(settings)
-    load = functools.partial(_load_pipeline, places)
+    load = functools.partial(_load_pipeline, places, pipeline)
     with (
         only_run(places, wave),
         storage_told(),
@@ -142,7 +153,7 @@ def run_wave(wave: str, settings: Settings, *, inbox: Path | None, tell: Tell, f
         if other is not None:
             raise _running_already(wave, f" (run {other.run_id[:8]})")
         tags = {**run_tags(), **({FRESH: "true"} if fresh else {})}
-        return _execute(wave, settings, instance, tags, tell)
+        return _execute(wave, settings, pipeline, instance, tags, tell)
 
 
 @contextmanager
@@ -204,7 +215,7 @@ def _is_over(run_id: str, wave: str, address: str) -> bool:
     return found is not None and found[0].run == run_id and found[1]
 
 
-def _load_pipeline(places: "Places") -> None:
+def _load_pipeline(places: "Places", pipeline: Pipeline) -> None:
     """Import the assets; a dbt project that has changed is parsed meanwhile, in a process of its own."""
     from asco_dagster.orchestration.dbt_manifest import parsed_beside
 
@@ -215,16 +226,19 @@ def _load_pipeline(places: "Places") -> None:
             from asco_dagster.gates.validation import engine
 
             engine()
-    import asco_dagster.definitions  # noqa: F401
+    pipeline()
 
 
 def _execute(
-    wave: str, settings: Settings, instance: "dg.DagsterInstance", tags: dict[str, str], tell: Tell
+    wave: str,
+    settings: Settings,
+    pipeline: Pipeline,
+    instance: "dg.DagsterInstance",
+    tags: dict[str, str],
+    tell: Tell,
 ) -> int:
-    from asco_dagster.definitions import build_definitions
-
     os.environ["ASCO_HOME"] = str(settings.home)
-    job = build_definitions(settings=settings).resolve_job_def("wave_job")
+    job = pipeline()(settings=settings).resolve_job_def("wave_job")
     assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
     demand_suite_files(assets, load_wave(wave))
     for line in shortened(str(fault) for fault in unjudged(Places.of(settings).gates(wave), wave)):
@@ -271,8 +285,6 @@ def _succeeds(
     # execute_in_process puts an executor of its own in the place of the job's, which owns and stores the wave
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run
-
-    from asco_dagster.orchestration.tags import PARTITION_TAG
 
     own = {**tags, PARTITION_TAG: wave}
     run = instance.create_run_for_job(job, run_id=run_id, run_config=config, tags=own)

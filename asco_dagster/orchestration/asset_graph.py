@@ -40,7 +40,7 @@ def upstream(graph: Any, asset: str) -> list[str]:
     return sorted(key.path[-1] for key in keys)
 
 
-def tests_of(graph: Any, assets: Sequence[str]) -> list[dg.AssetCheckKey]:
+def dbt_tests_of(graph: Any, assets: Sequence[str]) -> list[dg.AssetCheckKey]:
     """The checks of assets besides their gates: dbt's tests."""
     checks = graph.get_check_keys_for_assets({dg.AssetKey(name) for name in assets})
     return sorted(check for check in checks if check.name != gate_name(check.asset_key.path[-1]))

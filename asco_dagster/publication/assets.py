@@ -12,7 +12,7 @@ import pandas as pd
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.methods.disclosure.summary import summary, tools
-from asco_dagster.orchestration.asset_graph import tests_of, upstream, whole_graph
+from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, materialization
 from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce, tell
@@ -99,7 +99,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, graph = step.wave.wave, whole_graph(step.context)
     before = upstream(graph, RELEASE)
-    gates = demand_open_gates(step.context.instance, wave, before, tests_of(graph, before))
+    gates = demand_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))
     demand_kept_results(step.context.instance, wave, before, step.places.gates(wave))
     demand_held(step.settings, wave)
     published = publish(

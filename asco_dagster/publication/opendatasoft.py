@@ -11,15 +11,13 @@ title and rights, which is its editor's.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import Pushed, in_order
+from asco_dagster.publication.portal import Portal
 from asco_dagster.releases.store import MANIFEST, numbers, read_manifest
-
-if TYPE_CHECKING:
-    from asco_dagster.publication.portals import Portal
 
 PLACE = "/api/automation/v1.0/datasets/"
 RECORDS = "tables/asco_cells.csv"
@@ -46,7 +44,7 @@ def header(key: str) -> dict[str, str]:
     return {"Authorization": f"Apikey {key}"}
 
 
-def push(release: Path, portal: "Portal") -> Pushed:
+def push(release: Path, portal: Portal) -> Pushed:
     """Attach what the dataset does not hold yet, the manifest last; then set its records and publish it.
 
     Publishing is asked each time, since an earlier push may have been stopped just before it.
@@ -84,12 +82,12 @@ def push(release: Path, portal: "Portal") -> Pushed:
     return Pushed(sent, there, removed)
 
 
-def _sum(portal: "Portal", uid: str) -> str:
+def _sum(portal: Portal, uid: str) -> str:
     return portal.sum(f"attachments/{uid}/download/")
 
 
 def _without_copies(
-    portal: "Portal",
+    portal: Portal,
     attached: Mapping[str, Sequence[str]],
     manifest: Mapping[str, Any],
     names: Mapping[str, str],
@@ -112,7 +110,7 @@ def _name(manifest: Mapping[str, Any], path: str) -> str:
 
 
 def _refuse_another(
-    portal: "Portal",
+    portal: Portal,
     attached: Mapping[str, Sequence[str]],
     release: Path,
     manifest: Mapping[str, Any],
@@ -127,7 +125,7 @@ def _refuse_another(
         )
 
 
-def _set_records(portal: "Portal", release: Path, version: str) -> None:
+def _set_records(portal: Portal, release: Path, version: str) -> None:
     """Have the dataset's records come from the cells of this version, unless a newer one stands."""
     title = f"{_RECORDS} {version} {sha256_of(release / RECORDS)[:12]}"
     ours = [(told, found) for told in _listed(portal, "resources/") if (found := _version_of(told))]
@@ -151,7 +149,7 @@ def _version_of(resource: Mapping[str, Any]) -> str | None:
     return found[1] if found else None
 
 
-def _listed(portal: "Portal", place: str) -> Iterator[dict[str, Any]]:
+def _listed(portal: Portal, place: str) -> Iterator[dict[str, Any]]:
     """Everything that a place lists, page by page."""
     offset = 0
     while True:

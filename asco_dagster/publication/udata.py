@@ -13,14 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import Pushed, in_order
+from asco_dagster.publication.portal import Portal
 from asco_dagster.releases.store import MANIFEST, read_manifest
-
-if TYPE_CHECKING:
-    from asco_dagster.publication.portals import Portal
 
 PLACE = "/api/1/datasets/"
 _TITLE = re.compile(r"\d+\.\d+\.\d+/")
@@ -55,7 +53,7 @@ def header(key: str) -> dict[str, str]:
     return {"X-API-KEY": key}
 
 
-def push(release: Path, portal: "Portal") -> Pushed:
+def push(release: Path, portal: Portal) -> Pushed:
     """Send what the dataset does not hold yet, the manifest last.
 
     Args:
@@ -105,7 +103,7 @@ def _name(file: _File) -> str:
     return file.title.replace("/", "-")
 
 
-def _describe(portal: "Portal", resource: Resource, file: _File) -> None:
+def _describe(portal: Portal, resource: Resource, file: _File) -> None:
     """Give a resource the title and the checksum of its file, if it has them not yet."""
     about: dict[str, Any] = {
         "title": file.title,
@@ -125,7 +123,7 @@ def _refuse_another(resources: list[Resource], manifest: _File, file: _File) -> 
         )
 
 
-def _without_copies(portal: "Portal", resources: list[Resource], files: list[_File]) -> list[str]:
+def _without_copies(portal: Portal, resources: list[Resource], files: list[_File]) -> list[str]:
     """Remove resources that are exact copies of the files; gives their titles."""
     removed = []
     for resource in resources:

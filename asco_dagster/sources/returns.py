@@ -1,7 +1,7 @@
 """What the sampled units sent back, as two assets made in one step: every return, and the answers that count.
 
 Belongs here: which deliveries of the wave hold returns, and how each comes within reach. Does not belong
-here: reading them (``readers/questionnaires``), and judging answers (the edits of staging).
+here: reading them (``returned_questionnaires``), and judging answers (the edits of staging).
 """
 
 import contextlib
@@ -23,16 +23,16 @@ from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.settings import Settings
 from asco_dagster.sources.quarantine import Entry, Quarantine
-from asco_dagster.sources.readers.questionnaires import (
+from asco_dagster.sources.readers.return_members import files_below
+from asco_dagster.sources.readers.return_moments import Window
+from asco_dagster.sources.readers.sample_list import read_sample
+from asco_dagster.sources.returned_questionnaires import (
     Delivered,
     Returns,
     forms,
     read_returns,
     reread,
 )
-from asco_dagster.sources.readers.return_members import files_below
-from asco_dagster.sources.readers.return_moments import Window
-from asco_dagster.sources.readers.sample_list import read_sample
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery

@@ -11,13 +11,12 @@ from asco_dagster.confidentiality.log import (
     closed_for_france,
     disclosure_log,
     held_back_metadata,
-    summary,
-    suppressed_percent,
 )
 from asco_dagster.methods.disclosure.areas import Areas
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect
 from asco_dagster.methods.disclosure.rules import AUXILIARY, NUMBERS, DisclosureRules
+from asco_dagster.methods.disclosure.summary import summary, suppressed_percent
 from asco_dagster.methods.disclosure.versions import Version
 
 RULES = DisclosureRules()

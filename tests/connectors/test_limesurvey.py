@@ -200,7 +200,7 @@ def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path
         from test_web_returns import limesurvey_answers, limesurvey_export
     finally:
         sys.path.pop(0)
-    from asco_dagster.sources.readers.questionnaires import read_returns
+    from asco_dagster.sources.returned_questionnaires import read_returns
     from asco_dagster.sources.returns import within_reach
     from asco_dagster.waves import load_wave
     from asco_dagster.waves.wave import Delivery

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from asco_dagster.questionnaires.codebook import load_codebook
-from asco_dagster.sources.readers.questionnaires import Delivered, read_returns
+from asco_dagster.sources.returned_questionnaires import Delivered, read_returns
 from asco_dagster.waves import Wave
 
 ZIPS = {"commune": "asco-returns-communes-2014.zip", "epci": "asco-returns-epci-2014.zip"}

@@ -135,9 +135,10 @@ def test_a_dbt_test_refuses_as_a_gate_does(instance) -> None:
 
 def test_the_release_demands_every_dbt_test_of_the_real_graph() -> None:
     from asco_dagster.definitions import defs
-    from asco_dagster.publication.assets import _tests, _upstream
+    from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream
 
-    every = {check.name for check in defs.resolve_asset_graph().asset_check_keys}
-    tests = {check.name for check in _tests(_upstream())}
+    graph = defs.resolve_asset_graph()
+    every = {check.name for check in graph.asset_check_keys}
+    tests = {check.name for check in dbt_tests_of(graph, upstream(graph, "pub_asco__release"))}
     assert tests == {name for name in every if not name.startswith("gx__")}
     assert "not_null_stg_territory__movements_movement" in tests

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from asco_dagster.cli import main
+from asco_dagster.definitions import build_definitions
 from asco_dagster.errors import AscoError, ConfigurationError, OutOfReachError, SourceError
 from asco_dagster.gates import suite
 from asco_dagster.operations.instance import open_instance
@@ -83,7 +84,7 @@ def test_a_broken_suite_is_refused_before_a_run_begins(
         suite, "suite_path", lambda asset, _=None: next((tmp_path / "expectations").rglob(f"{asset}.json"))
     )
     with pytest.raises(ConfigurationError) as error:
-        run_wave("2014", settings, inbox=None, tell=print)
+        run_wave("2014", settings, lambda: build_definitions, inbox=None, tell=print)
     assert str(error.value).startswith("file pub_asco__cells.json: expectation 1 (")
     assert "has the severity “Critical”; expected one of critical, warning" in str(error.value)
     assert main.exit_code(error.value) == 2

@@ -93,7 +93,7 @@ def _closed() -> Iterator[None]:
 @contextmanager
 def _stopped(how: Callable[[], BaseException]) -> Iterator[None]:
     """The run ends while the asset is judged, its table written."""
-    from asco_dagster.gates import checks
+    from asco_dagster.orchestration import checks
 
     evaluate = checks.evaluate_table
 
@@ -107,11 +107,13 @@ def _stopped(how: Callable[[], BaseException]) -> Iterator[None]:
 
 
 def _run() -> tuple[int, list[str]]:
+    from asco_dagster.definitions import build_definitions
     from asco_dagster.operations.wave_run import run_wave
     from asco_dagster.settings import Settings
 
     lines: list[str] = []
-    return run_wave(WAVE, Settings.from_environment(), inbox=None, tell=lines.append), lines
+    settings = Settings.from_environment()
+    return run_wave(WAVE, settings, lambda: build_definitions, inbox=None, tell=lines.append), lines
 
 
 def main(target: Path) -> None:

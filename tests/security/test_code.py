@@ -23,7 +23,7 @@ ALLOWED = {
     ("encryption.py", "literal(str(path.parent / SPILL))"),
     ("encryption.py", "name"),  # checked: small letters only
     ("encryption.py", "chosen"),  # fixed words, and a hash as a literal
-    ("postgres.py", "DATABASE"),  # a constant
+    ("address.py", "DATABASE"),  # a constant
     ("fingerprints.py", "_TABLE"),  # a constant
     ("fingerprints.py", "_KEYED"),  # a constant
     ("assets.py", "_LABELS"),  # a constant of the quality report

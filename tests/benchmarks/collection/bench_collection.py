@@ -59,7 +59,7 @@ def make_returns(path: Path, count: int) -> None:
 
 def read_into_duckdb(path: Path, database: Path, workers: int) -> str:
     """What the pipeline does with a delivery; gives numbers and seconds of the reading as JSON."""
-    from asco_dagster.sources.readers.questionnaires import read_returns
+    from asco_dagster.sources.returned_questionnaires import read_returns
     from asco_dagster.storage.warehouse import count_rows, open_database, write_table
 
     codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])

@@ -12,8 +12,8 @@ from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.questionnaires.workbook_layout import layout
 from asco_dagster.sources.quarantine import Quarantine
-from asco_dagster.sources.readers.questionnaires import Delivered, Returns, read_returns
 from asco_dagster.sources.readers.return_moments import Window
+from asco_dagster.sources.returned_questionnaires import Delivered, Returns, read_returns
 from asco_dagster.waves import load_wave
 
 UNIT, OTHER_UNIT, STRANGER = "01001", "2A004", "75056"

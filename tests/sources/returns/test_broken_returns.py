@@ -9,8 +9,8 @@ import pytest
 from broken_returns import Broken, corpus
 from made_returns import OTHER_UNIT, PHONE, UNIT, read, workbook, zipped
 
-from asco_dagster.sources.readers.questionnaires import Returns
 from asco_dagster.sources.readers.refusals import reasons
+from asco_dagster.sources.returned_questionnaires import Returns
 
 
 @pytest.fixture(scope="module")

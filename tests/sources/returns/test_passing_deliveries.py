@@ -14,7 +14,7 @@ from made_returns import UNIT, workbook, zipped
 
 from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.settings import Settings
-from asco_dagster.sources.readers.questionnaires import Delivered
+from asco_dagster.sources.returned_questionnaires import Delivered
 from asco_dagster.sources.returns import within_reach
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave

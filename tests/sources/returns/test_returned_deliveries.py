@@ -12,8 +12,8 @@ from made_returns import OTHER_UNIT, UNIT, answers, codebook, read, workbook, zi
 
 from asco_dagster.errors import SourceError
 from asco_dagster.questionnaires.workbook_layout import layout
-from asco_dagster.sources.readers.questionnaires import Delivered
 from asco_dagster.sources.readers.return_kinds import MAX_FILE
+from asco_dagster.sources.returned_questionnaires import Delivered
 
 
 def _tar(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:

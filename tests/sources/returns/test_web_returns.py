@@ -8,7 +8,7 @@ import pytest
 from made_returns import OTHER_UNIT, PHONE, STRANGER, UNIT, answers, codebook, read, workbook, zipped
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.questionnaires import Delivered, Returns
+from asco_dagster.sources.returned_questionnaires import Delivered, Returns
 
 CONTACT = list(codebook().contact)
 QUESTIONS = [question.code for question in codebook().questions]

@@ -2,8 +2,7 @@
 
 The one door for those who need returns: it takes deliveries (folders, zips, tars of workbooks, exports of
 the web questionnaire) and gives back both tables, with every refusal told in the quarantine and every return
-counted. Does not belong here: the steps themselves
-(``return_*``, ``web_returns``).
+counted. Does not belong here: the steps themselves (``readers.return_*``, ``readers.web_returns``).
 """
 
 import datetime as dt
