@@ -2,7 +2,7 @@
 
 A process below ``asco`` finds the address in its environment. Any other that has this ``DAGSTER_HOME`` (a
 notebook, “dagster dev” by hand) needs none: the home's server is started for it and held until it ends. What
-does not belong here: the server itself (``postgres.py``).
+does not belong here: the server itself (``storage.postgres``).
 """
 
 import atexit

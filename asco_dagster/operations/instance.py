@@ -1,7 +1,7 @@
 """Dagster's instance: its configuration, the environment of its processes, and runs whose process is gone.
 
 The configuration is the one that was measured to run waves side by side and never one wave twice. What does
-not belong here: the server that stores the runs (``postgres.py``), and what a run does.
+not belong here: the server that stores the runs (``storage.postgres``), and what a run does.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """New keys for old: the databases' encryption, and the units' pseudonyms.
 
 Releases do not depend on either. What does not belong here: where a key comes from
-(``settings``, ``places``).
+(``settings``, ``storage.places``).
 """
 
 import secrets

@@ -4,8 +4,8 @@ Each file is there once, whatever interrupted an earlier push and whatever was d
 that is there already, byte for byte, is not sent again, one that someone renamed gets its name back, one that
 someone altered is sent again, and an exact copy under another name in the version's folder is removed. The
 manifest goes last: a release whose manifest is there is whole. Another release is never overwritten. What
-does not belong here: the datasets of data portals (``portals``), publishing (``release``), and any address or
-key, which are the caller's.
+does not belong here: the datasets of data portals (``portals``), publishing (``releases.release``), and any
+address or key, which are the caller's.
 """
 
 import hashlib

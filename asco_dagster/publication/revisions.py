@@ -2,7 +2,7 @@
 
 Made of released tables only: the former version's and the ones about to be released. A cell that became
 suppressed shows the number that was public and nothing new. What does not belong here: comparing
-(``changes``) and numbering versions (``shelf``).
+(``releases.changes``) and numbering versions (``releases.store``).
 """
 
 from collections.abc import Mapping, Sequence

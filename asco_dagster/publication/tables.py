@@ -2,7 +2,7 @@
 
 Parquet with a description of each column, the international CSV (RFC 4180: UTF-8, comma, point, CR LF) and
 the French one (UTF-8, semicolon, decimal comma, French names and labels). What does not belong here: which
-rows are released, and how a release is put together (``release``).
+rows are released, and how a release is put together (``releases.release``).
 """
 
 from pathlib import Path

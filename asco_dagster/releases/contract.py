@@ -1,7 +1,7 @@
 """Released files, released tables and what their columns mean, read from ``columns.yaml``.
 
 Belongs here: the one description that every file format takes its names and labels from. What does not belong
-here: writing a format (``tables``, ``workbook``, ``metadata``).
+here: writing a format (``publication``).
 """
 
 import functools

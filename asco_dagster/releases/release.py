@@ -2,8 +2,8 @@
 
 A process killed at any instant leaves the former state or the new one: the folder is written as a draft and
 renamed (``draft``), ``latest`` is replaced by rename. Before the day of its embargo a version is sealed
-(``embargo``). What does not belong here: what the tables say (``tables``), which versions there are
-(``shelf``), and the attack on them (``verify``).
+(``embargo``). What does not belong here: what the tables say (``publication``), which versions there
+are (``store``), and the attack on them (``verify``).
 """
 
 import datetime as dt

@@ -8,7 +8,7 @@ import pytest
 
 from asco_dagster.definitions import defs
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.orchestration.asset_graph import tests_of, upstream, whole_graph
+from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.released_state import COMPARED_RELEASES, EARLIER_VERSIONS, readers
 
 RELEASE = "pub_asco__release"
@@ -35,7 +35,7 @@ def test_what_the_release_rests_on_is_the_same_in_every_run(which: str) -> None:
     assert upstream(graph, RELEASE) == upstream(whole, RELEASE)
     behind = {"pub_asco__release", "pub_asco__evolution"}
     assert set(upstream(graph, RELEASE)) == {key.path[-1] for key in whole.get_all_asset_keys()} - behind
-    assert tests_of(graph, upstream(graph, RELEASE)) == tests_of(whole, upstream(whole, RELEASE))
+    assert dbt_tests_of(graph, upstream(graph, RELEASE)) == dbt_tests_of(whole, upstream(whole, RELEASE))
 
 
 @pytest.mark.parametrize("which", list(_jobs()))

@@ -1,7 +1,7 @@
 """Where Dagster keeps its runs, events and schedules: the PostgreSQL that is given, else the embedded one.
 
 ``storage`` yields the address for as long as it is needed. What does not belong here: how the embedded server
-is shared (``embedded.py``), and what Dagster does with the address (``instance.py``).
+is shared (``embedded.py``), and what Dagster does with the address (``operations.instance``).
 """
 
 from collections.abc import Iterator
