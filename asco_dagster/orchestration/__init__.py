@@ -1,3 +1,4 @@
 """Dagster's side of the pipeline, one file a concept: partitions, the step that writes and gates a table, the
-dbt layer, jobs. What the steps do stands in the layers' own folders.
+dbt layer, gates as asset checks, the guards of a run and of a release. What the steps do stands in the layers'
+own folders, what starts them in ``triggers``.
 """
