@@ -11,8 +11,9 @@ import dagster as dg
 import pandas as pd
 
 from asco_dagster.methods.disclosure.rules import KEYS, DisclosureRules
-from asco_dagster.methods.disclosure.summary import breakdown_of, summary, tools
+from asco_dagster.methods.disclosure.summary import breakdown_of, summary
 from asco_dagster.methods.disclosure.versions import Version
+from asco_dagster.releases.disclosure import tools
 
 
 def disclosure_log(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from asco_dagster.connectors.fetch import sha256_of
-from asco_dagster.methods.disclosure.summary import summary, tools
+from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, materialization
@@ -35,7 +35,7 @@ from asco_dagster.publication.tables import write_french_table, write_released_t
 from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.releases.contract import ReleasedFile, described
-from asco_dagster.releases.disclosure import rounding_steps
+from asco_dagster.releases.disclosure import rounding_steps, tools
 from asco_dagster.releases.embargo import public_from
 from asco_dagster.releases.record import keep_record
 from asco_dagster.releases.release import Description, Provenance, Published, publish

@@ -1,6 +1,8 @@
-"""The wave's rules and public geography as the methods take them, and how released numbers are rounded."""
+"""The wave's rules and public geography as the methods take them, how numbers are rounded, and the tools."""
 
+import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -17,6 +19,7 @@ from asco_dagster.waves.form import UnitType
 UNIT_TYPES: tuple[UnitType, ...] = ("commune", "epci")
 POPULATION_SHARE_STEP = 0.01  # a point: at a tenth of one, the population of a single town is told apart
 UNITS_STEP = 1.0
+TOOLS = ("highspy", "numpy", "pandas")
 
 
 def rounding_steps(wave: Wave) -> dict[str, float]:
@@ -122,3 +125,8 @@ def _definitions(wave: Wave, unit_type: UnitType) -> list[Definition]:
         )
         for one in getattr(load_indicators(), unit_type)
     ]
+
+
+def tools() -> dict[str, str]:
+    """Versions of what computes masks and attacks."""
+    return {"python": platform.python_version(), **{tool: version(tool) for tool in TOOLS}}

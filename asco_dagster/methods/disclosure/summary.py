@@ -1,16 +1,12 @@
-"""The mask in counts that may be published, and the versions of what computed it.
+"""The mask in counts that may be published.
 
 Made of what is released and of nothing else: no estimate of a suppressed cell stands in any of it, and none
 was used to make it.
 """
 
-import platform
-from importlib.metadata import version
-
 import pandas as pd
 
 _TABLE = ["unit_type", "statistic", "breakdown"]
-TOOLS = ("highspy", "numpy", "pandas")
 
 
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
@@ -65,8 +61,3 @@ def suppressed_percent(cells: pd.DataFrame) -> pd.Series:
 def breakdown_of(cells: pd.DataFrame) -> pd.Series:
     """Which table of its indicator and statistic a cell stands in."""
     return cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")
-
-
-def tools() -> dict[str, str]:
-    """Versions of what computes masks and attacks."""
-    return {"python": platform.python_version(), **{tool: version(tool) for tool in TOOLS}}
