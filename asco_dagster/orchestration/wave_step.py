@@ -137,7 +137,7 @@ def wave_asset(
             kinds=set(kinds),
             owners=OWNERS,
             tags=tags_of(name),
-            metadata={STATE: state.name} if isinstance(state, NamedState) else None,
+            metadata=_definition_metadata(state),
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )
@@ -189,6 +189,7 @@ def wave_assets(
                     kinds=set(kinds),
                     owners=OWNERS,
                     tags=tags_of(name),
+                    metadata=_definition_metadata(state),
                 )
                 for name, description in described.items()
             ],
@@ -207,6 +208,10 @@ def wave_assets(
         return step
 
     return decorate
+
+
+def _definition_metadata(state: State | None) -> dict[str, str]:
+    return {STATE: state.name} if isinstance(state, NamedState) else {}
 
 
 @contextmanager
