@@ -43,6 +43,7 @@ _MAY_FOLLOW = {
     _T_END: (_IS_END,),
 }
 _MAY_CLOSE = np.isin(np.arange(256), list(b" />"))  # what may be behind the value of an attribute
+_MAY_NAME = np.array([chr(sign).isascii() and chr(sign).isalpha() for sign in range(256)])  # a name
 _ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)")
 
 
@@ -79,9 +80,11 @@ def are_plain(tabs: Iterable[bytes]) -> bool:
     joined = b"".join(bodies)
     if not joined or len(joined) > _LARGE:
         return False
-    if b"\n" in joined or b"\t" in joined or b"\r" in joined:  # white space in which an attribute could hide
+    if not joined.isascii() and not _is_text(joined):
         return False
     signs = np.frombuffer(joined + _BEYOND, np.uint8)
+    if (signs[: len(joined)] < ord(" ")).any():  # white space hides attributes
+        return False
     begins, ends = np.flatnonzero(signs == ord("<")), np.flatnonzero(signs == ord(">"))
     if len(begins) != len(ends) or (ends < begins).any() or (begins[1:] < ends[:-1]).any():
         return False
@@ -92,6 +95,14 @@ def are_plain(tabs: Iterable[bytes]) -> bool:
         and _attributes_are_plain(signs, begins, tags)
         and _cells_are_in_place(signs, begins, tags)
     )
+
+
+def _is_text(part: bytes) -> bool:
+    try:
+        part.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def are_plain_texts(part: bytes) -> bool:
@@ -137,7 +148,7 @@ def _texts_are_plain(
 def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, tags: np.ndarray) -> bool:
     """Attributes are written plainly, none twice, and the type of a cell is that of what it holds."""
     equals, quotes, spaces = signs == ord("="), signs == ord('"'), signs == ord(" ")
-    if (equals[:-1] & ~quotes[1:]).any() or (equals[1:] & spaces[:-1]).any():
+    if (equals[:-1] & ~quotes[1:]).any() or (equals[1:] & ~_MAY_NAME[signs[:-1]]).any():
         return False
     closing = np.flatnonzero(quotes)[1::2]
     if np.count_nonzero(quotes) != 2 * np.count_nonzero(equals) or not _MAY_CLOSE[signs[closing + 1]].all():
