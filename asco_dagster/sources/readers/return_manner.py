@@ -123,6 +123,7 @@ def _known_tags(signs: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.n
     third, length = _THIRD_OF[tags], _LENGTH_OF[tags]
     wrong = (tags == 0) | ((third > 0) & (third != signs[begins + 3]))
     wrong |= (length > 0) & (length != ends - begins + 1)
+    wrong |= (tags == _ROW) & ~_MAY_CLOSE[signs[begins + 4]]
     if wrong.any():
         return None
     alone = signs[ends - 1] == ord("/")
@@ -164,12 +165,17 @@ def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, tags: np.ndarra
         return False
     first, closed = signs[types + 4], quotes[types + 5]
     short = closed & ((first == ord("n")) | (first == ord("s")) | (first == ord("b")) | (first == ord("d")))
-    inline = (first == ord("i")) & (signs[types + 5] == ord("n")) & quotes[types + 13]
-    formula = (first == ord("s")) & (signs[types + 5] == ord("t")) & quotes[types + 7]
-    if not (quotes[types + 3] & (short | inline | formula)).all():  # ``inlineStr``, ``str``: the long ones
+    inline, formula = _written(signs, types + 4, b'inlineStr"'), _written(signs, types + 4, b'str"')
+    if not (quotes[types + 3] & (short | inline | formula)).all():
         return False
     held = tags[owners[inline] + 1]
     return bool((held == _IS).all()) and np.count_nonzero(tags == _IS) == len(held)
+
+
+def _written(signs: np.ndarray, places: np.ndarray, word: bytes) -> np.ndarray:
+    """Where the word stands at the places."""
+    letters = np.frombuffer(word, np.uint8)
+    return np.asarray((signs[places[:, np.newaxis] + np.arange(len(letters))] == letters).all(axis=1))
 
 
 def _cells_are_in_place(signs: np.ndarray, begins: np.ndarray, tags: np.ndarray) -> bool:
