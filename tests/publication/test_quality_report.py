@@ -81,6 +81,18 @@ def test_the_release_tells_every_gate_and_indicator_as_tables(small_wave: SmallW
         assert csvw_faults(folder / name) == []
 
 
+def test_suppressed_cells_are_counted_under_one_status(small_wave: SmallWave) -> None:
+    """The rule that closed a cell is no one else's: a count of it by level would tell it of a lone cell."""
+    release = small_wave.places.releases("2014") / "1.0.0"
+    cells = pd.read_parquet(release / "tables" / "asco_cells.parquet")
+    indicators = pd.read_csv(release / "quality" / "indicators.csv", keep_default_na=False)
+    own = indicators[(indicators["concept"] == "disclosure") & indicators["indicator"].str.startswith("cells_")]
+    counted = own.groupby("indicator")["value"].sum().astype(int).to_dict()
+    closed = cells["status"].eq("c").sum()
+    assert counted == {"cells_V": len(cells) - closed, "cells_c": closed}
+    assert closed > 100
+
+
 def test_the_same_inputs_give_the_same_bytes(small_wave: SmallWave, report: Path) -> None:
     before = report.read_bytes()
     assert materialize(small_wave, "pub_asco__quality_report").success

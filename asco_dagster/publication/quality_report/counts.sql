@@ -43,7 +43,8 @@ cells as (
         geography,
         area_code,
         size_class,
-        status,
+        -- the rule that closed a cell stays inside: so do counts of it
+        case when status = 'V' then 'V' else 'c' end as status,
         quality_flag,
         cv
     from confidentiality.sec_asco__cells

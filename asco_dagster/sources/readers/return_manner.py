@@ -43,6 +43,7 @@ _MAY_FOLLOW = {
     _T_END: (_IS_END,),
 }
 _MAY_CLOSE = np.isin(np.arange(256), list(b" />"))  # what may be behind the value of an attribute
+_ENDS = np.isin(np.arange(256), list(b"/>"))  # what ends a tag
 _MAY_NAME = np.array([chr(sign).isascii() and chr(sign).isalpha() for sign in range(256)])  # a name
 _ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)")
 
@@ -92,7 +93,7 @@ def are_plain(tabs: Iterable[bytes]) -> bool:
     return (
         tags is not None
         and _texts_are_plain(joined, signs, begins, ends, tags)
-        and _attributes_are_plain(signs, begins, tags)
+        and _attributes_are_plain(signs, begins, ends, tags)
         and _cells_are_in_place(signs, begins, tags)
     )
 
@@ -146,13 +147,19 @@ def _texts_are_plain(
     return bool(((holders == _T) | (holders == _T_KEPT)).all()) and _ENTITY.search(joined) is None
 
 
-def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, tags: np.ndarray) -> bool:
+def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, ends: np.ndarray, tags: np.ndarray) -> bool:
     """Attributes are written plainly, none twice, and the type of a cell is that of what it holds."""
     equals, quotes, spaces = signs == ord("="), signs == ord('"'), signs == ord(" ")
     if (equals[:-1] & ~quotes[1:]).any() or (equals[1:] & ~_MAY_NAME[signs[:-1]]).any():
         return False
     closing = np.flatnonzero(quotes)[1::2]
     if np.count_nonzero(quotes) != 2 * np.count_nonzero(equals) or not _MAY_CLOSE[signs[closing + 1]].all():
+        return False
+    blanks = np.flatnonzero(spaces)
+    in_tags = blanks < ends[np.searchsorted(begins, blanks) - 1]
+    if np.count_nonzero(in_tags & ~_ENDS[signs[blanks + 1]]) != np.count_nonzero(
+        equals
+    ):  # a name without a value
         return False
     types = np.flatnonzero(spaces[:-2] & (signs[1:-1] == ord("t")) & equals[2:])
     owners = np.searchsorted(begins, types) - 1
