@@ -86,7 +86,8 @@ def test_suppressed_cells_are_counted_under_one_status(small_wave: SmallWave) ->
     release = small_wave.places.releases("2014") / "1.0.0"
     cells = pd.read_parquet(release / "tables" / "asco_cells.parquet")
     indicators = pd.read_csv(release / "quality" / "indicators.csv", keep_default_na=False)
-    own = indicators[(indicators["concept"] == "disclosure") & indicators["indicator"].str.startswith("cells_")]
+    of_cells = indicators["indicator"].str.startswith("cells_")
+    own = indicators[(indicators["concept"] == "disclosure") & of_cells]
     counted = own.groupby("indicator")["value"].sum().astype(int).to_dict()
     closed = cells["status"].eq("c").sum()
     assert counted == {"cells_V": len(cells) - closed, "cells_c": closed}
