@@ -45,6 +45,7 @@ _MAY_FOLLOW = {
 _MAY_CLOSE = np.isin(np.arange(256), list(b" />"))  # what may be behind the value of an attribute
 _ENDS = np.isin(np.arange(256), list(b"/>"))  # what ends a tag
 _MAY_NAME = np.array([chr(sign).isascii() and chr(sign).isalpha() for sign in range(256)])  # a name
+_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9]*(?::[A-Za-z][A-Za-z0-9]*)?")
 _ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)")
 
 
@@ -152,14 +153,13 @@ def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, ends: np.ndarra
     equals, quotes, spaces = signs == ord("="), signs == ord('"'), signs == ord(" ")
     if (equals[:-1] & ~quotes[1:]).any() or (equals[1:] & ~_MAY_NAME[signs[:-1]]).any():
         return False
-    closing = np.flatnonzero(quotes)[1::2]
-    if np.count_nonzero(quotes) != 2 * np.count_nonzero(equals) or not _MAY_CLOSE[signs[closing + 1]].all():
+    if np.count_nonzero(quotes) != 2 * np.count_nonzero(equals):
         return False
-    blanks = np.flatnonzero(spaces)
-    in_tags = blanks < ends[np.searchsorted(begins, blanks) - 1]
-    if np.count_nonzero(in_tags & ~_ENDS[signs[blanks + 1]]) != np.count_nonzero(
-        equals
-    ):  # a name without a value
+    closing = np.flatnonzero(quotes)[1::2]
+    after, slash, more = signs[closing + 1], ord("/"), ord(">")
+    if not _MAY_CLOSE[after].all() or (signs[closing + 2][after == slash] != more).any():
+        return False
+    if not _names_are_plain(signs, begins, ends, tags, np.flatnonzero(spaces), np.flatnonzero(equals)):
         return False
     types = np.flatnonzero(spaces[:-2] & (signs[1:-1] == ord("t")) & equals[2:])
     owners = np.searchsorted(begins, types) - 1
@@ -177,6 +177,30 @@ def _attributes_are_plain(signs: np.ndarray, begins: np.ndarray, ends: np.ndarra
         return False
     held = tags[owners[inline] + 1]
     return bool((held == _IS).all()) and np.count_nonzero(tags == _IS) == len(held)
+
+
+def _names_are_plain(
+    signs: np.ndarray,
+    begins: np.ndarray,
+    ends: np.ndarray,
+    tags: np.ndarray,
+    blanks: np.ndarray,
+    equals: np.ndarray,
+) -> bool:
+    """Every blank of a tag is before a name with a value, in cells one of one letter, or before its end."""
+    blanks = blanks[blanks < ends[np.searchsorted(begins, blanks) - 1]]
+    last = _ENDS[signs[blanks + 1]]
+    if ((signs[blanks + 1] == ord("/")) & (signs[blanks + 2] != ord(">"))).any():
+        return False
+    blanks = blanks[~last]
+    if len(blanks) != len(equals) or (blanks > equals - 2).any() or (blanks[1:] < equals[:-1]).any():
+        return False
+    long = blanks < equals - 2
+    owners = tags[np.searchsorted(begins, blanks[long]) - 1]
+    if ((owners == _CELL) | (owners == _CELL_ALONE)).any():
+        return False
+    names = {signs[start + 1 : end].tobytes() for start, end in zip(blanks[long], equals[long], strict=True)}
+    return all(_NAME.fullmatch(name) for name in names)
 
 
 def _written(signs: np.ndarray, places: np.ndarray, word: bytes) -> np.ndarray:

@@ -98,6 +98,7 @@ def test_a_stretch_cut_out_or_put_in(pool: Any, start: int, length: int, insert:
 @example(tab="Organisation", seed=143, count=1)  # a control character in place of the name of an attribute
 @example(tab="Établissements", seed=427, count=1)  # <roweetPro
 @example(tab="Établissements", seed=6117, count=1)  # an attribute without a value
+@example(tab="Insertion et logement", seed=367631933, count=2)  # 999s="3"
 @example(tab="Petite enfance", seed=21225, count=1)  # t="inJineStr"
 def test_xml_of_a_tab_changed_in_a_sound_package(pool: Any, tab: str, seed: int, count: int) -> None:
     generator = random.Random(seed)
