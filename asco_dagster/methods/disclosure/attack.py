@@ -2,8 +2,8 @@
 
 Built from the published numbers and what is public beside them: the sums of the geography, the logic of the
 questionnaire (``links``), the rounding, the largest population of each cell. With ``truth`` the intruder is
-given more: the denominators of suppressed cells, how far a corrected cell may have moved since an earlier
-version, and, one at a time, the answers of each sole respondent. Nothing of the suppression is used; the
+given more: the denominators of suppressed cells, what earlier versions published and nobody corrected since,
+and, one at a time, the answers of each sole respondent. Nothing of the suppression is used; the
 linear programmes are in ``inference``.
 
 Limits: the intruder is not taken to know which units answered, nor their weights.
@@ -513,11 +513,11 @@ def _by_insiders(system: _System, relations: Relations, found: Inference, rows: 
         }
         wanted = [one for one in sensitive if same[one % cells] != same[insider]]
         caught = wanted
-        for told, caught_if in ((found, False), (alone, True)):
+        for inference, possible_if in ((found, False), (alone, True)):
             demanded = np.array([_of_others(system, one, insider, parts) for one in caught]).reshape(-1, 2)
-            with told.given(known) as one_more:
-                possible = one_more.spanned(caught, demanded[:, 0], demanded[:, 1])
-            caught = [one for one, there in zip(caught, possible, strict=True) if there == caught_if]
+            with inference.given(known) as informed:
+                possible = informed.spanned(caught, demanded[:, 0], demanded[:, 1])
+            caught = [one for one, there in zip(caught, possible, strict=True) if there == possible_if]
         for one in caught:
             if not rows[one]["by"]:
                 who = f"the respondent of {label(system.layout.cells[insider])}"

@@ -17,7 +17,7 @@ from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.programme import programme, settle
 
 _SLACK = 1e-9  # relative: sums of floats do not close exactly
-_FAR = 1e4  # relative: stands for "without bound", and leaves the solver its digits
+_FAR = 1e4  # relative: the bound of what has none, and leaves the solver its digits
 _SMALL = 1e-4  # relative: smaller cells do not weigh more when many are asked for at once
 _MOST = 300_000  # combinations of whole numbers that are tried
 

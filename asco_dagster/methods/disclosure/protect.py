@@ -124,8 +124,9 @@ def _masked(task: tuple[Family, float]) -> tuple[pd.DataFrame, dict]:
     found = search(family.system, targets, family.start, family.cost)
     corrected = np.flatnonzero(family.stacked("correction"))
     shown = {target.column for target in found.hopeless} & set(map(int, corrected))
-    if (nearer := family.within_reach(found.hopeless)) and not shown:
-        hopeful = [target for target in targets if target not in set(found.hopeless)]
+    if not shown and (nearer := family.within_reach(found.hopeless)):
+        hopeless = set(found.hopeless)
+        hopeful = [target for target in targets if target not in hopeless]
         found = search(family.system, [*hopeful, *nearer], family.start, family.cost)
     shares = family.tables[0].statistic == "share"
     closed = with_more_counts(family, found, step) if shares else found.closed
