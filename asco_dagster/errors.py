@@ -83,7 +83,7 @@ class OutOfReachError(SourceError):
     """A delivered file whose bytes the system does not give; a disk, a share or a right is at fault."""
 
     @classmethod
-    def told(cls, fault: OSError, path: PurePath) -> "OutOfReachError":
+    def from_os_error(cls, fault: OSError, path: PurePath) -> "OutOfReachError":
         """The error of a file of which the system told a fault: nobody who sent it can mend that."""
         return cls(
             f"it cannot be read ({fault.strerror})",

@@ -11,7 +11,7 @@ from asco_dagster.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from asco_dagster.releases.signature import Sign
-    from asco_dagster.releases.store import Shelf
+    from asco_dagster.releases.store import ReleaseStore
 
 release = typer.Typer(
     name="release",
@@ -35,14 +35,14 @@ def publish(
     from asco_dagster.releases import embargo
     from asco_dagster.releases.release import publish_sealed
 
-    with _held(wave, "asco release publish") as shelf:
+    with _held(wave, "asco release publish") as store:
         if when is not None:
             instant = _instant(when)
-            embargo.plan(shelf, version, instant)
+            embargo.plan(store, version, instant)
             if instant > dt.datetime.now(dt.UTC):
                 typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
                 return
-        published = publish_sealed(shelf, version, _signer())
+        published = publish_sealed(store, version, _signer())
     typer.echo(
         f"{wave} {version} {'is public' if published.is_new else 'was public already'}: {published.folder}"
     )
@@ -56,9 +56,9 @@ def withdraw(
     from asco_dagster.releases.store import latest_release
     from asco_dagster.releases.withdrawal import withdraw as take_back
 
-    with _held(wave, "asco release withdraw") as shelf:
-        take_back(shelf, version, reason)
-    latest = latest_release(shelf.releases)
+    with _held(wave, "asco release withdraw") as store:
+        take_back(store, version, reason)
+    latest = latest_release(store.releases)
     typer.echo(f"{wave} {version} is withdrawn; latest is {latest.name if latest else 'no version'}")
 
 
@@ -112,27 +112,27 @@ def _signer() -> "Sign | None":
 
 
 @contextmanager
-def _held(wave: str, command: str) -> Iterator["Shelf"]:
-    """The shelf of a wave; with a store it is owned and brought before, and stored behind."""
+def _held(wave: str, command: str) -> Iterator["ReleaseStore"]:
+    """The store of a wave; with a store it is owned and brought before, and stored behind."""
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
     from asco_dagster.storage.shared_store.held import hold
 
-    shelf, settings = _shelf(wave), Settings.from_environment()
+    store, settings = _shelf(wave), Settings.from_environment()
     with hold(settings, Places.of(settings), wave, command) as held:
-        yield shelf
+        yield store
         if held is not None:
             held.keep_shelf()
 
 
-def _shelf(wave: str) -> "Shelf":
-    from asco_dagster.releases.store import Shelf
+def _shelf(wave: str) -> "ReleaseStore":
+    from asco_dagster.releases.store import ReleaseStore
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     load_wave(wave)
-    return Shelf.of(Places.of(Settings.from_environment()), wave)
+    return ReleaseStore.of(Places.of(Settings.from_environment()), wave)
 
 
 def _instant(text: str) -> dt.datetime:

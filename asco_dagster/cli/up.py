@@ -19,14 +19,14 @@ def up(
     """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
     from asco_dagster.operations.servers import serve
     from asco_dagster.operations.structured_log import teller
-    from asco_dagster.operations.workers.worker import demand_broker
+    from asco_dagster.operations.workers.worker import require_broker
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
 
     settings = Settings.from_environment()
     places = Places.of(settings)
     if settings.broker_url is not None:
-        demand_broker(settings.broker_url)
+        require_broker(settings.broker_url)
     raise typer.Exit(
         serve(settings, places, host=host, port=port, read_only=read_only, say=teller(settings, _say))
     )

@@ -30,7 +30,7 @@ from asco_dagster.releases.disclosure import (
     share_steps,
 )
 from asco_dagster.releases.record import present_units, respondents_of
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves.statistics import Precision
 
@@ -52,7 +52,7 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
 def sec_asco__cells(step: WaveStep) -> Table:
     """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
     areas, rules = areas_of(step.database, step.wave), rules_of(step.wave)
-    versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
+    versions = earlier_versions(ReleaseStore.of(step.places, step.wave.wave), step.database)
     started = time.perf_counter()
     cells = _composition(step, areas)
     judged = since(
@@ -130,7 +130,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
 @wave_asset(deps=["sec_asco__cells"], state=EARLIER_VERSIONS)
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
     """One row a cell that is closed or held back: why, since when, and which version published it."""
-    versions = earlier_versions(Shelf.of(step.places, step.wave.wave), step.database)
+    versions = earlier_versions(ReleaseStore.of(step.places, step.wave.wave), step.database)
     log = disclosure_log(read_table(step.database, "sec_asco__cells"), versions)
     return Table(
         log,

@@ -9,16 +9,16 @@ from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.rules import KEYS, NUMBERS
 from asco_dagster.methods.disclosure.versions import Version
 from asco_dagster.releases.record import record_of
-from asco_dagster.releases.store import Shelf, read_manifest
+from asco_dagster.releases.store import ReleaseStore, read_manifest
 
 CELLS = "tables/asco_cells.parquet"
 
 
-def earlier_versions(shelf: Shelf, database: Any) -> list[Version]:
+def earlier_versions(store: ReleaseStore, database: Any) -> list[Version]:
     """Every version that was ever public, oldest first; a withdrawn one remains known.
 
     Args:
-        shelf: the wave's releases.
+        store: the wave's releases.
         database: of the wave.
 
     Raises:
@@ -26,8 +26,8 @@ def earlier_versions(shelf: Shelf, database: Any) -> list[Version]:
     """
     return [
         Version(version, _cells(folder), record_of(database, read_manifest(folder)["content_sha256"]))
-        for version in shelf.known()
-        for folder in [shelf.content(version)]
+        for version in store.known()
+        for folder in [store.content(version)]
     ]
 
 

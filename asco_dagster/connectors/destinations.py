@@ -68,7 +68,7 @@ class Destination:
             if kind != self.kind:
                 raise DestinationError(f"it leads from {self.kind} to {kind}")
 
-    def demand_host(self, host: str) -> None:
+    def require_host(self, host: str) -> None:
         """Have a host that is written as an address be of the kind of this download; a name is left."""
         try:
             address = str(ipaddress.ip_address(host))
@@ -121,7 +121,7 @@ async def refuse_elsewhere(step: Any, destination: Destination) -> None:
     destination.kind = destination.kind or "the internet"
     target = step.url.join(URL(step.response.headers.get("Location", "")))
     host = target.host or ""
-    destination.demand_host(host)
+    destination.require_host(host)
     if target.scheme != "https" and not (is_loopback(host) and destination.kind == "this machine"):
         raise DestinationError("it leads to an address without encryption")
     try:

@@ -129,7 +129,7 @@ def told_of(path: Path) -> dict[str, Any]:
     try:
         return {"sha256": sha256_of(path), "bytes": path.stat().st_size}
     except OSError as fault:
-        raise OutOfReachError.told(fault, path) from fault
+        raise OutOfReachError.from_os_error(fault, path) from fault
 
 
 def _check_sum(path: Path, expected: str | None, name: str) -> None:
@@ -287,7 +287,7 @@ def _filesystem(
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(note)
     trace.on_request_redirect.append(follow)
-    destination.demand_host(urlsplit(address).hostname or "")
+    destination.require_host(urlsplit(address).hostname or "")
     return fsspec.filesystem(
         "http",
         skip_instance_cache=True,

@@ -59,7 +59,7 @@ def export_responses(survey: int, settings: Settings) -> bytes:
             expected="ASCO_LIMESURVEY_URL, ASCO_LIMESURVEY_USER and ASCO_LIMESURVEY_PASSWORD",
             remedy="Set them in the environment of the run",
         )
-    _demand_encrypted(url)
+    _require_encrypted(url)
     transient = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -78,7 +78,7 @@ def export_responses(survey: int, settings: Settings) -> bytes:
     return content
 
 
-def _demand_encrypted(url: str) -> None:
+def _require_encrypted(url: str) -> None:
     parts = urlsplit(url)
     loopback = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if (parts.scheme != "https" and not loopback) or not parts.hostname:

@@ -34,7 +34,7 @@ def est_asco__draw(step: WaveStep) -> Table:
         keys = frame["unit_type"] + ":" + frame["unit_code"]
         chosen = keys.isin(sample["unit_type"] + ":" + sample["unit_code"])
         returned = read_table(step.database, "stg_asco__returns", ["unit_id"])["unit_id"]
-        _demand_sampled(returned, frame.loc[chosen, "unit_id"])
+        _require_sampled(returned, frame.loc[chosen, "unit_id"])
     rows = with_probabilities(frame, chosen).assign(origin=origin)
     counts = rows["unit_type"].value_counts()
     told = {f"{unit_type} sampled": int(counts.get(unit_type, 0)) for unit_type in UNIT_TYPES}
@@ -108,7 +108,7 @@ def with_probabilities(frame: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
     return rows.sort_values(["unit_type", "unit_id"], ignore_index=True)
 
 
-def _demand_sampled(returned: pd.Series, sampled: pd.Series) -> None:
+def _require_sampled(returned: pd.Series, sampled: pd.Series) -> None:
     outside = returned[returned.notna() & ~returned.isin(sampled)]
     if len(outside):
         raise EstimationError(

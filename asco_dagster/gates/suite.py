@@ -115,7 +115,7 @@ def load_suite(asset: str, folder: Path = EXPECTATIONS) -> Suite:
     return suite
 
 
-def demand_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
+def require_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
     """Demand that a suite fits the table that it judges and the bounds of the wave.
 
     Args:
@@ -132,7 +132,7 @@ def demand_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
     _refuse(path, bound_faults(own, wave.bounds, f"{wave.wave}.yaml"))
 
 
-def demand_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTATIONS) -> None:
+def require_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTATIONS) -> None:
     """Demand, without importing GX, that each asset has a suite of the right form, and each suite an asset.
 
     Args:
@@ -158,7 +158,7 @@ def demand_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTA
             )
 
 
-def demand_sound_suites(assets: Iterable[str], wave: Wave) -> None:
+def require_sound_suites(assets: Iterable[str], wave: Wave) -> None:
     """Demand that the suites of some assets are sound and can be judged with the bounds of the wave.
 
     Raises:

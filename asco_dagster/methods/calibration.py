@@ -23,7 +23,7 @@ from asco_dagster.methods.calibration_distances import (
     Distance,
     distance_function,
 )
-from asco_dagster.methods.collinear_margins import demand_consistent, independent_margins
+from asco_dagster.methods.collinear_margins import independent_margins, require_consistent
 from asco_dagster.methods.feasibility import describe_unmet, unmet_margins
 
 RATIO_LIMITS: Bounds = (0.05, 20.0)
@@ -101,7 +101,7 @@ def calibrate(
     function = distance_function(method, used)
     kept = independent_margins(weights, x)
     dropped = tuple(names[j] for j in range(len(names)) if j not in set(kept.tolist()))
-    demand_consistent(weights, x, totals, kept, names)
+    require_consistent(weights, x, totals, kept, names)
     ratios, iterations = _newton(weights, x[:, kept], totals[kept], function, tolerance, maximum_iterations)
     if ratios is None:
         within = (max(used[0], ratio_limits[0]), min(used[1], ratio_limits[1]))

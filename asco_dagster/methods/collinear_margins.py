@@ -72,7 +72,7 @@ def independent_margins(weights: np.ndarray, x: np.ndarray | sparse.csr_array) -
     return np.array(kept, dtype=np.intp)
 
 
-def demand_consistent(
+def require_consistent(
     weights: np.ndarray, x: sparse.csr_array, totals: np.ndarray, kept: np.ndarray, names: Sequence[str]
 ) -> None:
     """Refuse margins left out whose totals contradict what the kept ones imply.

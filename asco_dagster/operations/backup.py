@@ -30,7 +30,7 @@ from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.records import keep_record
 from asco_dagster.operations.run_history import read_history, tables, write_history
 from asco_dagster.settings import Settings
-from asco_dagster.storage.home import VERSION, demand_home
+from asco_dagster.storage.home import VERSION, require_home
 from asco_dagster.storage.keys import create_key, read_key
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
@@ -70,7 +70,7 @@ def backup(settings: Settings, places: Places, target: Path, keys: Path | None =
     for path in filter(None, (target, keys)):
         if path.exists():
             raise ConfigurationError(f"{path} exists already", remedy="Name a new file")
-    demand_home(places)
+    require_home(places)
     key = _own_key(places)
     with ExitStack() as stack:
         held = [stack.enter_context(_quiet(path)) for path in _databases(places)]
@@ -133,8 +133,8 @@ def restore(
                 remedy="Give it, or --unverified to restore a backup that anybody may have written",
             )
         names = _read(source, laid, is_data, None if unverified else key)
-        _demand_data_only(laid)
-        demand_home(places)
+        _require_data_only(laid)
+        require_home(places)
         history = [name for name in names if name.startswith(f"{HISTORY}/")]
         for name in sorted(path.name for path in laid.iterdir() if path.name != HISTORY):
             (laid / name).rename(places.home / name)
@@ -237,8 +237,8 @@ def _read(source: Path, folder: Path, accepted: Callable[[str], bool], key: byte
     try:
         with tarfile.open(source, "r:") as archive:
             listed = _list(archive, source, key)
-            _demand_names(listed, accepted, source)
-            _demand_room(listed, folder, source)
+            _require_names(listed, accepted, source)
+            _require_room(listed, folder, source)
             seen = set()
             for member in archive:
                 told = listed.get(member.name) if member.name not in seen else None
@@ -286,7 +286,7 @@ def _first(archive: tarfile.TarFile, name: str) -> bytes:
     return inside.read() if inside is not None else b"{}"
 
 
-def _demand_names(listed: Mapping[str, Any], accepted: Callable[[str], bool], source: Path) -> None:
+def _require_names(listed: Mapping[str, Any], accepted: Callable[[str], bool], source: Path) -> None:
     for name, told in listed.items():
         if not accepted(name):
             raise _strange(name, source)
@@ -306,7 +306,7 @@ def _strange(name: str, source: Path) -> AscoError:
     )
 
 
-def _demand_room(listed: Mapping[str, Any], folder: Path, source: Path) -> None:
+def _require_room(listed: Mapping[str, Any], folder: Path, source: Path) -> None:
     wanted = sum(int(told.get("bytes", 0)) for told in listed.values())
     free = shutil.disk_usage(folder).free
     if wanted > free:
@@ -339,7 +339,7 @@ def _unpack(
         raise fault
 
 
-def _demand_data_only(laid: Path) -> None:
+def _require_data_only(laid: Path) -> None:
     """Databases of waves hold tables; a view or a trigger would be run by whoever opens them."""
     for path in sorted((laid / "waves").glob("*/*")):
         found = []

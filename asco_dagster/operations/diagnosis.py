@@ -261,7 +261,7 @@ def _postgres(settings: Settings, places: Places) -> Finding:
 
 def _shared(settings: Settings) -> Iterator[Finding]:
     """Whether the shared store and the broker answer, where they are given; changes nothing there."""
-    from asco_dagster.operations.workers.worker import demand_broker
+    from asco_dagster.operations.workers.worker import require_broker
     from asco_dagster.storage.shared_store.objects import Store
 
     if settings.store is not None:
@@ -272,7 +272,7 @@ def _shared(settings: Settings) -> Iterator[Finding]:
             yield _problem("store", error)
     if settings.broker_url is not None:
         try:
-            demand_broker(settings.broker_url)
+            require_broker(settings.broker_url)
             yield Finding("OK", "Redis", "ASCO_BROKER_URL answers")
         except AscoError as error:
             yield _problem("Redis", error)

@@ -20,7 +20,7 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.orchestration.run_guard import is_postgres
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
-from asco_dagster.storage.home import demand_home, named_home
+from asco_dagster.storage.home import named_home, require_home
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import ADDRESS, storage
 from asco_dagster.storage.postgres.embedded import open_lock
@@ -59,7 +59,7 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     Returns:
         The whole environment of a child process.
     """
-    demand_home(places)
+    require_home(places)
     path = places.dagster_home / "dagster.yaml"
     launcher = _TO_WORKERS if settings.broker_url is not None else None
     # found by each process of Dagster, whether or not asco started it

@@ -143,7 +143,7 @@ def _judgements(
     """The latest judgement of each gate that has one, as the release demands it."""
     from dagster import AssetCheckKey, AssetKey
 
-    from asco_dagster.orchestration.demand import judgements
+    from asco_dagster.orchestration.release_guard import judgements
 
     keys = {AssetCheckKey(AssetKey(asset), f"gx__{asset}"): asset for asset in assets}
     if not keys:
@@ -154,7 +154,7 @@ def _judgements(
 
 def _unjudged(known: Mapping[str, "AssetCheckEvaluation"], places: Places, wave: str) -> dict[str, str]:
     """Why gates that Dagster knows of are not judged: their kept result is not there, or says otherwise."""
-    from asco_dagster.orchestration.demand import disagreement
+    from asco_dagster.orchestration.release_guard import disagreement
 
     folder = places.gates(wave)
     if not any(folder.glob("*.json")):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.gates.history.page import PAGE, write_history_page
 from asco_dagster.gates.history.store import forget_runs
-from asco_dagster.gates.history.told import PAGE, write_history_page
 from asco_dagster.operations.instance import is_unserved
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings

@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.releases.embargo import waiting
-from asco_dagster.releases.store import MANIFEST, TOMBSTONE, Shelf, is_withdrawn, latest_release, versions
+from asco_dagster.releases.store import (
+    MANIFEST,
+    TOMBSTONE,
+    ReleaseStore,
+    is_withdrawn,
+    latest_release,
+    versions,
+)
 from asco_dagster.storage.places import Places
 
 State = Literal["public", "withdrawn", "sealed"]
@@ -64,16 +71,16 @@ def released_waves(places: Places) -> list[str]:
 def _of_wave(places: Places, wave: str) -> Iterator[Release]:
     if wave not in released_waves(places):  # looking makes no folder
         return
-    shelf = Shelf.of(places, wave)
-    latest = latest_release(shelf.releases)
-    for version in versions(shelf.releases):
-        path = shelf.releases / version
+    store = ReleaseStore.of(places, wave)
+    latest = latest_release(store.releases)
+    for version in versions(store.releases):
+        path = store.releases / version
         withdrawn = is_withdrawn(path)
         told = _told(path / (TOMBSTONE if withdrawn else MANIFEST), wave, "released_at")
         yield Release(
             **told, latest=path == latest, path=str(path), state="withdrawn" if withdrawn else "public"
         )
-    sealed = waiting(shelf)
+    sealed = waiting(store)
     if sealed is not None:
         told = _told(sealed / MANIFEST, wave, "public_from")
         yield Release(**told, latest=False, path=str(sealed), state="sealed")

@@ -71,7 +71,7 @@ def read_history(url: str, folder: Path) -> None:
         AscoError: the files are of another version of Dagster, or hold what the tables do not take.
     """
     with _transaction(url, "the run history of the backup cannot be restored") as cursor:
-        _demand_version(cursor, folder / f"{VERSION_TABLE}.csv")
+        _require_version(cursor, folder / f"{VERSION_TABLE}.csv")
         known = {name: columns for name, columns in tables().items() if name != VERSION_TABLE}
         for table in reversed(known):
             _run(cursor, "delete from {}", table)
@@ -84,7 +84,7 @@ def read_history(url: str, folder: Path) -> None:
                 _continue_numbers(cursor, table)
 
 
-def _demand_version(cursor: Any, path: Path) -> None:
+def _require_version(cursor: Any, path: Path) -> None:
     cursor.execute("select version_num from alembic_version")
     here = {row[0] for row in cursor.fetchall()}
     with path.open(encoding="utf-8", newline="") as file:

@@ -74,7 +74,7 @@ def serve(
         _interrupts() as interrupts,
         _bound_pages(host, port, quality_port) as bound,
     ):
-        _demand_free(host, port)
+        _require_free(host, port)
         served = Served(host, port, bound.getsockname()[1], settings.ui_token or secrets.token_urlsafe(32))
         quality_door = _quality_door(served, settings)
         shown = replace(
@@ -161,7 +161,7 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def _demand_free(host: str, port: int) -> None:
+def _require_free(host: str, port: int) -> None:
     if not port_is_free(host, port):
         raise ConfigurationError(
             f"port {port} of {host} cannot be used: a program has it, or the address is not this machine's",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asco_dagster.errors import AscoError, is_sentence
 from asco_dagster.escaping import on_one_line
 from asco_dagster.gates.results import shortened, unjudged
-from asco_dagster.gates.suite import demand_suite_files
+from asco_dagster.gates.suite import require_suite_files
 from asco_dagster.operations.notices import redacted, tell_failure
 from asco_dagster.orchestration.tags import FRESH, PARTITION_TAG, REBUILT, UNCHANGED
 from asco_dagster.settings import Settings
@@ -240,7 +240,7 @@ def _execute(
     os.environ["ASCO_HOME"] = str(settings.home)
     job = pipeline()(settings=settings).resolve_job_def("wave_job")
     assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
-    demand_suite_files(assets, load_wave(wave))
+    require_suite_files(assets, load_wave(wave))
     for line in shortened(str(fault) for fault in unjudged(Places.of(settings).gates(wave), wave)):
         tell(f"asco: {line}")
     narrator = _Narrator(tell, len(assets))

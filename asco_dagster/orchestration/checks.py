@@ -13,11 +13,11 @@ import dagster as dg
 
 from asco_dagster.escaping import in_markdown, on_one_line
 from asco_dagster.gates.data_docs import page_of, withdraw_page, write_data_docs, write_index
+from asco_dagster.gates.history.page import PAGE, write_history_page
 from asco_dagster.gates.history.store import Judgement, keep_judgement, now
-from asco_dagster.gates.history.told import PAGE, write_history_page
 from asco_dagster.gates.results import JUDGED_IN, GateResult, Verdict, mark_unjudged
 from asco_dagster.gates.slices import evaluate_table
-from asco_dagster.gates.suite import demand_fit, load_suite
+from asco_dagster.gates.suite import load_suite, require_fit
 from asco_dagster.gates.validation import engine, judge
 from asco_dagster.layers import layer_of
 from asco_dagster.observation import SECONDS
@@ -77,7 +77,7 @@ def run_gate(
         run: identifier of the run, under which the history keeps the result.
     """
     suite = load_suite(asset)
-    demand_fit(suite, wave, columns_of(database, asset))
+    require_fit(suite, wave, columns_of(database, asset))
     engine()  # its import is no gate's own time
     start = time.perf_counter()
     judged = evaluate_table(suite, database, wave)

@@ -51,7 +51,7 @@ def contents_of(database: "duckdb.DuckDBPyConnection", asset: str) -> Contents:
     return "recorded" if found == [(content_digest(database, asset),)] else "altered"
 
 
-def demand_recorded(database: "duckdb.DuckDBPyConnection", assets: Iterable[str]) -> None:
+def require_recorded(database: "duckdb.DuckDBPyConnection", assets: Iterable[str]) -> None:
     """Demand that each of these tables, where it is there, holds what its step recorded.
 
     Raises:

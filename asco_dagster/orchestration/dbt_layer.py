@@ -27,18 +27,24 @@ from asco_dagster.orchestration.column_lineage import lineage_metadata
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
-    demand_recorded,
     forget_contents,
     record_contents,
+    require_recorded,
 )
 from asco_dagster.orchestration.dbt_manifest import manifest_folder, read_manifest
 from asco_dagster.orchestration.dbt_run import NodeResult, build, sweep
-from asco_dagster.orchestration.fingerprints import Made, forget, ground, made_of, record
+from asco_dagster.orchestration.fingerprints import (
+    Fingerprint,
+    base_fingerprint,
+    fingerprint_of,
+    forget_fingerprints,
+    record_fingerprints,
+)
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
-from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.reuse import data_version, reusable
+from asco_dagster.orchestration.run_guard import require_home_instance, require_no_other_run
 from asco_dagster.orchestration.tags import REBUILT
-from asco_dagster.orchestration.wave_step import OWNERS, demand_suites, describe, tags_of
+from asco_dagster.orchestration.wave_step import OWNERS, describe, require_suites, tags_of
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import columns_of, open_database
@@ -69,8 +75,8 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
-        demand_home_instance(context.instance, settings, places)
-        demand_no_other_run(context.instance, wave.wave, context.run.run_id)
+        require_home_instance(context.instance, settings, places)
+        require_no_other_run(context.instance, wave.wave, context.run.run_id)
         wanted = [name for name in nodes if dg.AssetKey(name) in context.selected_asset_keys]
         asked = {key.name for key in context.selected_asset_check_keys}
         own = {name: [gate_name(name)] for name in wanted}
@@ -79,29 +85,31 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
                 own.setdefault(_judged(test), []).append(name)
         with open_database(places.database(wave.wave)) as database:
             sweep(places.wave(wave.wave))
-            rests_on = ground(wave, places, settings)
+            base = base_fingerprint(wave, places, settings)
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
             database.begin()  # a refusal below leaves what was recorded
-            stood, made = _stood(context, database, reads, own, rests_on, places.gates(wave.wave))
+            stood, made = _stood(context, database, reads, own, base, places.gates(wave.wave))
             for test in tests.values():  # a test between two models is judged again when either was made anew
                 if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
                     stood.pop(_judged(test), None)
             chosen = [name for name in wanted if name not in stood]
-            demand_recorded(database, sorted({read for name in chosen for read in reads[name]} - set(chosen)))
+            require_recorded(
+                database, sorted({read for name in chosen for read in reads[name]} - set(chosen))
+            )
             altered = {name for name in chosen if contents_of(database, name) == "altered"}
             forget_contents(database, chosen)
             database.commit()
         judged = [name for name in tests if name in asked and _judged(tests[name]) not in stood]
         if chosen:
-            demand_suites(context, wave)
+            require_suites(context, wave)
             withdraw_judgements(chosen, wave.wave, places, context.run.run_id)
         with private_files():
             results = _built([*chosen, *judged], wave, places)
         peak = cost.told()[PEAK]
         for name in chosen:
-            _demand_built(results.get(nodes[name]["unique_id"]), name)
+            _require_built(results.get(nodes[name]["unique_id"]), name)
         with private_files(), open_database(places.database(wave.wave)) as database:
-            record(database, {name: made[name] for name in chosen})
+            record_fingerprints(database, {name: made[name] for name in chosen})
             record_contents(database, chosen)
             for name in wanted:
                 if name in stood:
@@ -135,24 +143,24 @@ def _stood(
     database: Any,
     reads: Mapping[str, list[str]],
     checks: Mapping[str, list[str]],
-    rests_on: str,
+    base: str,
     results: Path,
-) -> tuple[Stood, dict[str, Made | None]]:
+) -> tuple[Stood, dict[str, Fingerprint | None]]:
     """Models that stand with all their judgements, and what each is made of; a model made anew has none yet.
 
     A model below one that is made anew is made anew itself.
     """
     stood: Stood = {}
-    made: dict[str, Made | None] = {}
+    made: dict[str, Fingerprint | None] = {}
     for name, parents in reads.items():
-        made[name] = made_of(database, name, parents, rests_on)
-        told = standing(context, database, name, made[name], checks[name], results)
+        made[name] = fingerprint_of(database, name, parents, base)
+        told = reusable(context, database, name, made[name], checks[name], results)
         if told is None:
             # from here on, whoever reads this model in this step sees its coming fingerprint
-            record(database, {name: made[name]})
+            record_fingerprints(database, {name: made[name]})
         else:
             stood[name] = told
-    forget(database, [name for name in reads if name not in stood])
+    forget_fingerprints(database, [name for name in reads if name not in stood])
     return stood, made
 
 
@@ -225,7 +233,7 @@ def _test_spec(test: Mapping[str, Any]) -> dg.AssetCheckSpec:
     )
 
 
-def _demand_built(result: NodeResult | None, name: str) -> None:
+def _require_built(result: NodeResult | None, name: str) -> None:
     if result is None or result.status not in ("success", "pass"):
         message = result.message if result else "dbt did not select it"
         raise AscoError(

@@ -3,7 +3,7 @@
 A fingerprint hashes the code, the wave, the pseudonym key, the fingerprints of the assets that are read, and
 the state of what lies outside the database (delivered files, quarantine, former releases). It stands in the
 wave's database beside the table, written in the same transaction, and is what Dagster shows as data version.
-What does not belong here: what stands from an earlier run (``standing``).
+What does not belong here: what stands from an earlier run (``reuse``).
 
 A step may change the very state that it reads: the first run of a wave fills its quarantine and makes its
 first release. So the state is kept as it was before the step and as it was left: found again as it was left,
@@ -45,7 +45,7 @@ where schema_name = 'main' and table_name = 'fingerprints' and constraint_type =
 
 
 @dataclass(frozen=True)
-class Made:
+class Fingerprint:
     """What a table is made of.
 
     Attributes:
@@ -71,22 +71,22 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def ground(wave: Wave, places: Places, settings: Settings) -> str:
+def base_fingerprint(wave: Wave, places: Places, settings: Settings) -> str:
     """What every table of a wave rests on: code, wave file, pseudonym key (hashed under itself)."""
     key = hmac.new(places.pseudonym_key(settings), b"fingerprint", hashlib.sha256).hexdigest()
     return _hash([code_hash(), wave.model_dump_json(), key])
 
 
-def made_of(
-    database: "duckdb.DuckDBPyConnection", name: str, reads: Iterable[str], rests_on: str, state: Any = None
-) -> Made | None:
+def fingerprint_of(
+    database: "duckdb.DuckDBPyConnection", name: str, reads: Iterable[str], base: str, state: Any = None
+) -> Fingerprint | None:
     """Fingerprint that the table of an asset has if it is made now.
 
     Args:
         database: the wave's.
         name: of the asset (or of a dbt test, which is judged anew when what it reads was made anew).
         reads: assets that it reads.
-        rests_on: result of ``ground``.
+        base: result of ``base_fingerprint``.
         state: of what lies outside the database, anything that JSON can hold.
 
     Returns:
@@ -98,18 +98,20 @@ def made_of(
         return None
     now = _told(state)
     before = known[name][1] if name in known and now in known[name][2].split(_OR) else now
-    return Made(_hash([name, rests_on, json.dumps(parents, sort_keys=True), before])[:32], before)
+    return Fingerprint(_hash([name, base, json.dumps(parents, sort_keys=True), before])[:32], before)
 
 
-def recorded(database: "duckdb.DuckDBPyConnection", name: str) -> str | None:
+def recorded_fingerprint(database: "duckdb.DuckDBPyConnection", name: str) -> str | None:
     """Fingerprint of an asset's table as it stands; None where none is known."""
     found = _known(database, [name]).get(name)
     return found[0] if found else None
 
 
-def record(database: "duckdb.DuckDBPyConnection", made: Mapping[str, Made | None], state: Any = None) -> None:
+def record_fingerprints(
+    database: "duckdb.DuckDBPyConnection", made: Mapping[str, Fingerprint | None], state: Any = None
+) -> None:
     """Keep the fingerprints of tables just made, with the state as they left it; None forgets one."""
-    forget(database, list(made))
+    forget_fingerprints(database, list(made))
     after = _told(state)
     for name, what in made.items():
         if what is not None:
@@ -119,7 +121,7 @@ def record(database: "duckdb.DuckDBPyConnection", made: Mapping[str, Made | None
             )
 
 
-def left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
+def record_state_after(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
     """Tell that a later step of the same run changed the state that these assets read."""
     _ready(database)
     database.execute(
@@ -127,7 +129,7 @@ def left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any
     )
 
 
-def may_be_left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
+def allow_state(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
     """Tell that a later step is about to change the state that these assets read, and may die meanwhile."""
     _ready(database)
     database.execute(
@@ -136,7 +138,7 @@ def may_be_left(database: "duckdb.DuckDBPyConnection", names: Sequence[str], sta
     )
 
 
-def forget(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> None:
+def forget_fingerprints(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> None:
     """Drop fingerprints: of tables that are about to be made."""
     _ready(database)
     database.execute("delete from main.fingerprints where list_contains(?, asset)", [list(names)])

@@ -1,7 +1,7 @@
 """History on Dagster's pages: in the metadata of a gate and of the quality report.
 
 Each shows this wave's runs and, beside them, what the other waves came to. What does not belong here: what is
-kept (``gates.history.store``), and the wave's own page (``gates.history.told``).
+kept (``gates.history.store``), and the wave's own page (``gates.history.page``).
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 
 from asco_dagster.gates.history import chart
+from asco_dagster.gates.history.page import by_wave, figure_picture, written
 from asco_dagster.gates.history.store import Judgement, figures, judgements_of
-from asco_dagster.gates.history.told import by_wave, figure_picture, written
 
 SHOWN = 10  # latest runs of a wave in the tables of Dagster's pages; the wave's own page has all
 

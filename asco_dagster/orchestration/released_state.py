@@ -10,13 +10,13 @@ fingerprint is (``fingerprints``), and the rename (``releases.draft``).
 import dagster as dg
 
 from asco_dagster.orchestration.asset_graph import upstream, whole_graph
-from asco_dagster.orchestration.fingerprints import left, may_be_left
+from asco_dagster.orchestration.fingerprints import allow_state, record_state_after
 from asco_dagster.orchestration.wave_step import STATE, NamedState, WaveStep
 from asco_dagster.releases.compared import compared_contents
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 
 EARLIER_VERSIONS = NamedState(
-    "earlier versions of the wave", lambda step: Shelf.of(step.places, step.wave.wave).state()
+    "earlier versions of the wave", lambda step: ReleaseStore.of(step.places, step.wave.wave).state()
 )
 COMPARED_RELEASES = NamedState(
     "latest releases of the wave and of the former one",
@@ -48,11 +48,11 @@ def announce(step: WaveStep, release: str, version: str, content: str) -> None:
     """
     _, former = COMPARED_RELEASES(step)
     coming = [*EARLIER_VERSIONS(step), [version, content]]
-    may_be_left(step.database, readers(step, EARLIER_VERSIONS, release), coming)
-    may_be_left(step.database, readers(step, COMPARED_RELEASES, release), [content, former])
+    allow_state(step.database, readers(step, EARLIER_VERSIONS, release), coming)
+    allow_state(step.database, readers(step, COMPARED_RELEASES, release), [content, former])
 
 
 def tell(step: WaveStep, release: str) -> None:
     """Note the state as it is, once the release stands."""
     for state in (EARLIER_VERSIONS, COMPARED_RELEASES):
-        left(step.database, readers(step, state, release), state(step))
+        record_state_after(step.database, readers(step, state, release), state(step))

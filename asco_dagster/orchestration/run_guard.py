@@ -1,6 +1,6 @@
 """What a step demands of its run before it writes: the instance of its home, and no other run of its wave.
 
-What does not belong here: the demands of a release (``demand``), opening an instance
+What does not belong here: the demands of a release (``release_guard``), opening an instance
 (``operations.instance``).
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
-def demand_home_instance(instance: "DagsterInstance", settings: Settings, places: Places) -> None:
+def require_home_instance(instance: "DagsterInstance", settings: Settings, places: Places) -> None:
     """Demand that a step runs under the instance of its home: another would not tell what it writes.
 
     Raises:
@@ -39,7 +39,7 @@ def demand_home_instance(instance: "DagsterInstance", settings: Settings, places
         )
 
 
-def demand_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) -> None:
+def require_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) -> None:
     """Demand that no run of the wave began before this one and is still in progress.
 
     Dagster's queue sees to it; a run that a command line starts passes the queue by.

@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import private_files
-from asco_dagster.gates.suite import demand_sound_suites
+from asco_dagster.gates.suite import require_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.observation import Cost
 from asco_dagster.orchestration.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
-    demand_recorded,
     forget_contents,
     record_contents,
+    require_recorded,
 )
-from asco_dagster.orchestration.fingerprints import forget, ground, made_of, record
+from asco_dagster.orchestration.fingerprints import (
+    base_fingerprint,
+    fingerprint_of,
+    forget_fingerprints,
+    record_fingerprints,
+)
 from asco_dagster.orchestration.partitions import WAVES
-from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
-from asco_dagster.orchestration.standing import data_version, standing
+from asco_dagster.orchestration.reuse import data_version, reusable
+from asco_dagster.orchestration.run_guard import require_home_instance, require_no_other_run
 from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -217,8 +222,8 @@ def _definition_metadata(state: State | None) -> dict[str, str]:
 @contextmanager
 def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
-    demand_home_instance(context.instance, settings, places)
-    demand_no_other_run(context.instance, wave.wave, context.run.run_id)
+    require_home_instance(context.instance, settings, places)
+    require_no_other_run(context.instance, wave.wave, context.run.run_id)
     with (
         private_files(),
         open_database(places.database(wave.wave)) as database,
@@ -237,22 +242,22 @@ def _told_or_made(
 ) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
     """Each asset with its judgement: from an earlier run where all of them stand, else made now."""
     cost = Cost()
-    rests_on, found = ground(own.wave, own.places, own.settings), state(own) if state else None
-    made = {name: made_of(own.database, name, deps, rests_on, found) for name in names}
+    base, found = base_fingerprint(own.wave, own.places, own.settings), state(own) if state else None
+    made = {name: fingerprint_of(own.database, name, deps, base, found) for name in names}
     results = own.places.gates(own.wave.wave)
     stood = [
-        standing(own.context, own.database, name, made[name], [gate_name(name)], results) for name in names
+        reusable(own.context, own.database, name, made[name], [gate_name(name)], results) for name in names
     ]
     if all(stood) and not always:
         yield from (told for told in stood if told)
         return
     if not all(stood):
-        demand_suites(own.context, own.wave)
-    demand_recorded(own.database, deps)
+        require_suites(own.context, own.wave)
+    require_recorded(own.database, deps)
     altered = {name: {REBUILT: ALTERED} for name in names if contents_of(own.database, name) == "altered"}
     if not all(stood):
         _withdraw(own, names)
-    forget(own.database, names)
+    forget_fingerprints(own.database, names)
     forget_contents(own.database, names)
     tables = compute(own)
     former = {name: _rows(own.database, name) for name in names} if all(stood) else {}
@@ -260,7 +265,7 @@ def _told_or_made(
     for name in names:
         if tables[name].rows is not None:
             write_table(own.database, name, tables[name].rows)
-    record(own.database, made, state(own) if state else None)
+    record_fingerprints(own.database, made, state(own) if state else None)
     # The same rows under the same suite need no second judgement: the import alone takes seconds.
     same = {name for name in former if former[name] == _rows(own.database, name)}
     _withdraw(own, [name for name in former if name not in same])
@@ -276,7 +281,7 @@ def _told_or_made(
         yield result, checks
 
 
-def demand_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
+def require_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
     """Demand, before anything is made, that every suite of the run is sound.
 
     Raises:
@@ -288,7 +293,7 @@ def demand_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
 
 @functools.lru_cache(maxsize=1)  # once a run, not once a step
 def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
-    demand_sound_suites(assets, load_wave(wave))
+    require_sound_suites(assets, load_wave(wave))
 
 
 def _withdraw(own: WaveStep, names: Sequence[str]) -> None:

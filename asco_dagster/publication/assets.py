@@ -14,7 +14,7 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
-from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, materialization
+from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
 from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce, tell
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
@@ -40,9 +40,9 @@ from asco_dagster.releases.embargo import public_from
 from asco_dagster.releases.record import keep_record
 from asco_dagster.releases.release import Description, Provenance, Published, publish
 from asco_dagster.releases.signature import signer
-from asco_dagster.releases.store import Shelf, read_manifest
+from asco_dagster.releases.store import ReleaseStore, read_manifest
 from asco_dagster.settings import CHECKOUT
-from asco_dagster.storage.shared_store.held import demand_held, keep_shelf
+from asco_dagster.storage.shared_store.held import keep_shelf, require_held
 from asco_dagster.storage.warehouse import read_table, table_of
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import FOLDER
@@ -71,12 +71,12 @@ def pub_asco__revisions(step: WaveStep) -> Table:
     """One row a number changed since the first version: what it was, what it is, and why."""
     instance, wave = step.context.instance, step.wave
     later = {stem: read_table(step.database, asset) for asset, stem in RELEASED.items()}
-    shelf = Shelf.of(step.places, wave.wave)
+    store = ReleaseStore.of(step.places, wave.wave)
     before = upstream(whole_graph(step.context), RELEASE)
     inputs = _inputs(instance, wave.wave, before)
     rules = wave.disclosure.model_dump()
-    rows = revisions(shelf, later, reason_of(shelf, wave.release.reasons, inputs, code_version(), rules))
-    since = shelf.known()[-1] if shelf.known() else "no version yet"
+    rows = revisions(store, later, reason_of(store, wave.release.reasons, inputs, code_version(), rules))
+    since = store.known()[-1] if store.known() else "no version yet"
     own = rows[rows["former_version"] == since]
     counts = {str(name): int(count) for name, count in own["change"].value_counts().items()}
     return Table(rows, {"since": since, **counts})
@@ -99,12 +99,12 @@ def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, graph = step.wave.wave, whole_graph(step.context)
     before = upstream(graph, RELEASE)
-    gates = demand_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))
-    demand_kept_results(step.context.instance, wave, before, step.places.gates(wave))
-    demand_held(step.settings, wave)
+    gates = require_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))
+    require_kept_results(step.context.instance, wave, before, step.places.gates(wave))
+    require_held(step.settings, wave)
     published = publish(
         wave,
-        Shelf.of(step.places, wave),
+        ReleaseStore.of(step.places, wave),
         lambda folder: _write(step, folder),
         _provenance(step, before, gates),
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],

@@ -12,28 +12,28 @@ import pandas as pd
 
 from asco_dagster.releases.changes import changed_numbers
 from asco_dagster.releases.contract import descriptions
-from asco_dagster.releases.store import Shelf, next_version, read_manifest
+from asco_dagster.releases.store import ReleaseStore, next_version, read_manifest
 from asco_dagster.waves.form import Text
 
 COLUMNS = list(descriptions()["revisions"].columns)
 REVISIONS = "tables/revisions.parquet"
 
 
-def revisions(shelf: Shelf, later: Mapping[str, pd.DataFrame], reason: Text) -> pd.DataFrame:
+def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Text) -> pd.DataFrame:
     """Every revision of a wave: those of the former versions, and those that these tables make.
 
     Args:
-        shelf: the wave's folders.
+        store: the wave's folders.
         later: ``asco_cells`` and ``departement_profiles`` as they are to be released.
         reason: why numbers changed.
 
     Returns:
         One row a changed number, in the columns of ``columns.yaml``; none before the second version.
     """
-    known = shelf.known()
+    known = store.known()
     parts = []
     if known:
-        former = shelf.content(known[-1])
+        former = store.content(known[-1])
         if (former / REVISIONS).is_file():
             parts.append(pd.read_parquet(former / REVISIONS))
         own = [
@@ -51,7 +51,7 @@ def revisions(shelf: Shelf, later: Mapping[str, pd.DataFrame], reason: Text) -> 
 
 
 def reason_of(
-    shelf: Shelf,
+    store: ReleaseStore,
     reasons: Mapping[str, Text],
     inputs: Sequence[Mapping[str, Any]],
     code_version: str,
@@ -60,19 +60,19 @@ def reason_of(
     """Why numbers changed: as the wave file says of the next major version, else what differs.
 
     Args:
-        shelf: the wave's folders.
+        store: the wave's folders.
         reasons: reasons by version, from the wave file.
         inputs: the inputs of this run, with their sha256.
         code_version: version of this code.
         rules: disclosure rules of this run.
     """
-    known = shelf.known()
+    known = store.known()
     if not known:
         return Text(fr="Première version", en="First version")
     declared = reasons.get(next_version(known))
     if declared is not None:
         return declared
-    former = read_manifest(shelf.content(known[-1]))
+    former = read_manifest(store.content(known[-1]))
     before = {file["address"]: file["sha256"] for file in former["inputs"]}
     after = {file["address"]: file["sha256"] for file in inputs}
     files = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -24,7 +24,7 @@ MOST_ROWS = 5_000_000
 """Bytes, files and rows of a table: some hundred times those of a wave at true size."""
 
 
-def demand_manifest(release: Path) -> dict[str, Any]:
+def require_manifest(release: Path) -> dict[str, Any]:
     """The manifest of a release folder that nobody vouches for.
 
     Raises:

@@ -18,16 +18,16 @@ from asco_dagster.durable import DRAFT, PRIVATE, PUBLIC, make_folder, sync
 from asco_dagster.errors import ReleaseError
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.signature import Sign
-from asco_dagster.releases.store import MANIFEST, Shelf, point_latest, read_manifest
+from asco_dagster.releases.store import MANIFEST, ReleaseStore, point_latest, read_manifest
 from asco_dagster.releases.withdrawal import finish_withdrawals
 
 
 @contextmanager
-def draft_in(shelf: Shelf, folder: Path) -> Iterator[Path]:
+def draft_in(store: ReleaseStore, folder: Path) -> Iterator[Path]:
     """A new draft in a folder, gone afterwards unless it was renamed; dead ones are swept first."""
-    sweep(shelf)
+    sweep(store)
     draft = folder / f"{DRAFT}{os.getpid()}"
-    make_folder(folder, PRIVATE if folder == shelf.sealed else PUBLIC)
+    make_folder(folder, PRIVATE if folder == store.sealed else PUBLIC)
     draft.mkdir(mode=PRIVATE)  # nobody reads a draft: it may never become a release
     try:
         yield draft
@@ -87,28 +87,28 @@ def seal(draft: Path) -> None:
         sync(folder)
 
 
-def put(shelf: Shelf, draft: Path, version: str) -> Path:
+def put(store: ReleaseStore, draft: Path, version: str) -> Path:
     """Rename a sealed draft to its version and make ``latest`` point to it.
 
     Raises:
         ReleaseError: the version stands already.
     """
-    target = shelf.releases / version
+    target = store.releases / version
     if target.exists():
         raise ReleaseError(f"release {version} stands already", file=target, remedy="Nothing is overwritten")
     draft.rename(target)
-    sync(shelf.releases)
-    point_latest(shelf.releases, version)
+    sync(store.releases)
+    point_latest(store.releases, version)
     return target
 
 
-def sweep(shelf: Shelf) -> None:
-    """Finish or remove what a killed process left; whoever holds the shelf finds dead drafts only."""
-    make_folder(shelf.releases, PUBLIC)
-    for folder in (shelf.releases, shelf.sealed, shelf.withdrawn):
+def sweep(store: ReleaseStore) -> None:
+    """Finish or remove what a killed process left; whoever holds the store finds dead drafts only."""
+    make_folder(store.releases, PUBLIC)
+    for folder in (store.releases, store.sealed, store.withdrawn):
         for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-    finish_withdrawals(shelf)
+    finish_withdrawals(store)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from asco_dagster.durable import point, sync, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.releases.store import Shelf, read_manifest
+from asco_dagster.releases.store import ReleaseStore, read_manifest
 from asco_dagster.waves import Wave
 
 NEXT = "next"
@@ -31,41 +31,41 @@ def public_from(wave: Wave) -> dt.datetime | None:
     return dt.datetime.combine(release.embargo, release.hour, tzinfo=PARIS)
 
 
-def waiting(shelf: Shelf) -> Path | None:
+def waiting(store: ReleaseStore) -> Path | None:
     """The folder of the sealed version, None when none waits."""
-    link = shelf.sealed / NEXT
-    return shelf.sealed / link.readlink() if link.is_symlink() else None
+    link = store.sealed / NEXT
+    return store.sealed / link.readlink() if link.is_symlink() else None
 
 
-def keep(shelf: Shelf, draft: Path) -> Path:
+def keep(store: ReleaseStore, draft: Path) -> Path:
     """Make a sealed draft the version that waits, in place of the former one, of which nothing was public."""
     manifest = read_manifest(draft)
-    target = shelf.sealed / f"{manifest['version']}-{manifest['content_sha256'][:12]}"
+    target = store.sealed / f"{manifest['version']}-{manifest['content_sha256'][:12]}"
     if target.exists():
         shutil.rmtree(target)  # left by a process killed before the link pointed to it
     draft.rename(target)
-    sync(shelf.sealed)
-    point(shelf.sealed, NEXT, target.name)
-    _remove_others(shelf, target.name)
+    sync(store.sealed)
+    point(store.sealed, NEXT, target.name)
+    _remove_others(store, target.name)
     return target
 
 
-def clear(shelf: Shelf) -> None:
+def clear(store: ReleaseStore) -> None:
     """Forget the sealed version and its plan, once a version is public."""
-    if shelf.sealed.is_dir():
-        (shelf.sealed / NEXT).unlink(missing_ok=True)
-        (shelf.sealed / PLAN).unlink(missing_ok=True)
-        _remove_others(shelf, "")
+    if store.sealed.is_dir():
+        (store.sealed / NEXT).unlink(missing_ok=True)
+        (store.sealed / PLAN).unlink(missing_ok=True)
+        _remove_others(store, "")
 
 
-def plan(shelf: Shelf, version: str, when: dt.datetime) -> None:
+def plan(store: ReleaseStore, version: str, when: dt.datetime) -> None:
     """Set the instant at which the sealed version is to be published.
 
     Raises:
         ConfigurationError: the instant lies before the embargo's end, or names no offset.
         ReleaseError: that version is not sealed.
     """
-    sealed = waiting(shelf)
+    sealed = waiting(store)
     manifest = read_manifest(sealed) if sealed else {}
     if manifest.get("version") != version:
         raise ReleaseError(
@@ -83,13 +83,13 @@ def plan(shelf: Shelf, version: str, when: dt.datetime) -> None:
             expected=f"{manifest['public_from']} or later",
             remedy="Give a later instant, or change release.embargo in the wave file and run the wave again",
         )
-    write_whole(shelf.sealed / PLAN, json.dumps({"version": version, "when": when.isoformat()}))
+    write_whole(store.sealed / PLAN, json.dumps({"version": version, "when": when.isoformat()}))
 
 
-def opening(shelf: Shelf, manifest: Mapping[str, Any]) -> dt.datetime:
+def opening(store: ReleaseStore, manifest: Mapping[str, Any]) -> dt.datetime:
     """The instant at which the sealed version may be published: as planned, else the end of its embargo."""
     ends = dt.datetime.fromisoformat(manifest["public_from"])
-    path = shelf.sealed / PLAN
+    path = store.sealed / PLAN
     if path.is_file():
         planned = json.loads(path.read_text(encoding="utf-8"))
         if planned["version"] == manifest["version"]:
@@ -97,16 +97,16 @@ def opening(shelf: Shelf, manifest: Mapping[str, Any]) -> dt.datetime:
     return ends
 
 
-def due(shelf: Shelf, now: dt.datetime) -> str | None:
+def due(store: ReleaseStore, now: dt.datetime) -> str | None:
     """The sealed version whose instant has come."""
-    sealed = waiting(shelf)
+    sealed = waiting(store)
     if sealed is None:
         return None
     manifest = read_manifest(sealed)
-    return str(manifest["version"]) if now >= opening(shelf, manifest) else None
+    return str(manifest["version"]) if now >= opening(store, manifest) else None
 
 
-def _remove_others(shelf: Shelf, kept: str) -> None:
-    for path in shelf.sealed.iterdir():
+def _remove_others(store: ReleaseStore, kept: str) -> None:
+    for path in store.sealed.iterdir():
         if path.is_dir() and not path.is_symlink() and path.name != kept and not path.name.startswith("."):
             shutil.rmtree(path)

@@ -24,7 +24,7 @@ from asco_dagster.releases.store import (
     LATEST,
     MANIFEST,
     TOMBSTONE,
-    Shelf,
+    ReleaseStore,
     latest_release,
     next_version,
     point_latest,
@@ -38,7 +38,7 @@ __all__ = [
     "Description",
     "Provenance",
     "Published",
-    "Shelf",
+    "ReleaseStore",
     "latest_release",
     "publish",
     "read_manifest",
@@ -116,7 +116,7 @@ Announce = Callable[[str, str], None]
 
 def publish(
     wave: str,
-    shelf: Shelf,
+    store: ReleaseStore,
     write: Write,
     provenance: Provenance,
     *,
@@ -133,7 +133,7 @@ def publish(
 
     Args:
         wave: the wave.
-        shelf: its folders.
+        store: its folders.
         write: writes the files of the content into the folder that it is given, and lists them.
         provenance: where they come from.
         describe: writes the files that tell of the version itself; they do not count as content.
@@ -149,18 +149,18 @@ def publish(
     """
     now = _now()
     early = public_from is not None and now < public_from
-    with shelf.held(), draft_in(shelf, shelf.sealed if early else shelf.releases) as draft:
+    with store.held(), draft_in(store, store.sealed if early else store.releases) as draft:
         files = entries_of(draft, write(draft))
         content = content_hash(files)
         if remember is not None:
             remember(content)
-        standing = _standing_with(shelf, content)
+        standing = _standing_with(store, content)
         if standing is not None:
             return standing
-        waiting = embargo.waiting(shelf)
+        waiting = embargo.waiting(store)
         if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
             return Published(waiting, read_manifest(waiting)["version"], False, public_from)
-        told = _described(draft, shelf, files, provenance)
+        told = _described(draft, store, files, provenance)
         more = entries_of(draft, describe(draft, told)) if describe is not None else {}
         manifest = _manifest(wave, told, {**files, **more}, content, provenance)
         manifest |= (
@@ -171,90 +171,90 @@ def publish(
         write_manifest(draft, manifest, sign)
         seal(draft)
         if early:
-            return Published(embargo.keep(shelf, draft), told.version, True, public_from)
+            return Published(embargo.keep(store, draft), told.version, True, public_from)
         if announce is not None:
             announce(told.version, content)
-        target = put(shelf, draft, told.version)
-        embargo.clear(shelf)
+        target = put(store, draft, told.version)
+        embargo.clear(store)
         return Published(target, told.version, is_new=True)
 
 
-def publish_sealed(shelf: Shelf, version: str, sign: Sign | None = None) -> Published:
+def publish_sealed(store: ReleaseStore, version: str, sign: Sign | None = None) -> Published:
     """Publish the sealed version, once its instant has come.
 
     Args:
-        shelf: the wave's folders.
+        store: the wave's folders.
         version: the version.
         sign: signs its manifest, which tells then when it was released.
 
     Raises:
         ReleaseError: it is not sealed, its instant has not come, or another was published since.
     """
-    with shelf.held():
-        return _publish_sealed(shelf, version, sign)
+    with store.held():
+        return _publish_sealed(store, version, sign)
 
 
-def _publish_sealed(shelf: Shelf, version: str, sign: Sign | None) -> Published:
-    sealed = embargo.waiting(shelf)
+def _publish_sealed(store: ReleaseStore, version: str, sign: Sign | None) -> Published:
+    sealed = embargo.waiting(store)
     if sealed is None or read_manifest(sealed)["version"] != version:
-        if version in shelf.standing():
-            return Published(shelf.releases / version, version, is_new=False)
+        if version in store.standing():
+            return Published(store.releases / version, version, is_new=False)
         raise ReleaseError(
             f"no version {version} is sealed",
             expected=read_manifest(sealed)["version"] if sealed else "a sealed version",
             remedy="“asco releases” lists them; “asco run” makes one",
         )
     manifest, now = read_manifest(sealed), _now()
-    opens = embargo.opening(shelf, manifest)
+    opens = embargo.opening(store, manifest)
     if now < opens:
         raise ReleaseError(
             f"version {version} is under embargo until {_told(opens)}", remedy="Publish it then, or later"
         )
-    standing = _standing_with(shelf, manifest["content_sha256"])
+    standing = _standing_with(store, manifest["content_sha256"])
     if standing is None:
-        _demand_same_former(shelf, manifest)
-        with draft_in(shelf, shelf.releases) as draft:
+        _require_same_former(store, manifest)
+        with draft_in(store, store.releases) as draft:
             shutil.copytree(sealed, draft, dirs_exist_ok=True)
             (draft / MANIFEST).unlink()
             write_manifest(draft, {**manifest, "released_at": _told(now)}, sign)
             seal(draft)
-            standing = Published(put(shelf, draft, version), version, is_new=True)
-    embargo.clear(shelf)
+            standing = Published(put(store, draft, version), version, is_new=True)
+    embargo.clear(store)
     return standing
 
 
-def _standing_with(shelf: Shelf, content: str) -> Published | None:
+def _standing_with(store: ReleaseStore, content: str) -> Published | None:
     """The newest version when it says the same; a killed process may have left it unpointed to.
 
     Raises:
         ReleaseError: that version was withdrawn.
     """
-    known = shelf.known()
-    newest = shelf.content(known[-1]) if known else None
+    known = store.known()
+    newest = store.content(known[-1]) if known else None
     if newest is None or read_manifest(newest)["content_sha256"] != content:
         return None
-    if newest.parent != shelf.releases:
-        told = json.loads((shelf.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
+    if newest.parent != store.releases:
+        told = json.loads((store.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
         raise ReleaseError(
             f"this is what version {known[-1]} said, which was withdrawn: {told['reason']}",
             remedy="Correct what it was withdrawn for, then run the wave again",
         )
-    point_latest(shelf.releases, known[-1])
+    point_latest(store.releases, known[-1])
     return Published(newest, known[-1], is_new=False)
 
 
 def _described(
-    draft: Path, shelf: Shelf, files: Mapping[str, Mapping[str, Any]], provenance: Provenance
+    draft: Path, store: ReleaseStore, files: Mapping[str, Mapping[str, Any]], provenance: Provenance
 ) -> Description:
-    known = shelf.known()
-    former = shelf.content(known[-1]) if known else None
+    known = store.known()
+    former = store.content(known[-1]) if known else None
     changes = compare_releases(former, draft) if former is not None else None
     version = next_version(known, changes.level if changes else "major")
     return Description(version, former, changes, files, provenance)
 
 
-def _demand_same_former(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
-    known = shelf.known()
+def _require_same_former(store: ReleaseStore, manifest: Mapping[str, Any]) -> None:
+    known = store.known()
     newest = known[-1] if known else None
     if newest != manifest["former_version"]:
         raise ReleaseError(

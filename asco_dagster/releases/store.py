@@ -27,7 +27,7 @@ _VERSION = re.compile(r"^\d+\.\d+\.\d+$")
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ReleaseStore:
     """The folders of one wave's versions.
 
     Attributes:
@@ -41,13 +41,13 @@ class Shelf:
     withdrawn: Path
 
     @classmethod
-    def of(cls, places: Places, wave: str) -> "Shelf":
+    def of(cls, places: Places, wave: str) -> "ReleaseStore":
         """The folders of a wave in a home."""
         return cls(places.releases(wave), places.sealed(wave), places.withdrawn(wave))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the shelf against other processes that publish or withdraw; a dead one holds nothing."""
+        """Hold the store against other processes that publish or withdraw; a dead one holds nothing."""
         make_folder(self.sealed)
         with (self.sealed / ".lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)

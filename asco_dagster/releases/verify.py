@@ -14,7 +14,7 @@ import pydantic
 
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
-from asco_dagster.releases.confined import demand_manifest, is_number, oversized, unconfined
+from asco_dagster.releases.confined import is_number, oversized, require_manifest, unconfined
 from asco_dagster.releases.signature import read_public_key, signature_fault
 from asco_dagster.releases.store import MANIFEST
 from asco_dagster.releases.verify_formats import told_in_other_formats
@@ -82,7 +82,7 @@ def examine(release: Path, public_key: Path | None = None) -> Examination:
     """
     release = release.resolve()  # “latest” is a link
     key = read_public_key(public_key) if public_key is not None else None
-    manifest = demand_manifest(release)
+    manifest = require_manifest(release)
     figures: dict[str, int] = {}
     # each needs the one before: what may not be opened cannot be compared, what was altered is not worth
     # reading, and what is misshapen cannot be attacked

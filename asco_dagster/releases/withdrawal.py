@@ -17,7 +17,7 @@ from asco_dagster.releases.store import (
     LATEST,
     MANIFEST,
     TOMBSTONE,
-    Shelf,
+    ReleaseStore,
     is_withdrawn,
     latest_release,
     point_latest,
@@ -26,11 +26,11 @@ from asco_dagster.releases.store import (
 )
 
 
-def withdraw(shelf: Shelf, version: str, reason: str) -> None:
+def withdraw(store: ReleaseStore, version: str, reason: str) -> None:
     """Withdraw a version.
 
     Args:
-        shelf: the wave's folders.
+        store: the wave's folders.
         version: the version.
         reason: why, as the tombstone tells everybody.
 
@@ -40,19 +40,19 @@ def withdraw(shelf: Shelf, version: str, reason: str) -> None:
     """
     if not reason.strip():
         raise ConfigurationError("no reason is given", remedy="Say with --reason why it is withdrawn")
-    with shelf.held():
-        _withdraw(shelf, version, reason)
+    with store.held():
+        _withdraw(store, version, reason)
 
 
-def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
-    finish_withdrawals(shelf)
-    if version not in shelf.standing():
+def _withdraw(store: ReleaseStore, version: str, reason: str) -> None:
+    finish_withdrawals(store)
+    if version not in store.standing():
         raise ReleaseError(
             f"no version {version} is public",
-            expected=f"one of {', '.join(shelf.standing()) or 'none'}",
+            expected=f"one of {', '.join(store.standing()) or 'none'}",
             remedy="“asco releases” lists them",
         )
-    manifest = read_manifest(shelf.releases / version)
+    manifest = read_manifest(store.releases / version)
     told = {
         "wave": manifest["wave"],
         "version": version,
@@ -61,33 +61,33 @@ def _withdraw(shelf: Shelf, version: str, reason: str) -> None:
         "withdrawn_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "content_sha256": manifest["content_sha256"],
     }
-    make_folder(shelf.withdrawn)
+    make_folder(store.withdrawn)
     text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
-    write_whole(shelf.withdrawn / f"{version}.json", text)
-    finish_withdrawals(shelf)
+    write_whole(store.withdrawn / f"{version}.json", text)
+    finish_withdrawals(store)
 
 
-def finish_withdrawals(shelf: Shelf) -> None:
+def finish_withdrawals(store: ReleaseStore) -> None:
     """Carry out every withdrawal decided: move ``latest``, then the folder, then put the tombstone."""
-    for note in sorted(shelf.withdrawn.glob("*.json")) if shelf.withdrawn.is_dir() else []:
+    for note in sorted(store.withdrawn.glob("*.json")) if store.withdrawn.is_dir() else []:
         told = json.loads(note.read_text(encoding="utf-8"))
-        if not is_withdrawn(shelf.releases / told["version"]):
-            _carry_out(shelf, told)
+        if not is_withdrawn(store.releases / told["version"]):
+            _carry_out(store, told)
 
 
-def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
+def _carry_out(store: ReleaseStore, told: dict[str, Any]) -> None:
     version = told["version"]
-    latest = latest_release(shelf.releases)
+    latest = latest_release(store.releases)
     if latest is not None and latest.name == version:
-        others = [other for other in shelf.standing() if other != version and _whole(shelf, other)]
+        others = [other for other in store.standing() if other != version and _whole(store, other)]
         if others:
-            point_latest(shelf.releases, others[-1])
+            point_latest(store.releases, others[-1])
         else:
-            (shelf.releases / LATEST).unlink()
-    if version in versions(shelf.releases):
-        (shelf.releases / version).rename(shelf.withdrawn / version)
-        sync(shelf.withdrawn)
-    tombstone = shelf.releases / f"{DRAFT}{version}-{os.getpid()}"
+            (store.releases / LATEST).unlink()
+    if version in versions(store.releases):
+        (store.releases / version).rename(store.withdrawn / version)
+        sync(store.withdrawn)
+    tombstone = store.releases / f"{DRAFT}{version}-{os.getpid()}"
     shutil.rmtree(tombstone, ignore_errors=True)
     tombstone.mkdir()
     tombstone.chmod(PUBLIC)
@@ -95,12 +95,12 @@ def _carry_out(shelf: Shelf, told: dict[str, Any]) -> None:
     (tombstone / TOMBSTONE).write_text(text, encoding="utf-8")
     (tombstone / TOMBSTONE).chmod(0o444)
     sync_folder(tombstone)
-    tombstone.rename(shelf.releases / version)
-    sync(shelf.releases)
+    tombstone.rename(store.releases / version)
+    sync(store.releases)
 
 
-def _whole(shelf: Shelf, version: str) -> bool:
+def _whole(store: ReleaseStore, version: str) -> bool:
     """Whether a version is neither withdrawn nor about to be."""
-    return (shelf.releases / version / MANIFEST).is_file() and not (
-        shelf.withdrawn / f"{version}.json"
+    return (store.releases / version / MANIFEST).is_file() and not (
+        store.withdrawn / f"{version}.json"
     ).is_file()

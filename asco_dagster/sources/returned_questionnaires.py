@@ -22,7 +22,7 @@ from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.return_members import Member, members
 from asco_dagster.sources.readers.return_moments import Window
 from asco_dagster.sources.readers.return_pool import read_all
-from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
+from asco_dagster.sources.readers.return_settling import Record, require_all_counted, settle
 from asco_dagster.sources.readers.return_tables import Answers, returns_frame
 from asco_dagster.sources.readers.web_returns import read_export, read_limesurvey
 
@@ -97,7 +97,7 @@ def read_returns(
     year = int(wave)
     window = collection or Window(dt.date(year, 1, 1), dt.date(year + 19, 12, 31))
     settled = settle(_read(deliveries, expected, workers or processors(), counter, quarantine), window)
-    counts = demand_all_counted(settled, counter.delivered)
+    counts = require_all_counted(settled, counter.delivered)
     if quarantine is not None:
         quarantine.update(settled)
     return Returns(

@@ -23,7 +23,7 @@ _FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large"
 _MADE_AGAIN = "Move it away: the next run makes every table again from the deliveries; or restore a backup"
 
 
-def demand_database(path: Path) -> None:
+def require_database(path: Path) -> None:
     """Demand that what lies at the place of a database, if anything, is a DuckDB file.
 
     Raises:

@@ -26,7 +26,7 @@ VERSION = 1
 CONFIDENTIAL = ("waves", "quarantine", "downloads", "keys", "records")
 
 
-def demand_home(places: Places) -> None:
+def require_home(places: Places) -> None:
     """Have a home that this code can work on: mark a new one, migrate an older one.
 
     Raises:
@@ -34,7 +34,7 @@ def demand_home(places: Places) -> None:
             be read.
     """
     make_folder(places.home, PUBLIC)
-    _demand_unwritable(places.home)
+    _require_unwritable(places.home)
     found = version_of(places.home)
     if found > VERSION:
         raise ConfigurationError(
@@ -73,7 +73,7 @@ def named_home(places: Places) -> Path:
     return link
 
 
-def _demand_unwritable(home: Path) -> None:
+def _require_unwritable(home: Path) -> None:
     """Whoever may write into the home may replace its keys and its releases."""
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & (stat.S_IWGRP | stat.S_IWOTH):

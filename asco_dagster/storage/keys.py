@@ -28,14 +28,14 @@ def read_key(path: Path) -> bytes:
         ConfigurationError: it is missing, empty, short or no regular file, it belongs to another user, other
             users may read it or replace it; never shows what it holds.
     """
-    _demand_unwritable(path.parent)
+    _require_unwritable(path.parent)
     try:
         # a link could be changed between a look and the reading; a pipe would block
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        _demand_private(path, os.fstat(descriptor))
+        _require_private(path, os.fstat(descriptor))
         content = os.read(descriptor, _LONGEST).strip()
     finally:
         os.close(descriptor)
@@ -80,7 +80,7 @@ def _unreadable(path: Path, error: OSError) -> ConfigurationError:
     )
 
 
-def _demand_private(path: Path, found: os.stat_result) -> None:
+def _require_private(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigurationError(
             f"the key {path} is no regular file", remedy="Put the key into a file, mode 0600"
@@ -99,7 +99,7 @@ def _demand_private(path: Path, found: os.stat_result) -> None:
         )
 
 
-def _demand_unwritable(folder: Path) -> None:
+def _require_unwritable(folder: Path) -> None:
     """Whoever may write into the folder of a key may replace the key; a sticky bit forbids that."""
     try:
         found = folder.stat()

@@ -21,10 +21,10 @@ from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
 from asco_dagster.settings import Settings
 from asco_dagster.storage.database_faults import (
-    demand_database,
     held_fault,
     holder_of,
     opening_fault,
+    require_database,
     working_fault,
 )
 from asco_dagster.storage.encryption import SPILL, attach
@@ -157,7 +157,7 @@ def read_table(
     Raises:
         AscoError: the table or a column is not there.
     """
-    present = _demand_columns(connection, asset, [*(columns or ()), *(only or ())])
+    present = _require_columns(connection, asset, [*(columns or ()), *(only or ())])
     import duckdb
     import pandas as pd
 
@@ -198,7 +198,7 @@ def read_parts(
     Raises:
         AscoError: the table or a column is not there.
     """
-    _demand_columns(connection, asset, [*columns, by, *(only or ())])
+    _require_columns(connection, asset, [*columns, by, *(only or ())])
     import duckdb
 
     own = duckdb.ColumnExpression(by)
@@ -224,14 +224,14 @@ def distinct_values(
     only: Mapping[str, Collection[str]] | None = None,
 ) -> "pd.Series":
     """The different texts of a column, in no order; arguments and errors as those of :func:`read_table`."""
-    _demand_columns(connection, asset, [column, *(only or ())])
+    _require_columns(connection, asset, [column, *(only or ())])
     import duckdb
 
     values = _rows_of(connection, asset, only or {}).select(duckdb.ColumnExpression(column)).distinct()
     return values.to_arrow_table().to_pandas()[column]
 
 
-def _demand_columns(
+def _require_columns(
     connection: "duckdb.DuckDBPyConnection", asset: str, wanted: Sequence[str]
 ) -> dict[str, str]:
     """The columns of a table and their types, which must hold those wanted."""
@@ -288,7 +288,7 @@ def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
     """A connection to a database that is whole and free; a new one appears whole, or not at all."""
     import duckdb
 
-    demand_database(path)
+    require_database(path)
     if not path.exists() and not read_only:
         _create(path)
     end, waits = time.monotonic() + PATIENCE, False

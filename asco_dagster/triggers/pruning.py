@@ -6,7 +6,7 @@ What does not belong here: what goes (``operations.pruning``).
 import dagster as dg
 
 from asco_dagster.operations.pruning import prune
-from asco_dagster.orchestration.run_guard import demand_home_instance
+from asco_dagster.orchestration.run_guard import require_home_instance
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 
@@ -24,7 +24,7 @@ class Keep(dg.Config):
 def prune_runs(context: dg.OpExecutionContext, config: Keep, settings: dg.ResourceParam[Settings]) -> None:
     """Delete superseded runs with their events, logs and history; never a release."""
     places = Places.of(settings)
-    demand_home_instance(context.instance, settings, places)
+    require_home_instance(context.instance, settings, places)
     told = prune(context.instance, settings, places, config.runs)
     context.log.info(f"{told.runs} runs deleted, {told.kept} kept; {told.freed / 1e6:.1f} MB of logs freed")
 

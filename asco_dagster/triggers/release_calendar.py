@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from asco_dagster.orchestration.run_guard import demand_home_instance
+from asco_dagster.orchestration.run_guard import require_home_instance
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.releases.due import due_versions
 from asco_dagster.releases.release import publish_sealed
 from asco_dagster.releases.signature import signer
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.shared_store.held import demand_held, keep_shelf
+from asco_dagster.storage.shared_store.held import keep_shelf, require_held
 from asco_dagster.waves import wave_names
 
 
@@ -31,10 +31,10 @@ class Due(dg.Config):
 @dg.op
 def publish_due(context: dg.OpExecutionContext, config: Due, settings: dg.ResourceParam[Settings]) -> None:
     """Publish one sealed version."""
-    demand_home_instance(context.instance, settings, Places.of(settings))
-    demand_held(settings, config.wave)
+    require_home_instance(context.instance, settings, Places.of(settings))
+    require_held(settings, config.wave)
     places = Places.of(settings)
-    published = publish_sealed(Shelf.of(places, config.wave), config.version, signer(settings, places))
+    published = publish_sealed(ReleaseStore.of(places, config.wave), config.version, signer(settings, places))
     keep_shelf(settings, config.wave)
     context.log.info("wave %s: version %s is public in %s", config.wave, config.version, published.folder)
 

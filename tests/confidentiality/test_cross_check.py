@@ -185,7 +185,7 @@ def test_masks_that_hold_apart_give_a_sensitive_cell_away_when_linked():
     assert found[0]["tau_broken_linked"] > 0
     public = {"commune": Areas(regions)}
     done = protect(judged, public, RULES).cells
-    attack(released(done), public, RULES, truth=done).demand_safe()
+    attack(released(done), public, RULES, truth=done).require_safe()
 
 
 def test_what_it_gives_back_must_be_what_it_was_given(tmp_path, monkeypatch):

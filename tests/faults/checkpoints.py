@@ -99,7 +99,7 @@ def _two_chains(bench: Bench, made: Checkpoints, wave: str) -> None:
         # dbt's parser starts threads, and what forks from a process that parsed would wait for them for ever
         if path.name != "dbt":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    bench.demand_done("demo", "--wave", wave, "--scale", SCALE)
+    bench.require_done("demo", "--wave", wave, "--scale", SCALE)
     returns = next((bench.home / "inbox" / wave).glob("asco-returns-communes-*"))
     whole = returns.read_bytes()
     returns.write_bytes(_without_late(returns, whole))

@@ -32,7 +32,7 @@ import forked_modules
 import journal
 import served
 from ask_dagster import TOKEN
-from home_under_test import Bench, NotRecoveredError, SkippedError, demand_quiet
+from home_under_test import Bench, NotRecoveredError, SkippedError, require_quiet
 from small_world import WAVES, shrink, write_waves
 from tried_code import fingerprint
 
@@ -68,7 +68,7 @@ def attempt(
     try:
         bench.restore(kept.place(at))
         told = FAULTS[fault](bench, at, chance)
-        bench.demand_recovery(wave, kept.wanted_of(at))
+        bench.require_recovery(wave, kept.wanted_of(at))
     except (NotRecoveredError, TimeoutError) as reason:
         why = str(reason)
         if options.home:  # a folder for this call alone is gone when it ends
@@ -87,7 +87,7 @@ def attempt(
 def calm() -> None:
     """Nothing of a try disturbs the next one."""
     try:
-        demand_quiet(60.0)
+        require_quiet(60.0)
     except NotRecoveredError as reason:
         print(reason, flush=True)
 

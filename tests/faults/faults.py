@@ -71,7 +71,7 @@ def read_only_inbox(bench: Bench, at: Checkpoint, chance: random.Random) -> str:
     inbox = bench.home / "inbox"
     before = contents(inbox)
     with read_only(inbox):
-        bench.demand_done("run", at.wave)
+        bench.require_done("run", at.wave)
         bench.quiet()
     if contents(inbox) != before:
         raise NotRecoveredError(f"the inbox of {at.wave} was changed")

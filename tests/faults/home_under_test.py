@@ -16,7 +16,7 @@ from typing import Any
 from forked import Forked, descendants, fork
 from homes import release_of, rows_of
 from small_world import WAVES
-from tried_code import demand_unloaded
+from tried_code import require_unloaded
 
 PATIENCE = 600.0
 
@@ -69,7 +69,7 @@ class Bench:
             try:
                 main()
             finally:
-                demand_unloaded(arguments[0])
+                require_unloaded(arguments[0])
 
         return self.fork(command, before)
 
@@ -77,7 +77,7 @@ class Bench:
         self.number = (self.number + 1) % 20
         return fork(work, self.work / f"output-{self.number}", self.environment, before)
 
-    def demand_done(self, *arguments: str) -> str:
+    def require_done(self, *arguments: str) -> str:
         process = self.start(*arguments)
         code = process.wait(PATIENCE)
         if code:
@@ -98,13 +98,13 @@ class Bench:
         return kept
 
     def save(self, folder: Path) -> None:
-        demand_quiet()
+        require_quiet()
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run(["cp", "-a", str(self.home), str(folder)], check=True)
 
     @staticmethod
     def quiet() -> None:
-        demand_quiet()
+        require_quiet()
 
     def undisturbed(self, wave: str) -> Undisturbed:
         return Undisturbed(
@@ -144,7 +144,7 @@ class Bench:
             raise NotRecoveredError(f"the queue cannot be looked at ({code}): {process.told()[-600:]}")
         return found.read_text() != "0"
 
-    def demand_whole_releases(self, wanted: Undisturbed) -> None:
+    def require_whole_releases(self, wanted: Undisturbed) -> None:
         """What is released is what an undisturbed run releases, or is not there at all."""
         for wave in WAVES:
             found = {k: v for k, v in release_of(self.home, wave).items() if not k.startswith(".draft-")}
@@ -155,16 +155,16 @@ class Bench:
             if "latest" in found and found["latest"] not in versions:
                 raise NotRecoveredError(f"latest of {wave} points to {found['latest']}")
 
-    def demand_recovery(self, wave: str, wanted: Undisturbed) -> None:
+    def require_recovery(self, wave: str, wanted: Undisturbed) -> None:
         """One more run, and everything is as an undisturbed run leaves it.
 
         Args:
             wave: the wave.
             wanted: what an undisturbed run leaves.
         """
-        demand_quiet()
-        self.demand_whole_releases(wanted)
-        self.demand_done("run", wave)
+        require_quiet()
+        self.require_whole_releases(wanted)
+        self.require_done("run", wave)
         for name in WAVES:
             differ = wanted.released[name].items() ^ release_of(self.home, name).items()
             if differ:
@@ -182,10 +182,10 @@ class Bench:
         litter = sorted(set(self.files()) - set(wanted.files))
         if litter:
             raise NotRecoveredError(f"left in the home: {litter[:5]}")
-        demand_quiet()
+        require_quiet()
 
 
-def demand_quiet(patience: float = 40.0) -> None:
+def require_quiet(patience: float = 40.0) -> None:
     """Nothing is left running, half a minute after the fault."""
     end = time.monotonic() + patience
     while left := descendants():

@@ -30,7 +30,7 @@ def fingerprint(*, served: bool, checkout: Path = CHECKOUT) -> str:
     return digest.hexdigest()[:12]
 
 
-def demand_unloaded(command: str) -> None:
+def require_unloaded(command: str) -> None:
     """Have a command line, other than ``asco up``, load no module that only ``asco up`` has.
 
     Raises:

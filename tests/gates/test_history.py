@@ -9,6 +9,7 @@ import pytest
 from small_wave import SmallWave
 
 from asco_dagster.gates.history.chart import lines
+from asco_dagster.gates.history.page import write_history_page
 from asco_dagster.gates.history.store import (
     FILE,
     Judgement,
@@ -18,7 +19,6 @@ from asco_dagster.gates.history.store import (
     keep_figures,
     keep_judgement,
 )
-from asco_dagster.gates.history.told import write_history_page
 from asco_dagster.orchestration.history import SHOWN, figure_history, gate_history
 from asco_dagster.storage.warehouse import open_database, read_table
 

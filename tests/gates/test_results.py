@@ -15,7 +15,7 @@ from asco_dagster.errors import GateError
 from asco_dagster.gates import suite as suites
 from asco_dagster.gates.results import JUDGED_IN, mark_unjudged, read_result, unjudged
 from asco_dagster.orchestration.checks import run_gate
-from asco_dagster.orchestration.demand import demand_kept_results, demand_open_gates, judgement
+from asco_dagster.orchestration.release_guard import judgement, require_kept_results, require_open_gates
 from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
@@ -85,12 +85,12 @@ def test_a_damaged_result_is_not_judged_is_named_and_is_made_again(
     (told,) = damage.told
     assert _run(instance, places).success
     assert _is_unchanged(_run(instance, places))
-    demand_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
+    require_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
     file = places.gates(WAVE) / f"{ASSET}.json"
     before = json.loads(file.read_text())
     damage.make(file)
     with pytest.raises(GateError) as error:
-        demand_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
+        require_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
     assert f"the gate of {ASSET} is not judged: {told}" in str(error.value)
     assert f"(file {ASSET}.json)" in str(error.value)
     again = _run(instance, places)
@@ -99,7 +99,7 @@ def test_a_damaged_result_is_not_judged_is_named_and_is_made_again(
     assert any(f"the gate of {ASSET} is not judged: {told}" in message for message in logged)
     assert {**json.loads(file.read_text()), "run": ""} == {**before, "run": ""}
     assert read_result(places.gates(WAVE), ASSET, WAVE).run == again.run_id
-    demand_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
+    require_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
     assert _is_unchanged(_run(instance, places))
 
 
@@ -118,13 +118,13 @@ def test_a_table_that_was_made_and_not_judged_is_not_released(
         died = _run(instance, places)
     assert not died.success
     assert judgement(instance, WAVE, ASSET, f"gx__{ASSET}").passed
-    assert demand_open_gates(instance, WAVE, [ASSET], []) == {ASSET: "passed"}
+    assert require_open_gates(instance, WAVE, [ASSET], []) == {ASSET: "passed"}
     told = f"the gate of {ASSET} is not judged: run {died.run_id[:8]} began to make its table"
     with pytest.raises(GateError, match=told):
-        demand_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
+        require_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
     assert [told in str(fault) for fault in unjudged(places.gates(WAVE), WAVE)] == [True]
     assert _run(instance, places).success
-    demand_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
+    require_kept_results(instance, WAVE, [ASSET], places.gates(WAVE))
     assert not list(unjudged(places.gates(WAVE), WAVE))
 
 

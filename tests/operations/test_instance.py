@@ -23,7 +23,7 @@ from asco_dagster.operations.instance import (
     run_tags,
     running_run,
 )
-from asco_dagster.orchestration.run_guard import demand_home_instance, demand_no_other_run
+from asco_dagster.orchestration.run_guard import require_home_instance, require_no_other_run
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -141,7 +141,7 @@ def test_a_home_whose_path_is_a_pattern_is_configured_as_any_other(tmp_path: Pat
         (limit,) = instance.get_settings("concurrency")["runs"]["tag_concurrency_limits"]
         assert limit["key"] == PARTITION_TAG
         assert instance.telemetry_enabled is False
-        demand_home_instance(instance, settings, places)
+        require_home_instance(instance, settings, places)
         # what “asco up” starts finds its configuration in the environment alone
         code = (
             "from dagster import DagsterInstance\n"
@@ -185,9 +185,9 @@ def test_a_step_runs_under_the_instance_of_its_home_alone(
 ) -> None:
     other = Settings(home=tmp_path / "other")
     with open_instance(other, Places.of(other)) as instance:
-        demand_home_instance(instance, other, Places.of(other))
+        require_home_instance(instance, other, Places.of(other))
         with pytest.raises(ConfigurationError) as refused:
-            demand_home_instance(instance, settings, places)
+            require_home_instance(instance, settings, places)
     assert str(refused.value) == (
         f"this run is kept in Dagster's instance at {tmp_path / 'other' / 'dagster'}, not in that of "
         f"the home {places.home}, and nothing was written. Start it with asco dagster -- … or asco dg -- …, "
@@ -203,12 +203,12 @@ def test_the_later_of_two_runs_of_a_wave_refuses(settings: Settings, places: Pla
         first, later = (DagsterRun("job", tags=tags, status=DagsterRunStatus.STARTED) for _ in range(2))
         instance.add_run(first)
         instance.add_run(later)
-        demand_no_other_run(instance, "2014", first.run_id)
-        demand_no_other_run(instance, "2025", later.run_id)
+        require_no_other_run(instance, "2014", first.run_id)
+        require_no_other_run(instance, "2025", later.run_id)
         with pytest.raises(AscoError, match=f"wave 2014 is running already .run {first.run_id[:8]}."):
-            demand_no_other_run(instance, "2014", later.run_id)
+            require_no_other_run(instance, "2014", later.run_id)
         instance.report_run_failed(first)
-        demand_no_other_run(instance, "2014", later.run_id)
+        require_no_other_run(instance, "2014", later.run_id)
 
 
 def test_only_a_run_in_progress_is_running(settings: Settings, places: Places) -> None:

@@ -23,7 +23,7 @@ from asco_dagster.operations.purge import purge
 from asco_dagster.operations.records import records
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
-from asco_dagster.storage.home import demand_home, version_of
+from asco_dagster.storage.home import require_home, version_of
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 from asco_dagster.storage.warehouse import open_database
@@ -404,15 +404,15 @@ def test_an_older_home_is_migrated_and_a_newer_one_refused(lived: Places) -> Non
     note = lived.quarantine("2014") / "1.xlsx"
     note.chmod(0o644)
     assert version_of(lived.home) == 0
-    demand_home(lived)
+    require_home(lived)
     assert version_of(lived.home) == 1
     assert note.stat().st_mode & 0o777 == 0o600
     (lived.home / "home.json").write_text('{"layout": 99}')
     with pytest.raises(ConfigurationError, match=r"newer version \(layout 99\)"):
-        demand_home(lived)
+        require_home(lived)
     (lived.home / "home.json").write_text("{")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        demand_home(lived)
+        require_home(lived)
     shutil.rmtree(lived.home)
-    demand_home(lived)
+    require_home(lived)
     assert version_of(lived.home) == 1

@@ -183,7 +183,7 @@ def refused() -> None:
 def out_of_reach() -> None:
     """An asset whose file the disk does not give."""
     fault = OSError(errno.EIO, os.strerror(errno.EIO))
-    raise OutOfReachError.told(fault, Path("returns.csv")) from fault
+    raise OutOfReachError.from_os_error(fault, Path("returns.csv")) from fault
 
 
 @dg.asset(name="raw_c__d", partitions_def=dg.StaticPartitionsDefinition(["2014"]))

@@ -107,7 +107,7 @@ def test_the_state_of_a_wave_is_its_own(
 
     first, second = overview(settings, places, expectations)
     with monkeypatch.context() as patch:  # a gate whose latest result is older than all recent ones
-        patch.setattr("asco_dagster.orchestration.demand._RECENT", 1)
+        patch.setattr("asco_dagster.orchestration.release_guard._RECENT", 1)
         assert overview(settings, places, expectations) == [first, second]
     assert first.gates == {
         "stg_a__passed": "passed",

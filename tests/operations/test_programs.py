@@ -10,7 +10,7 @@ from home_instances import home_instance
 
 from asco_dagster.operations import programs
 from asco_dagster.operations.programs import run_program
-from asco_dagster.orchestration.demand import materialization
+from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.settings import CHECKOUT, Settings
 from asco_dagster.storage.places import Places
 

@@ -12,8 +12,8 @@ from home_instances import home_instance
 from asco_dagster.gates.history.store import Judgement, judgements, keep_judgement, now
 from asco_dagster.operations.pruning import prune
 from asco_dagster.orchestration.checks import gate_name, gate_spec
-from asco_dagster.orchestration.demand import demand_open_gates, materialization
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.release_guard import materialization, require_open_gates
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -80,8 +80,8 @@ def test_superseded_runs_go_and_what_the_present_rests_on_stays(
     assert release.read_text() == "{}"
     # what the release guard and the next run ask for is as it was
     assert {name: materialization(instance, "2014", name) for name in (OFTEN, ONCE)} == before
-    assert set(demand_open_gates(instance, "2014", [OFTEN, ONCE], []).values()) == {"passed"}
-    assert demand_open_gates(instance, "2025", [OFTEN], []) == {OFTEN: "passed"}
+    assert set(require_open_gates(instance, "2014", [OFTEN, ONCE], []).values()) == {"passed"}
+    assert require_open_gates(instance, "2025", [OFTEN], []) == {OFTEN: "passed"}
     assert prune(instance, settings, places, keep=2).runs == 0
 
 

@@ -9,7 +9,7 @@ from small_wave import SmallWave
 
 from asco_dagster.orchestration.column_lineage import kept_lineage, lineage_metadata, read_lineage
 from asco_dagster.orchestration.dbt_manifest import read_manifest
-from asco_dagster.orchestration.demand import materialization
+from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.storage.warehouse import columns_of, open_database
 
 TABLES = {

@@ -10,9 +10,9 @@ from asco_dagster.errors import AscoError
 from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.orchestration.contents import (
     contents_of,
-    demand_recorded,
     forget_contents,
     record_contents,
+    require_recorded,
 )
 from asco_dagster.storage.warehouse import open_database
 
@@ -83,10 +83,10 @@ def test_the_same_rows_written_again_are_the_same(database: duckdb.DuckDBPyConne
 
 
 def test_nothing_is_made_of_a_table_that_its_step_did_not_write(database: duckdb.DuckDBPyConnection) -> None:
-    demand_recorded(database, [ASSET, "stg_territory__epci"])  # the second is not there at all
+    require_recorded(database, [ASSET, "stg_territory__epci"])  # the second is not there at all
     database.execute(TAMPERED["one value"])
     with pytest.raises(AscoError) as refused:
-        demand_recorded(database, [ASSET])
+        require_recorded(database, [ASSET])
     assert str(refused.value) == (
         f"table {ASSET} was written by something other than its step, and nothing is made of it."
         f" Run the wave again, or materialize {ASSET} first: its step makes it again."
@@ -94,4 +94,4 @@ def test_nothing_is_made_of_a_table_that_its_step_did_not_write(database: duckdb
     forget_contents(database, [ASSET])  # as of a step that was killed before it recorded
     assert contents_of(database, ASSET) == "unrecorded"
     with pytest.raises(AscoError, match="written by something other than its step"):
-        demand_recorded(database, [ASSET])
+        require_recorded(database, [ASSET])

@@ -11,14 +11,14 @@ import pytest
 from asco_dagster.errors import AscoError
 from asco_dagster.orchestration import fingerprints
 from asco_dagster.orchestration.fingerprints import (
-    Made,
-    forget,
-    ground,
-    left,
-    made_of,
-    may_be_left,
-    record,
-    recorded,
+    Fingerprint,
+    allow_state,
+    base_fingerprint,
+    fingerprint_of,
+    forget_fingerprints,
+    record_fingerprints,
+    record_state_after,
+    recorded_fingerprint,
 )
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -36,66 +36,70 @@ def database():
 
 def test_code_wave_and_key_are_what_all_rests_on(tmp_path):
     places, wave = Places(tmp_path), load_wave("2014")
-    one = ground(wave, places, Settings(home=tmp_path, pseudonym_key="one key of thirty-two characters"))
-    assert one == ground(
+    one = base_fingerprint(
         wave, places, Settings(home=tmp_path, pseudonym_key="one key of thirty-two characters")
     )
-    assert one != ground(
+    assert one == base_fingerprint(
+        wave, places, Settings(home=tmp_path, pseudonym_key="one key of thirty-two characters")
+    )
+    assert one != base_fingerprint(
         wave, places, Settings(home=tmp_path, pseudonym_key="another of thirty-two characters")
     )
-    assert one != ground(
+    assert one != base_fingerprint(
         load_wave("2025"), places, Settings(home=tmp_path, pseudonym_key="one key of thirty-two characters")
     )
 
 
 def test_what_reads_a_changed_table_is_changed_and_nothing_else(database):
-    record(
+    record_fingerprints(
         database,
-        {name: made_of(database, name, [], "ground", "bytes") for name in ("raw_a", "raw_b")},
+        {name: fingerprint_of(database, name, [], "ground", "bytes") for name in ("raw_a", "raw_b")},
         "bytes",
     )
-    below = {name: made_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
-    record(database, {"raw_a": made_of(database, "raw_a", [], "ground", "other bytes")}, "other bytes")
-    again = {name: made_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
+    below = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
+    record_fingerprints(
+        database, {"raw_a": fingerprint_of(database, "raw_a", [], "ground", "other bytes")}, "other bytes"
+    )
+    again = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
     assert again["a"] != below["a"]
     assert again["b"] == below["b"]
-    assert made_of(database, "stg_a", ["raw_a"], "other ground") != again["a"]
+    assert fingerprint_of(database, "stg_a", ["raw_a"], "other ground") != again["a"]
 
 
 def test_nobody_can_tell_where_something_read_has_no_fingerprint(database):
-    assert made_of(database, "stg_a", ["raw_a"], "ground") is None
-    record(database, {"raw_a": made_of(database, "raw_a", [], "ground")})
-    assert made_of(database, "stg_a", ["raw_a"], "ground") is not None
-    forget(database, ["raw_a"])
-    assert recorded(database, "raw_a") is None
-    assert made_of(database, "stg_a", ["raw_a"], "ground") is None
+    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is None
+    record_fingerprints(database, {"raw_a": fingerprint_of(database, "raw_a", [], "ground")})
+    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is not None
+    forget_fingerprints(database, ["raw_a"])
+    assert recorded_fingerprint(database, "raw_a") is None
+    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is None
 
 
 def test_a_state_that_the_step_itself_left_counts_as_the_one_it_found(database):
-    first = made_of(database, "raw_a", [], "ground", ["empty quarantine"])
-    record(database, {"raw_a": first}, ["one refused return"])
-    assert made_of(database, "raw_a", [], "ground", ["one refused return"]) == first
-    assert made_of(database, "raw_a", [], "ground", ["one return to read again"]) != first
+    first = fingerprint_of(database, "raw_a", [], "ground", ["empty quarantine"])
+    record_fingerprints(database, {"raw_a": first}, ["one refused return"])
+    assert fingerprint_of(database, "raw_a", [], "ground", ["one refused return"]) == first
+    assert fingerprint_of(database, "raw_a", [], "ground", ["one return to read again"]) != first
 
 
 def test_a_state_that_a_later_step_left_counts_as_the_one_found(database):
-    first = made_of(database, "sec_a", [], "ground", ["no release"])
-    record(database, {"sec_a": first}, ["no release"])
-    left(database, ["sec_a"], ["1.0.0"])
-    assert made_of(database, "sec_a", [], "ground", ["1.0.0"]) == first
-    assert made_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) != first
+    first = fingerprint_of(database, "sec_a", [], "ground", ["no release"])
+    record_fingerprints(database, {"sec_a": first}, ["no release"])
+    record_state_after(database, ["sec_a"], ["1.0.0"])
+    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0"]) == first
+    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) != first
 
 
 def test_a_step_that_dies_on_either_side_of_its_change_leaves_a_state_that_counts_as_the_one_found(database):
-    first = made_of(database, "sec_a", [], "ground", ["no release"])
-    record(database, {"sec_a": first}, ["no release"])
-    left(database, ["sec_a"], ["1.0.0"])
-    may_be_left(database, ["sec_a"], ["1.0.0", "2.0.0"])
+    first = fingerprint_of(database, "sec_a", [], "ground", ["no release"])
+    record_fingerprints(database, {"sec_a": first}, ["no release"])
+    record_state_after(database, ["sec_a"], ["1.0.0"])
+    allow_state(database, ["sec_a"], ["1.0.0", "2.0.0"])
     for found in (["1.0.0"], ["1.0.0", "2.0.0"], ["no release"]):
-        assert made_of(database, "sec_a", [], "ground", found) == first
-    left(database, ["sec_a"], ["1.0.0", "2.0.0"])
-    assert made_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) == first
-    assert made_of(database, "sec_a", [], "ground", ["1.0.0"]) != first
+        assert fingerprint_of(database, "sec_a", [], "ground", found) == first
+    record_state_after(database, ["sec_a"], ["1.0.0", "2.0.0"])
+    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) == first
+    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0"]) != first
 
 
 @contextmanager
@@ -114,31 +118,31 @@ def die_of_a_full_disk(path: Path) -> None:
     """A step makes its table and its fingerprint anew; its commit finds no room, and its end finds some."""
     with open_database(path) as database:
         database.execute("create table staging.a as select 0.0 as made")
-        record(database, {name: Made("first", "null") for name in NAMES})
+        record_fingerprints(database, {name: Fingerprint("first", "null") for name in NAMES})
     said = r"wave\.duckdb: the disk is full: .*File too large"
     with (
         pytest.raises(AscoError, match=said),
         open_database(path) as database,
         full_disk(path.parent),
     ):
-        forget(database, NAMES[:1])
+        forget_fingerprints(database, NAMES[:1])
         database.begin()
         database.execute("create or replace table staging.a as select random() as made from range(200000)")
-        record(database, {NAMES[0]: Made("second", "null")})
+        record_fingerprints(database, {NAMES[0]: Fingerprint("second", "null")})
         database.commit()
 
 
 def make_again(path: Path) -> list[str | None]:
     with open_database(path) as database:
-        record(database, {name: Made("third", "null") for name in NAMES})
-        return [recorded(database, name) for name in NAMES]
+        record_fingerprints(database, {name: Fingerprint("third", "null") for name in NAMES})
+        return [recorded_fingerprint(database, name) for name in NAMES]
 
 
 def test_a_full_disk_undoes_a_step_and_the_retry_finds_nothing_of_it(tmp_path):
     path = tmp_path / "wave.duckdb"
     die_of_a_full_disk(path)
     with open_database(path) as database:
-        assert [recorded(database, name) for name in NAMES] == [None] + ["first"] * 19
+        assert [recorded_fingerprint(database, name) for name in NAMES] == [None] + ["first"] * 19
         assert database.execute("from staging.a").fetchall() == [(0,)]
     assert make_again(path) == ["third"] * 20
 

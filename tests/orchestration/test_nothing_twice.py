@@ -16,7 +16,7 @@ from asco_dagster.layers import layer_of
 from asco_dagster.orchestration import dbt_layer
 from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.orchestration.contents import ALTERED
-from asco_dagster.orchestration.demand import demand_open_gates, judgement
+from asco_dagster.orchestration.release_guard import judgement, require_open_gates
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
@@ -66,7 +66,7 @@ def test_only_what_changed_is_made_again(job, instance, home):
     assert set(_unchanged(job, instance).values()) == {False}
     again = _unchanged(job, instance)
     assert set(again.values()) == {True}
-    assert set(demand_open_gates(instance, "2014", again, []).values()) <= {"passed", "warned"}
+    assert set(require_open_gates(instance, "2014", again, []).values()) <= {"passed", "warned"}
 
     path = home / "inbox" / "2014" / POPULATIONS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -37,7 +37,7 @@ def said() -> dict[str, dict[str, Any]]:
     from asco_dagster.gates.suite import suite_assets
     from asco_dagster.operations.instance import open_instance
     from asco_dagster.operations.overview import overview
-    from asco_dagster.orchestration.demand import judgements
+    from asco_dagster.orchestration.release_guard import judgements
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
 

@@ -56,7 +56,7 @@ def test_all_tables_of_a_wave_hold_and_primary_suppression_alone_does_not(home: 
 
     found = attacked(done)
     print(len(done), done["status"].value_counts().to_dict(), found.summary())
-    found.demand_safe()
+    found.require_safe()
     assert found.summary()["answers"] == 0
     broken = attacked(judged)
     assert broken.summary()["exact"] > 200

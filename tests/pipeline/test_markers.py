@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
+from asco_dagster.gates.history.page import write_history_page
 from asco_dagster.gates.history.store import keep_figures
-from asco_dagster.gates.history.told import write_history_page
 from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, NUMBERS
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.orchestration.checks import run_gate

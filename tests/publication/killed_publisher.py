@@ -20,7 +20,7 @@ import pandas as pd
 
 from asco_dagster.publication.assets import _describe, _write
 from asco_dagster.releases.release import Provenance, publish
-from asco_dagster.releases.store import Shelf, latest_release, read_manifest, versions
+from asco_dagster.releases.store import ReleaseStore, latest_release, read_manifest, versions
 from asco_dagster.releases.verify import altered
 from asco_dagster.waves import load_wave
 
@@ -43,8 +43,8 @@ def publish_number(home: Path, number: int) -> None:
         )
 
 
-def shelf_of(home: Path) -> Shelf:
-    return Shelf(home / "releases", home / "sealed", home / "withdrawn")
+def shelf_of(home: Path) -> ReleaseStore:
+    return ReleaseStore(home / "releases", home / "sealed", home / "withdrawn")
 
 
 def in_child(home: Path, number: int, *, killed_after: float | None = None) -> bool:

@@ -90,7 +90,7 @@ def by_pandas(release: Path, _: Path) -> list[Read]:
 
 def by_readr(release: Path, work: Path) -> list[Read]:
     """R's readr reads both CSV files."""
-    _demand_r("readr", "r-cran-readr")
+    _require_r("readr", "r-cran-readr")
     found = []
     for kind, file, names in (("csv", CSV, NUMBERS), ("csv2", CSV_FR, FRENCH)):
         out = work / f"{kind}.csv"
@@ -101,7 +101,7 @@ def by_readr(release: Path, work: Path) -> list[Read]:
 
 def by_arrow(release: Path, work: Path) -> list[Read]:
     """R's arrow reads Parquet; Debian has no package of it."""
-    _demand_r("arrow", "none; from CRAN")
+    _require_r("arrow", "none; from CRAN")
     out = work / "arrow.csv"
     _rscript(ARROW, str(release / PARQUET), ",".join(NUMBERS), str(out))
     return [_read(release, PARQUET, pd.read_csv(out))]
@@ -144,7 +144,7 @@ def _number(cell: object) -> float:
         return np.nan
 
 
-def _demand_r(package: str, debian: str) -> None:
+def _require_r(package: str, debian: str) -> None:
     if shutil.which("Rscript") is None:
         raise AbsentError("R is not installed (Debian: r-base-core)")
     try:

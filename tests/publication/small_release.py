@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 
 
 def released(folder: Path, text: str = "b", second: str = "tables/b.csv") -> Path:
@@ -19,5 +19,5 @@ def released(folder: Path, text: str = "b", second: str = "tables/b.csv") -> Pat
         (draft / second).write_text(f"{text}\r\n2\r\n")
         return [ReleasedFile("tables/a.csv", 1), ReleasedFile(second, 1)]
 
-    shelf = Shelf(folder / "releases", folder / "sealed", folder / "withdrawn")
-    return publish("2014", shelf, write, Provenance("code", [], {}, {}, {})).folder
+    store = ReleaseStore(folder / "releases", folder / "sealed", folder / "withdrawn")
+    return publish("2014", store, write, Provenance("code", [], {}, {}, {})).folder

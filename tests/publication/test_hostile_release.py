@@ -26,7 +26,7 @@ from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.embargo import waiting
 from asco_dagster.releases.release import Provenance, publish, publish_sealed
 from asco_dagster.releases.signature import public_key, signed_bytes, signer
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.releases.verify import examine
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -50,7 +50,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Pat
     provenance = Provenance("code", [], {}, wave.disclosure.model_dump(), rounding_steps(wave))
     return publish(
         "2014",
-        Shelf(root / "releases", root / "sealed", root / "withdrawn"),
+        ReleaseStore(root / "releases", root / "sealed", root / "withdrawn"),
         lambda folder: [file for kind in KINDS for file in kind(made, folder)],
         provenance,
         sign=signer(settings, Places.of(settings)),
@@ -373,8 +373,8 @@ def test_the_manifest_is_all_that_a_signature_changes(tmp_path: Path, settings: 
         return [ReleasedFile("a.csv", 0)]
 
     def made(name: str, sign: Any) -> Path:
-        shelf = Shelf(*(tmp_path / name / part for part in ("releases", "sealed", "withdrawn")))
-        return publish("2014", shelf, write, Provenance("code", [], {}, {}, {}), sign=sign).folder
+        store = ReleaseStore(*(tmp_path / name / part for part in ("releases", "sealed", "withdrawn")))
+        return publish("2014", store, write, Provenance("code", [], {}, {}, {}), sign=sign).folder
 
     signed, plain = made("signed", signer(settings, Places.of(settings))), made("plain", None)
     one, other = (json.loads((folder / "manifest.json").read_text()) for folder in (signed, plain))
@@ -395,14 +395,14 @@ def test_a_sealed_version_is_signed_again_on_its_day(
         (folder / "a.csv").write_text("x\r\n")
         return [ReleasedFile("a.csv", 0)]
 
-    shelf = Shelf(*(tmp_path / part for part in ("releases", "sealed", "withdrawn")))
+    store = ReleaseStore(*(tmp_path / part for part in ("releases", "sealed", "withdrawn")))
     sign = signer(settings, Places.of(settings))
     day = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)
-    publish("2014", shelf, write, Provenance("c", [], {}, {}, {}), public_from=day, sign=sign)
+    publish("2014", store, write, Provenance("c", [], {}, {}, {}), public_from=day, sign=sign)
     monkeypatch.setattr(releasing, "_now", lambda: day)
-    sealed = waiting(shelf)
+    sealed = waiting(store)
     assert sealed is not None
-    for folder in (sealed, publish_sealed(shelf, "1.0.0", sign).folder):
+    for folder in (sealed, publish_sealed(store, "1.0.0", sign).folder):
         manifest = json.loads((folder / "manifest.json").read_text()) if folder.exists() else None
         if manifest is not None:
             assert verifying.signature_fault(manifest, verifying.read_public_key(key)) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 from asco_dagster.publication.lineage import emit, run_event
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.settings import Settings
 
 INPUT = {"asset": "raw_asco__returns", "address": "returns.zip", "sha256": "a" * 64, "bytes": 1}
@@ -33,8 +33,8 @@ def test_a_collector_is_told_of_inputs_and_released_files(tmp_path: Path) -> Non
         (draft / "a.csv").write_text("secret-looking value\r\n1\r\n")
         return [ReleasedFile("a.csv", 1)]
 
-    shelf = Shelf(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
-    published = publish("2014", shelf, write, Provenance("code", [INPUT], {}, {}, {}))
+    store = ReleaseStore(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
+    published = publish("2014", store, write, Provenance("code", [INPUT], {}, {}, {}))
     event = run_event(published, str(uuid.uuid4()), dt.datetime.now(dt.UTC))
     server = HTTPServer(("127.0.0.1", 0), _Collector)
     server.took = []

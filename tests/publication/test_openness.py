@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from asco_dagster.publication.quality_report.openness import former_cells, open_by_level
-from asco_dagster.releases.store import MANIFEST, Shelf
+from asco_dagster.releases.store import MANIFEST, ReleaseStore
 
 sys.path.insert(0, str(Path(__file__).parent))
 from made_up_content import cells
@@ -38,15 +38,15 @@ def test_every_cell_of_a_release_is_counted_once() -> None:
 
 
 def test_the_version_before_is_the_newest_with_other_cells(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
-    assert former_cells(cells(), shelf) is None
+    store = ReleaseStore(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
+    assert former_cells(cells(), store) is None
     first = cells()
     first.loc[first["status"] == "V", "estimate"] -= 0.05
     for version, frame in (("1.0.0", first), ("2.0.0", cells())):
-        tables = shelf.releases / version / "tables"
+        tables = store.releases / version / "tables"
         tables.mkdir(parents=True)
         (tables.parent / MANIFEST).write_text("{}")
         frame.to_parquet(tables / "asco_cells.parquet")
-    found = former_cells(cells(), shelf)
+    found = former_cells(cells(), store)
     assert found is not None
     assert found["estimate"].sum() == pytest.approx(first["estimate"].sum())

@@ -14,7 +14,7 @@ from asco_dagster.releases import release as module
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import (
     Provenance,
-    Shelf,
+    ReleaseStore,
     latest_release,
     publish,
     read_manifest,
@@ -33,8 +33,8 @@ def _writer(content: str):
     return write
 
 
-def _shelf(folder: Path) -> Shelf:
-    return Shelf(folder, folder / ".sealed", folder / ".withdrawn")
+def _shelf(folder: Path) -> ReleaseStore:
+    return ReleaseStore(folder, folder / ".sealed", folder / ".withdrawn")
 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:

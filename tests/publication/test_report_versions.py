@@ -9,7 +9,7 @@ import pytest
 from asco_dagster.publication.quality_report import drawings
 from asco_dagster.publication.quality_report.versions import Versions, national_versions
 from asco_dagster.questionnaires.codebook import indicators_table
-from asco_dagster.releases.store import MANIFEST, Shelf
+from asco_dagster.releases.store import MANIFEST, ReleaseStore
 from asco_dagster.waves import load_wave
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,12 +19,12 @@ INDICATORS = indicators_table(load_wave("2014"))
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
+def store(tmp_path: Path) -> ReleaseStore:
+    return ReleaseStore(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
 
 
-def _release(shelf: Shelf, version: str, frame: pd.DataFrame) -> None:
-    tables = shelf.releases / version / "tables"
+def _release(store: ReleaseStore, version: str, frame: pd.DataFrame) -> None:
+    tables = store.releases / version / "tables"
     tables.mkdir(parents=True)
     (tables.parent / MANIFEST).write_text("{}")
     frame.to_parquet(tables / "asco_cells.parquet")
@@ -39,32 +39,32 @@ def _national(frame: pd.DataFrame, status: str) -> pd.Series:
     )
 
 
-def test_the_first_version_and_one_that_tells_the_same_have_no_history(shelf: Shelf) -> None:
-    assert national_versions(cells(), INDICATORS, shelf).rows == []
-    _release(shelf, "1.0.0", cells())
-    assert national_versions(cells(), INDICATORS, shelf) == Versions([""], [])
+def test_the_first_version_and_one_that_tells_the_same_have_no_history(store: ReleaseStore) -> None:
+    assert national_versions(cells(), INDICATORS, store).rows == []
+    _release(store, "1.0.0", cells())
+    assert national_versions(cells(), INDICATORS, store) == Versions([""], [])
 
 
-def test_each_version_that_told_something_else_is_a_column(shelf: Shelf) -> None:
+def test_each_version_that_told_something_else_is_a_column(store: ReleaseStore) -> None:
     first, second = cells(), cells()
     chosen = _national(first, "V")
     first.loc[chosen, "estimate"] -= 0.05
-    _release(shelf, "1.0.0", first)
-    _release(shelf, "2.0.0", cells())
-    told = national_versions(second, INDICATORS, shelf)
+    _release(store, "1.0.0", first)
+    _release(store, "2.0.0", cells())
+    told = national_versions(second, INDICATORS, store)
     assert told.names == ["1.0.0", ""]
     assert len(told.rows) == chosen.sum()
     assert all(row["values"][1] - row["values"][0] == pytest.approx(0.05) for row in told.rows)
 
 
-def test_a_share_that_is_suppressed_now_is_not_told_again(shelf: Shelf) -> None:
+def test_a_share_that_is_suppressed_now_is_not_told_again(store: ReleaseStore) -> None:
     now = cells()
     hidden = _national(now, "V")
     first_hidden = hidden[hidden].index[:1]
     now.loc[first_hidden, "status"] = "c"
     now.loc[first_hidden, NUMBERS] = None
-    _release(shelf, "1.0.0", cells())
-    told = national_versions(now, INDICATORS, shelf)
+    _release(store, "1.0.0", cells())
+    told = national_versions(now, INDICATORS, store)
     assert len(told.rows) == hidden.sum() - 1
     assert all(row["values"][-1] is not None for row in told.rows)
 

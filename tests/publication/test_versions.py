@@ -17,7 +17,7 @@ from asco_dagster.releases import release as module
 from asco_dagster.releases.changes import changed_numbers
 from asco_dagster.releases.contract import described
 from asco_dagster.releases.release import Provenance, publish, publish_sealed
-from asco_dagster.releases.store import Shelf, latest_release, read_manifest, versions
+from asco_dagster.releases.store import ReleaseStore, latest_release, read_manifest, versions
 from asco_dagster.releases.withdrawal import finish_withdrawals, withdraw
 from asco_dagster.waves.form import Text
 
@@ -31,18 +31,18 @@ LATER = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
+def store(tmp_path: Path) -> ReleaseStore:
+    return ReleaseStore(tmp_path / "releases", tmp_path / "sealed", tmp_path / "withdrawn")
 
 
 def _tables(frame: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
     return {"asco_cells": cells() if frame is None else frame, "departement_profiles": profiles()}
 
 
-def _publish(shelf: Shelf, tables: dict[str, pd.DataFrame], **options) -> module.Published:
+def _publish(store: ReleaseStore, tables: dict[str, pd.DataFrame], **options) -> module.Published:
     import pyarrow as pa
 
-    rows = revisions(shelf, {name: tables[name] for name in ("asco_cells", "departement_profiles")}, REASON)
+    rows = revisions(store, {name: tables[name] for name in ("asco_cells", "departement_profiles")}, REASON)
     if len(rows):
         tables = {**tables, "revisions": rows}
 
@@ -54,18 +54,18 @@ def _publish(shelf: Shelf, tables: dict[str, pd.DataFrame], **options) -> module
         return files
 
     provenance = Provenance("code", INPUTS, {}, RULES, {})
-    return publish("2014", shelf, write, provenance, describe=write_changelog, **options)
+    return publish("2014", store, write, provenance, describe=write_changelog, **options)
 
 
 def _revisions(release: Path) -> pd.DataFrame:
     return pd.read_parquet(release / "tables" / "revisions.parquet")
 
 
-def test_a_correction_without_a_changed_number_is_a_patch(shelf: Shelf) -> None:
-    _publish(shelf, _tables())
+def test_a_correction_without_a_changed_number_is_a_patch(store: ReleaseStore) -> None:
+    _publish(store, _tables())
     relabelled = _tables()
     relabelled["departement_profiles"].loc[0, "departement_name"] = "L'Aude"
-    made = _publish(shelf, relabelled)
+    made = _publish(store, relabelled)
     assert made.version == "1.0.1"
     assert not (made.folder / "tables" / "revisions.parquet").exists()
     assert (made.folder / "CHANGELOG.md").read_text().index("## 1.0.1") < (
@@ -73,17 +73,17 @@ def test_a_correction_without_a_changed_number_is_a_patch(shelf: Shelf) -> None:
     ).read_text().index("## 1.0.0")
 
 
-def test_added_numbers_are_a_minor_version(shelf: Shelf) -> None:
+def test_added_numbers_are_a_minor_version(store: ReleaseStore) -> None:
     whole = cells()
-    _publish(shelf, _tables(whole[whole["indicator"] != "ccas"]))
-    assert _publish(shelf, _tables(whole)).version == "1.1.0"
+    _publish(store, _tables(whole[whole["indicator"] != "ccas"]))
+    assert _publish(store, _tables(whole)).version == "1.1.0"
     profile = _tables(whole)
     profile["departement_profiles"] = profiles().assign(staff_fte=[1.5, 2.5, 3.5, 4.5])
-    assert _publish(shelf, profile).version == "1.2.0"
+    assert _publish(store, profile).version == "1.2.0"
 
 
-def test_a_planted_correction_is_named_exactly(shelf: Shelf) -> None:
-    _publish(shelf, _tables())
+def test_a_planted_correction_is_named_exactly(store: ReleaseStore) -> None:
+    _publish(store, _tables())
     corrected = cells()
     shown = corrected.index[corrected["status"] == "V"]
     hidden = corrected.index[corrected["status"] != "V"]
@@ -97,7 +97,7 @@ def test_a_planted_correction_is_named_exactly(shelf: Shelf) -> None:
     corrected.loc[opened, "status"] = "V"
     tables = _tables(corrected)
     tables["departement_profiles"].loc[1, "population"] += 7
-    made = _publish(shelf, tables)
+    made = _publish(store, tables)
     assert made.version == "2.0.0"
 
     rows = _revisions(made.folder)
@@ -130,26 +130,26 @@ def test_a_planted_correction_is_named_exactly(shelf: Shelf) -> None:
     assert "- departement_profiles : 1 nombres changés / numbers changed." in told
 
 
-def test_revisions_accumulate_and_the_same_tables_make_no_new_version(shelf: Shelf) -> None:
-    _publish(shelf, _tables())
+def test_revisions_accumulate_and_the_same_tables_make_no_new_version(store: ReleaseStore) -> None:
+    _publish(store, _tables())
     second, third = cells(), cells()
     at = second.index[second["status"] == "V"][0]
     second.loc[at, "estimate"] += 1
     third.loc[at, "estimate"] += 2
-    assert _publish(shelf, _tables(second)).version == "2.0.0"
-    assert not _publish(shelf, _tables(second)).is_new
-    made = _publish(shelf, _tables(third))
+    assert _publish(store, _tables(second)).version == "2.0.0"
+    assert not _publish(store, _tables(second)).is_new
+    made = _publish(store, _tables(third))
     assert made.version == "3.0.0"
     assert _revisions(made.folder)["former_version"].tolist() == ["1.0.0", "2.0.0"]
 
 
-def test_a_reason_is_declared_or_found(shelf: Shelf) -> None:
-    assert reason_of(shelf, {}, INPUTS, "code", RULES).en == "First version"
-    _publish(shelf, _tables())
-    assert reason_of(shelf, {"2.0.0": REASON}, INPUTS, "code", RULES) == REASON
+def test_a_reason_is_declared_or_found(store: ReleaseStore) -> None:
+    assert reason_of(store, {}, INPUTS, "code", RULES).en == "First version"
+    _publish(store, _tables())
+    assert reason_of(store, {"2.0.0": REASON}, INPUTS, "code", RULES) == REASON
     other = [{**INPUTS[0], "sha256": "b" * 64}]
-    assert "returns.zip" in reason_of(shelf, {}, other, "code", RULES).fr
-    told = reason_of(shelf, {}, INPUTS, "new code", {"minimum_respondents": 5}).en
+    assert "returns.zip" in reason_of(store, {}, other, "code", RULES).fr
+    told = reason_of(store, {}, INPUTS, "new code", {"minimum_respondents": 5}).en
     assert "disclosure rules changed" in told
     assert "code changed" in told
 
@@ -165,84 +165,86 @@ def test_rows_and_columns_that_go_are_removed_numbers() -> None:
     ]
 
 
-def test_before_its_day_a_version_is_sealed_and_nothing_public_moves(shelf: Shelf, monkeypatch) -> None:
-    made = _publish(shelf, _tables(), public_from=LATER)
+def test_before_its_day_a_version_is_sealed_and_nothing_public_moves(
+    store: ReleaseStore, monkeypatch
+) -> None:
+    made = _publish(store, _tables(), public_from=LATER)
     assert made.sealed_until == LATER
-    assert versions(shelf.releases) == []
-    assert latest_release(shelf.releases) is None
-    assert shelf.sealed.stat().st_mode & 0o077 == 0
-    assert not _publish(shelf, _tables(), public_from=LATER).is_new
+    assert versions(store.releases) == []
+    assert latest_release(store.releases) is None
+    assert store.sealed.stat().st_mode & 0o077 == 0
+    assert not _publish(store, _tables(), public_from=LATER).is_new
     with pytest.raises(ReleaseError, match="under embargo until 2999"):
-        publish_sealed(shelf, "1.0.0")
+        publish_sealed(store, "1.0.0")
     corrected = cells()
     corrected.loc[corrected["status"] == "V", "estimate"] += 1
-    second = _publish(shelf, _tables(corrected), public_from=LATER)
+    second = _publish(store, _tables(corrected), public_from=LATER)
     assert second.version == "1.0.0"  # of the former candidate nothing was public
-    assert len([path for path in shelf.sealed.iterdir() if path.is_dir() and not path.is_symlink()]) == 1
+    assert len([path for path in store.sealed.iterdir() if path.is_dir() and not path.is_symlink()]) == 1
 
     with pytest.raises(ConfigurationError, match="before the end of the embargo"):
-        embargo.plan(shelf, "1.0.0", dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
-    embargo.plan(shelf, "1.0.0", LATER + dt.timedelta(days=2))
-    assert embargo.due(shelf, LATER + dt.timedelta(days=1)) is None
-    assert embargo.due(shelf, LATER + dt.timedelta(days=2)) == "1.0.0"
+        embargo.plan(store, "1.0.0", dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+    embargo.plan(store, "1.0.0", LATER + dt.timedelta(days=2))
+    assert embargo.due(store, LATER + dt.timedelta(days=1)) is None
+    assert embargo.due(store, LATER + dt.timedelta(days=2)) == "1.0.0"
     monkeypatch.setattr(module, "_now", lambda: LATER + dt.timedelta(days=3))
     content = read_manifest(second.folder)["content_sha256"]
-    public = publish_sealed(shelf, "1.0.0")
+    public = publish_sealed(store, "1.0.0")
     manifest = read_manifest(public.folder)
     assert (manifest["content_sha256"], manifest["released_at"][:4]) == (content, "2999")
-    assert latest_release(shelf.releases) == public.folder
-    assert embargo.waiting(shelf) is None
-    assert not publish_sealed(shelf, "1.0.0").is_new
+    assert latest_release(store.releases) == public.folder
+    assert embargo.waiting(store) is None
+    assert not publish_sealed(store, "1.0.0").is_new
 
 
-def test_a_sealed_version_is_not_published_over_a_later_one(shelf: Shelf, monkeypatch) -> None:
-    _publish(shelf, _tables(), public_from=LATER)
-    sealed = embargo.waiting(shelf)
+def test_a_sealed_version_is_not_published_over_a_later_one(store: ReleaseStore, monkeypatch) -> None:
+    _publish(store, _tables(), public_from=LATER)
+    sealed = embargo.waiting(store)
     manifest = read_manifest(sealed)
     other = cells()
     other.loc[other["status"] == "V", "estimate"] += 1
     monkeypatch.setattr(embargo, "clear", lambda _: None)
-    _publish(shelf, _tables(other))
+    _publish(store, _tables(other))
     monkeypatch.setattr(module, "_now", lambda: LATER)
     assert manifest["former_version"] is None
     with pytest.raises(ReleaseError, match="published since"):
-        publish_sealed(shelf, "1.0.0")
+        publish_sealed(store, "1.0.0")
 
 
-def test_a_withdrawn_version_leaves_a_tombstone_and_stays_known(shelf: Shelf) -> None:
-    _publish(shelf, _tables())
+def test_a_withdrawn_version_leaves_a_tombstone_and_stays_known(store: ReleaseStore) -> None:
+    _publish(store, _tables())
     corrected = cells()
     corrected.loc[corrected.index[corrected["status"] == "V"][0], "estimate"] += 1
-    _publish(shelf, _tables(corrected))
+    _publish(store, _tables(corrected))
     with pytest.raises(ConfigurationError, match="reason"):
-        withdraw(shelf, "2.0.0", " ")
-    withdraw(shelf, "2.0.0", "A delivery was mixed up")
-    assert latest_release(shelf.releases).name == "1.0.0"
-    assert [path.name for path in (shelf.releases / "2.0.0").iterdir()] == ["withdrawn.json"]
-    told = json.loads((shelf.releases / "2.0.0" / "withdrawn.json").read_text())
+        withdraw(store, "2.0.0", " ")
+    withdraw(store, "2.0.0", "A delivery was mixed up")
+    assert latest_release(store.releases).name == "1.0.0"
+    assert [path.name for path in (store.releases / "2.0.0").iterdir()] == ["withdrawn.json"]
+    told = json.loads((store.releases / "2.0.0" / "withdrawn.json").read_text())
     assert told["reason"] == "A delivery was mixed up"
     with pytest.raises(ReleaseError, match="was withdrawn: A delivery was mixed up"):
-        read_manifest(shelf.releases / "2.0.0")
-    assert (shelf.known(), shelf.standing()) == (["1.0.0", "2.0.0"], ["1.0.0"])
+        read_manifest(store.releases / "2.0.0")
+    assert (store.known(), store.standing()) == (["1.0.0", "2.0.0"], ["1.0.0"])
     with pytest.raises(ReleaseError, match="was withdrawn"):
-        _publish(shelf, _tables(corrected))
-    assert _publish(shelf, _tables()).version == "3.0.0"
-    withdraw(shelf, "1.0.0", "old")
-    withdraw(shelf, "3.0.0", "all of it")
-    assert latest_release(shelf.releases) is None
+        _publish(store, _tables(corrected))
+    assert _publish(store, _tables()).version == "3.0.0"
+    withdraw(store, "1.0.0", "old")
+    withdraw(store, "3.0.0", "all of it")
+    assert latest_release(store.releases) is None
 
 
-def test_a_withdrawal_cut_short_is_finished_by_the_next_process(shelf: Shelf, monkeypatch) -> None:
+def test_a_withdrawal_cut_short_is_finished_by_the_next_process(store: ReleaseStore, monkeypatch) -> None:
     from asco_dagster.releases import withdrawal
 
-    _publish(shelf, _tables())
+    _publish(store, _tables())
 
     def killed(_) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(withdrawal, "sync", killed)
-        withdraw(shelf, "1.0.0", "wrong")
-    assert versions(shelf.releases) == []
-    finish_withdrawals(shelf)
-    assert [path.name for path in (shelf.releases / "1.0.0").iterdir()] == ["withdrawn.json"]
+        withdraw(store, "1.0.0", "wrong")
+    assert versions(store.releases) == []
+    finish_withdrawals(store)
+    assert [path.name for path in (store.releases / "1.0.0").iterdir()] == ["withdrawn.json"]

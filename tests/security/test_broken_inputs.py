@@ -23,7 +23,7 @@ from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.release import Provenance, publish
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.releases.verify import CELLS, CELLS_AS_CSV, PROFILES
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -64,7 +64,7 @@ def told(sentence: str, broken: Broken) -> None:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a wave's releases, with a version of the files that each must have."""
     folder = tmp_path_factory.mktemp("released")
     wave = load_wave("2014")
@@ -76,15 +76,15 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return [ReleasedFile(path, 1) for path in FILES]
 
     made_of = Provenance("code", [], {}, wave.disclosure.model_dump(), rounding_steps(wave))
-    shelf = Shelf(folder / "releases", folder / "sealed", folder / "withdrawn")
-    return publish("2014", shelf, write, made_of).folder.parent
+    store = ReleaseStore(folder / "releases", folder / "sealed", folder / "withdrawn")
+    return publish("2014", store, write, made_of).folder.parent
 
 
 @pytest.fixture
-def places(tmp_path: Path, shelf: Path) -> Iterator[Places]:
+def places(tmp_path: Path, store: Path) -> Iterator[Places]:
     """A home with a release, which no case may change."""
     places = Places.of(Settings(home=tmp_path / "home"))
-    shutil.copytree(shelf, places.releases("2014"), symlinks=True)
+    shutil.copytree(store, places.releases("2014"), symlinks=True)
     before = _bytes_below(places.home / "releases")
     assert before
     yield places

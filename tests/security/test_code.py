@@ -38,8 +38,8 @@ ALLOWED = {
     ("readable.py", "sql"),  # what the user asks of a read-only copy, without access to any other file
     ("store.py", "table"),  # of two names in the code
     # statements that SQLAlchemy builds, with their values as parameters
-    ("demand.py", "select(AssetCheckExecutionsTable).where(columns.id.in_(latest))"),
-    ("demand.py", "select(func.max(columns.id))"),
+    ("release_guard.py", "select(AssetCheckExecutionsTable).where(columns.id.in_(latest))"),
+    ("release_guard.py", "select(func.max(columns.id))"),
     ("pruning.py", "AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id.in_(some))"),
     ("pruning.py", "text('vacuum (full, analyze)' if full else 'vacuum (analyze)')"),  # fixed words
     ("pruning.py", "text(_FORMER_OBSERVATIONS)"),  # a constant

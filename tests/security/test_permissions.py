@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_planted_secrets import demand_closed
+from test_planted_secrets import require_closed
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.diagnosis import home_findings
 from asco_dagster.settings import Settings
-from asco_dagster.storage.home import demand_home
+from asco_dagster.storage.home import require_home
 from asco_dagster.storage.keys import read_key
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres import cluster
@@ -62,7 +62,7 @@ def test_what_the_product_makes_has_its_permissions_whatever_the_umask(
         umask=umask,
     )
     assert done.returncode == 0, done.stderr
-    demand_closed(home)
+    require_closed(home)
     assert mode(home) == mode(home.parent) == 0o755
     assert not [path for path in home.rglob("*") if not path.is_symlink() and mode(path) & 0o022]
     if arguments[0] == "demo":
@@ -111,10 +111,10 @@ def test_programs_in_a_private_folder_run_and_the_folder_stays_private(
 
 @pytest.mark.parametrize("opened", [0o777, 0o775, 0o757, 0o1777])
 def test_a_home_that_others_may_write_into_is_refused(opened: int, places: Places) -> None:
-    demand_home(places)
+    require_home(places)
     places.home.chmod(opened)
     with pytest.raises(ConfigurationError) as caught:
-        demand_home(places)
+        require_home(places)
     assert str(caught.value) == (
         f"other users may write into the home {places.home} (mode {opened:04o}); expected a home that only"
         f" its owner may write into. Run chmod go-w '{places.home}', then asco doctor."
@@ -127,7 +127,7 @@ def test_a_home_that_others_may_write_into_is_refused(opened: int, places: Place
 
 
 def test_doctor_says_what_lies_open_and_how_to_close_it(settings: Settings, places: Places) -> None:
-    demand_home(places)
+    require_home(places)
     places.pseudonym_key(settings)
     sealed, release = places.sealed("2014"), places.releases("2014") / "1.0.0"
     release.mkdir(parents=True)

@@ -87,10 +87,10 @@ def test_no_secret_is_in_the_representation_of_the_settings() -> None:
 
 
 def test_a_home_is_closed_to_others(ran: tuple[Path, str]) -> None:
-    demand_closed(ran[0])
+    require_closed(ran[0])
 
 
-def demand_closed(home: Path) -> None:
+def require_closed(home: Path) -> None:
     """Databases, quarantine, downloads, records and keys are 0600/0700; the rest lies in closed folders."""
     private = {"waves", "quarantine", "downloads", "records", "keys"}
     open_to_all = {"inbox", "releases", "home.json"}

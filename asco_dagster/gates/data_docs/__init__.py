@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import GateError
-from asco_dagster.gates.history.told import PAGE as HISTORY
+from asco_dagster.gates.history.page import PAGE as HISTORY
 from asco_dagster.gates.results import read_result
 from asco_dagster.gates.suite import suite_assets
 from asco_dagster.layers import LAYERS, layer_of

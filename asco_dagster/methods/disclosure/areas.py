@@ -219,7 +219,7 @@ def column(cells: pd.DataFrame, name: str, order: Mapping[Cell, int], missing: f
     return values
 
 
-def demand_additive(matrix: np.ndarray, values: np.ndarray, cells: Sequence[Cell], table: str) -> None:
+def require_additive(matrix: np.ndarray, values: np.ndarray, cells: Sequence[Cell], table: str) -> None:
     """Refuse a table whose totals are not the sums of their parts, or that holds negative values.
 
     Raises:

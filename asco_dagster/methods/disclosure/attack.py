@@ -66,7 +66,7 @@ class Attack:
             "answers": int(found["answers"].sum()) + int(self.decided["answers"].sum()),
         }
 
-    def demand_safe(self) -> None:
+    def require_safe(self) -> None:
         """Raise when anything was recovered.
 
         Raises:

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import sparse  # type: ignore[import-untyped]
 
 from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.areas import Layout, column, demand_additive, label
+from asco_dagster.methods.disclosure.areas import Layout, column, label, require_additive
 from asco_dagster.methods.disclosure.links import Link
 from asco_dagster.methods.disclosure.masks import Target
 from asco_dagster.methods.disclosure.moves import Moves, System
@@ -76,10 +76,10 @@ class Table:
         """
         order = layout.index()
         values, whole = column(rows, "numerator", order), column(rows, "denominator", order)
-        demand_additive(layout.matrix, values, layout.cells, name)
+        require_additive(layout.matrix, values, layout.cells, name)
         statistic = str(rows["statistic"].iloc[0])
         if statistic != "total":
-            demand_additive(layout.matrix, whole, layout.cells, f"{name}, denominator")
+            require_additive(layout.matrix, whole, layout.cells, f"{name}, denominator")
             if (values > whole * (1 + 1e-9)).any():
                 worst = label(layout.cells[int(np.argmax(values - whole))])
                 raise DisclosureError(f"{name}: the share of {worst} is above 100 %", expected="0 to 100 %")

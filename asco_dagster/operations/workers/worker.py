@@ -16,7 +16,7 @@ from asco_dagster.storage.postgres.address import storage
 from asco_dagster.storage.shared_store.objects import Store
 
 
-def demand_celery() -> None:
+def require_celery() -> None:
     """Have the optional packages.
 
     Raises:
@@ -30,13 +30,13 @@ def demand_celery() -> None:
         )
 
 
-def demand_broker(address: str) -> None:
+def require_broker(address: str) -> None:
     """Have a Redis that answers.
 
     Raises:
         ConfigurationError: it does not, or its package is not installed; never repeats the address.
     """
-    demand_celery()
+    require_celery()
     import redis
 
     try:
@@ -65,7 +65,7 @@ def work(settings: Settings, places: Places, *, name: str | None, runs: int) -> 
         raise ConfigurationError(
             "no Redis is given", remedy="Set ASCO_BROKER_URL, ASCO_STORE and ASCO_POSTGRES_URL"
         )
-    demand_broker(settings.broker_url)
+    require_broker(settings.broker_url)
     store = Store(settings.store or "")
     next(iter(store.listed("confidential/claims/")), None)  # it answers, and its keys hold
     with storage(settings, places) as postgres_url:

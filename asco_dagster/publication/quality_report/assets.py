@@ -36,7 +36,7 @@ from asco_dagster.publication.quality_report.versions import national_versions
 from asco_dagster.questionnaires.codebook import indicators_table
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.embargo import public_from, waiting
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.storage.warehouse import read_table
 
 # Tables that the report counts in; their gates and those before them are the ones that it tells of.
@@ -75,7 +75,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 @wave_asset(deps=COUNTED, state=COMPARED_RELEASES, kinds=frozenset({"python", "html"}))
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
-    rows = quality_indicators(step.database, step.wave, Shelf.of(step.places, step.wave.wave))
+    rows = quality_indicators(step.database, step.wave, ReleaseStore.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
@@ -108,7 +108,7 @@ def _is_open(step: WaveStep) -> bool:
     day = public_from(step.wave)
     if day is None:
         return True
-    return dt.datetime.now(dt.UTC) >= day and waiting(Shelf.of(step.places, step.wave.wave)) is None
+    return dt.datetime.now(dt.UTC) >= day and waiting(ReleaseStore.of(step.places, step.wave.wave)) is None
 
 
 def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
@@ -122,9 +122,9 @@ def write_report(step: WaveStep, folder: Path) -> list[ReleasedFile]:
 def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]], *, results: bool) -> str:
     labels = step.database.execute(_LABELS).df()
     published = published_beside_estimates(step.database)
-    cells, shelf = read_table(step.database, "pub_asco__cells"), Shelf.of(step.places, step.wave.wave)
-    versions = national_versions(cells, indicators_table(step.wave), shelf)
-    openness = open_by_level(cells, former_cells(cells, shelf))
+    cells, store = read_table(step.database, "pub_asco__cells"), ReleaseStore.of(step.places, step.wave.wave)
+    versions = national_versions(cells, indicators_table(step.wave), store)
+    openness = open_by_level(cells, former_cells(cells, store))
     return render(step.wave, rows, published, gates, labels, versions, openness, results=results)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.waves import Wave, readable_waves
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ RESULTS = ("share ", "revision ")
 _COUNTS = Path(__file__).with_name("counts.sql")
 
 
-def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, shelf: Shelf) -> pd.DataFrame:
+def quality_indicators(
+    database: "duckdb.DuckDBPyConnection", wave: Wave, store: ReleaseStore
+) -> pd.DataFrame:
     """Every indicator of the report.
 
     Args:
         database: the wave's database, up to its released cells.
         wave: the wave.
-        shelf: its versions.
+        store: its versions.
 
     Returns:
         One row an indicator, type of unit (``all`` for the wave as a whole), breakdown and category:
@@ -43,7 +45,7 @@ def quality_indicators(database: "duckdb.DuckDBPyConnection", wave: Wave, shelf:
     """
     counted = database.execute(_COUNTS.read_text(encoding="utf-8")).df()
     cells = database.table("publication.pub_asco__cells").df()
-    told = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, shelf)]
+    told = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, store)]
     rows = pd.concat([counted, pd.DataFrame(told, columns=COLUMNS)], ignore_index=True)
     rows["value"] = rows["value"].astype(float).round(DECIMALS)
     return rows.sort_values(COLUMNS[:5], kind="stable", ignore_index=True)
@@ -147,14 +149,14 @@ def _completeness(cells: pd.DataFrame) -> Iterator[list[Any]]:
     yield _row("completeness", "share_released_france", open_cells[national].mean())
 
 
-def _revisions(cells: pd.DataFrame, shelf: Shelf) -> Iterator[list[Any]]:
+def _revisions(cells: pd.DataFrame, store: ReleaseStore) -> Iterator[list[Any]]:
     """Shares of France against the newest earlier release whose cells are others than these.
 
     A release made of the same cells is this one: without that rule the second run of the same inputs would
     tell of itself and be another release.
     """
-    for version in reversed(shelf.known()):
-        former = pd.read_parquet(shelf.content(version) / CELLS)
+    for version in reversed(store.known()):
+        former = pd.read_parquet(store.content(version) / CELLS)
         both = former.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")
         if same_cells(both):
             continue

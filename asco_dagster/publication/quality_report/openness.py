@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 
 _TABLE = ["unit_type", "statistic", "level"]
 LEVELS = ("france", "france × size", "region", "region × size", "departement")
@@ -38,10 +38,10 @@ def open_by_level(cells: pd.DataFrame, former: pd.DataFrame | None = None) -> li
     return rows
 
 
-def former_cells(cells: pd.DataFrame, shelf: Shelf) -> pd.DataFrame | None:
+def former_cells(cells: pd.DataFrame, store: ReleaseStore) -> pd.DataFrame | None:
     """Cells of the newest version that published other ones than these; None where there is none."""
-    for version in reversed(shelf.standing()):
-        before = pd.read_parquet(shelf.content(version) / CELLS)
+    for version in reversed(store.standing()):
+        before = pd.read_parquet(store.content(version) / CELLS)
         if not same_cells(before.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")):
             return before
     return None

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
-from asco_dagster.releases.store import Shelf
+from asco_dagster.releases.store import ReleaseStore
 
 SHOWN = 5  # earlier versions of the wave, the newest ones
 
@@ -32,19 +32,19 @@ class Versions:
     rows: list[dict[str, Any]]
 
 
-def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, shelf: Shelf) -> Versions:
+def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, store: ReleaseStore) -> Versions:
     """Compare what public versions of a wave say of France.
 
     Args:
         cells: its released cells.
         indicators: ``unit_type``, ``indicator``, ``label_fr``, ``label_en`` of its indicators.
-        shelf: its versions.
+        store: its versions.
 
     Returns:
         No row where no earlier version told other cells; None for a share that an earlier version does not
         tell. A share that this version suppresses has no row.
     """
-    told = [*_earlier(cells, shelf), ("", _shares(cells))]
+    told = [*_earlier(cells, store), ("", _shares(cells))]
     rows = []
     for known in indicators.drop_duplicates(["unit_type", "indicator"]).itertuples(index=False):
         values = [shares.get((str(known.unit_type), str(known.indicator))) for _, shares in told]
@@ -55,9 +55,9 @@ def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, shelf: Shel
     return Versions([name for name, _ in told], rows)
 
 
-def _earlier(cells: pd.DataFrame, shelf: Shelf) -> Iterator[tuple[str, Shares]]:
-    for version in shelf.standing()[-SHOWN:]:
-        before = pd.read_parquet(shelf.content(version) / CELLS)
+def _earlier(cells: pd.DataFrame, store: ReleaseStore) -> Iterator[tuple[str, Shares]]:
+    for version in store.standing()[-SHOWN:]:
+        before = pd.read_parquet(store.content(version) / CELLS)
         if not same_cells(before.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")):
             yield version, _shares(before)
 

@@ -34,7 +34,7 @@ def read_bytes(path: Path) -> bytes:
             "the file is not there", file=path, remedy="deliver it, or correct its name in the wave's file"
         ) from None
     except OSError as fault:
-        raise OutOfReachError.told(fault, path) from fault
+        raise OutOfReachError.from_os_error(fault, path) from fault
     if not content:
         raise SourceError("the file is empty", file=path, remedy=AGAIN)
     return content

@@ -94,7 +94,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     try:
         status = path.stat()
     except OSError as fault:
-        raise OutOfReachError.told(fault, path) from fault
+        raise OutOfReachError.from_os_error(fault, path) from fault
     return _opened_as(path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -114,7 +114,7 @@ def _unreadable(path: Path, fault: Exception, after: str = "") -> SourceError:
     """The error of an archive that is damaged, or that the system does not give."""
     told = _system_fault(fault)
     if told is not None:
-        return OutOfReachError.told(told, path)
+        return OutOfReachError.from_os_error(told, path)
     what = f"the archive of returns is damaged or cut short{after} ({type(fault).__name__})"
     return SourceError(what, file=path, remedy=AGAIN)
 
@@ -143,7 +143,7 @@ def read_zipped(where: Where) -> bytes:
     except (NotImplementedError, RuntimeError, OSError, ValueError) as fault:
         told = _system_fault(fault)
         if told is not None:
-            raise OutOfReachError.told(told, where.path) from fault
+            raise OutOfReachError.from_os_error(told, where.path) from fault
         raise RefusedReturnError("unreadable") from None
 
 

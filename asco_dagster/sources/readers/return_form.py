@@ -184,7 +184,7 @@ def completeness(places: Sequence[int], values: Sequence[str], expected: Expecte
     return len(answered) / max(len(expected.places) - len(closed - answered), 1)
 
 
-def demand_unit(code: str, wanted: Expected, *, tab: str | None = None, cell: str | None = None) -> None:
+def require_unit(code: str, wanted: Expected, *, tab: str | None = None, cell: str | None = None) -> None:
     """Refuse a unit code that cannot be, or that was not sampled.
 
     Raises:

@@ -22,7 +22,7 @@ import numpy as np
 
 from asco_dagster.questionnaires.workbook_layout import FRONT_TABS
 from asco_dagster.sources.readers.refusals import RefusedReturnError
-from asco_dagster.sources.readers.return_kinds import demand_zip
+from asco_dagster.sources.readers.return_kinds import require_zip
 
 MAX_PART = 8 * 1024 * 1024
 MAX_INFLATED = 64 * 1024 * 1024
@@ -98,7 +98,7 @@ def inspect(content: bytes) -> Package:
     Raises:
         RefusedReturnError: it is no xlsx workbook, is damaged or protected, or might do harm.
     """
-    demand_zip(content)
+    require_zip(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             entries = package.infolist()
@@ -107,25 +107,25 @@ def inspect(content: bytes) -> Package:
         raise RefusedReturnError("corrupt" if whole else "truncated") from None
     except (ValueError, OSError, NotImplementedError, struct.error, EOFError, UnicodeDecodeError):
         raise RefusedReturnError("corrupt") from None
-    _demand_sane(entries)
+    _require_sane(entries)
     by_name = {entry.filename.lower(): entry for entry in entries}
-    _demand_xlsx(by_name, content)
+    _require_xlsx(by_name, content)
     parts = {name: _inflate(content, by_name[name]) for name in _PARSED if name in by_name}
-    _demand_plain_xml(parts.values())
+    _require_plain_xml(parts.values())
     sheets = _sheets(parts, by_name)
     read = {path.lower() for tab, path in sheets.items() if tab not in FRONT_TABS}
     tabs = {name: _inflate(content, by_name[name]) for name in read if name not in parts}
-    _demand_plain_xml(tabs.values())
+    _require_plain_xml(tabs.values())
     for name, entry in by_name.items():
         if name not in parts and name not in tabs and name.endswith((".xml", ".rels")):
-            _demand_no_bomb(content, entry)
+            _require_no_bomb(content, entry)
     if _MACRO_TYPE.search(parts["[content_types].xml"].lower()):
         raise RefusedReturnError("macros")
     core = _MODIFIED.search(parts.get("docprops/core.xml", b""))
     return Package({**parts, **tabs}, sheets, core.group(1).decode() if core else None)
 
 
-def _demand_sane(entries: list[zipfile.ZipInfo]) -> None:
+def _require_sane(entries: list[zipfile.ZipInfo]) -> None:
     """Refuse a directory that announces too much, lies, or names places outside the workbook."""
     names = [entry.filename.lower() for entry in entries]
     paths = "\n".join([entry.orig_filename for entry in entries])
@@ -146,7 +146,7 @@ def _demand_sane(entries: list[zipfile.ZipInfo]) -> None:
         raise RefusedReturnError("zip_bomb", expected=f"≤ {MAX_INFLATED >> 20} MiB")
 
 
-def _demand_xlsx(entries: dict[str, zipfile.ZipInfo], content: bytes) -> None:
+def _require_xlsx(entries: dict[str, zipfile.ZipInfo], content: bytes) -> None:
     """Refuse zip files that are no plain xlsx workbook."""
     if "mimetype" in entries:
         kind = _inflate(content, entries["mimetype"])
@@ -206,7 +206,7 @@ def _inflate(content: bytes, entry: zipfile.ZipInfo) -> bytes:
     return part
 
 
-def _demand_plain_xml(parts: Collection[bytes]) -> None:
+def _require_plain_xml(parts: Collection[bytes]) -> None:
     """Refuse DTDs, entities, and encodings in which they could hide; one search through all parts."""
     joined = b"".join(parts)
     signs = np.frombuffer(joined, np.uint8)
@@ -222,7 +222,7 @@ def _demand_plain_xml(parts: Collection[bytes]) -> None:
             raise RefusedReturnError("xml_encoding", expected="UTF-8")
 
 
-def _demand_no_bomb(content: bytes, entry: zipfile.ZipInfo) -> None:
+def _require_no_bomb(content: bytes, entry: zipfile.ZipInfo) -> None:
     """Refuse a part that nobody reads only if it is made to harm whoever opens it."""
     try:
         _inflate(content, entry)

@@ -26,7 +26,7 @@ _STARTS = (
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def demand_zip(content: bytes) -> None:
+def require_zip(content: bytes) -> None:
     """Refuse what does not start as a zip file, with what it is instead.
 
     Raises:

@@ -88,7 +88,7 @@ def read_member(where: Where) -> bytes:
                 file.seek(where.offset)
                 content = file.read(MAX_FILE + 1 if where.size is None else min(where.size, MAX_FILE + 1))
         except OSError as fault:
-            raise OutOfReachError.told(fault, where.path) from fault
+            raise OutOfReachError.from_os_error(fault, where.path) from fault
         if where.size is not None and len(content) < min(where.size, MAX_FILE + 1):
             raise RefusedReturnError("truncated")
     if len(content) > MAX_FILE:
@@ -109,7 +109,7 @@ def files_below(folder: Path) -> Iterator[Path]:
             else:
                 yield found
     except OSError as fault:
-        raise OutOfReachError.told(fault, folder) from fault
+        raise OutOfReachError.from_os_error(fault, folder) from fault
 
 
 def _folder(path: Path) -> Iterator[Found]:

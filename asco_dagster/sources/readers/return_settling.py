@@ -152,7 +152,7 @@ def _placed(settled: Sequence[Record], ranks: Sequence[_Rank], place: int) -> Re
     return replace(record, status="superseded", decided_by=_DECIDES[differs], superseded_by=counts)
 
 
-def demand_all_counted(records: Sequence[Record], delivered: int) -> dict[str, int]:
+def require_all_counted(records: Sequence[Record], delivered: int) -> dict[str, int]:
     """Count in = accepted + refused + superseded.
 
     Args:

@@ -14,7 +14,7 @@ _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref\s*=\s*[\"']([A-Za-z0-9$:]
 _REFERENCE = re.compile(r"\$?([A-Za-z]{0,3})\$?([0-9]{0,9})")
 
 
-def demand_unmerged(part: bytes, tab: str, answers: Collection[tuple[int, int]]) -> None:
+def require_unmerged(part: bytes, tab: str, answers: Collection[tuple[int, int]]) -> None:
     """Refuse a merge that covers an answer; titles may be merged.
 
     Args:

@@ -23,12 +23,12 @@ from asco_dagster.questionnaires.workbook_layout import (
 )
 from asco_dagster.sources.readers.refusals import RefusedReturnError
 from asco_dagster.sources.readers.return_cells import parsed_rows, shared_strings
-from asco_dagster.sources.readers.return_form import Expected, Return, Tab, demand_unit
+from asco_dagster.sources.readers.return_form import Expected, Return, Tab, require_unit
 from asco_dagster.sources.readers.return_formats import bare_styles, date_styles
 from asco_dagster.sources.readers.return_inspection import Package, inspect
 from asco_dagster.sources.readers.return_manner import are_plain, are_plain_texts
 from asco_dagster.sources.readers.return_packing import bare_package, cells_of
-from asco_dagster.sources.readers.return_sheets import cell_name, demand_unmerged
+from asco_dagster.sources.readers.return_sheets import cell_name, require_unmerged
 from asco_dagster.sources.readers.return_values import moment_of, value_of
 
 Sheet = list[list[Any]]
@@ -95,7 +95,7 @@ class _Book:
         Raises:
             RefusedReturnError: an answer is merged, or the tab cannot be read.
         """
-        demand_unmerged(self.package.sheet(tab), tab, answers)
+        require_unmerged(self.package.sheet(tab), tab, answers)
         if self._library is not None:
             try:
                 return self._library(tab)
@@ -108,7 +108,7 @@ class _Book:
 
 def _answers(book: _Book, wanted: Expected) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Number of each question answered, and the answer."""
-    _demand_tabs(book, wanted)
+    _require_tabs(book, wanted)
     places: list[int] = []
     values: list[str] = []
     for name, tab in wanted.by_tab.items():
@@ -180,11 +180,11 @@ def _identity(rows: Sheet, expected: Mapping[str, Expected]) -> tuple[Expected, 
         raise RefusedReturnError("other_wave", tab=META_SHEET, cell="B4", expected=wanted.wave)
     if found["version"] != wanted.version:
         raise RefusedReturnError("foreign_version", tab=META_SHEET, cell="B1", expected=wanted.version)
-    demand_unit(found["unit_code"], wanted, tab=META_SHEET, cell="B3")
+    require_unit(found["unit_code"], wanted, tab=META_SHEET, cell="B3")
     return wanted, found["unit_code"]
 
 
-def _demand_tabs(book: _Book, wanted: Expected) -> None:
+def _require_tabs(book: _Book, wanted: Expected) -> None:
     """Every tab of the layout and no other; the front tabs hold no answer and may be gone."""
     sheets = book.package.sheets
     missing = [tab for tab in wanted.by_tab if tab not in sheets]

@@ -15,7 +15,7 @@ from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited import DelimitedRows, check_header, read_rows
 from asco_dagster.sources.readers.encoding import decode, read_bytes
 from asco_dagster.sources.readers.refusals import Refusal, RefusedReturnError
-from asco_dagster.sources.readers.return_form import Expected, Return, demand_unit
+from asco_dagster.sources.readers.return_form import Expected, Return, require_unit
 from asco_dagster.sources.readers.return_settling import Record
 from asco_dagster.sources.readers.return_values import moment_of, value_of
 
@@ -132,7 +132,7 @@ def _return(
     answers: Sequence[str],
 ) -> Return:
     """One row as a return; the answers in the order of the questions."""
-    demand_unit(unit, expected)
+    require_unit(unit, expected)
     places, values = [], []
     try:
         if version is not None and version != expected.version:

@@ -150,7 +150,7 @@ def claim(store: Store, wave: str, run: str, seconds: float) -> Claim:
                 etag = store.put(key_of(wave), lease.body(), replacing=found.etag if found else NEW)
             except ChangedError:
                 continue  # somebody else was faster: look who
-            _demand_conditions(store, wave, lease)
+            _require_conditions(store, wave, lease)
             return Claim(store, wave, lease, etag, begun)
         if seen not in (None, found.etag):
             raise AscoError(
@@ -190,7 +190,7 @@ def key_of(wave: str) -> str:
     return f"confidential/claims/{wave}.json"
 
 
-def _demand_conditions(store: Store, wave: str, lease: Lease) -> None:
+def _require_conditions(store: Store, wave: str, lease: Lease) -> None:
     """See that the store refuses what it must: a store that ignores conditions has two owners of one wave."""
     other = replace(lease, token="no owner").body()  # noqa: S106 (tells that nobody wrote it)
     for condition in (NEW, '"0"'):

@@ -136,7 +136,7 @@ def keep_shelf(settings: Settings, wave: str) -> None:
         _bring_releases(held.store, held.places, wave)
 
 
-def demand_held(settings: Settings, wave: str) -> None:
+def require_held(settings: Settings, wave: str) -> None:
     """Go on only as the owner of a wave; always, without a store.
 
     Raises:
@@ -175,7 +175,7 @@ def _lay(
         found = state or read_state(store, wave)
         if not found.files:
             return []  # nothing was ever stored: what the home has is what the owner will store
-        _demand_mirror(store, places, wave)
+        _require_mirror(store, places, wave)
         try:
             return lay(store, places.home, wave, found.files, wanted)
         except MissingError as missing:
@@ -187,7 +187,7 @@ def _lay(
     raise AscoError(f"wave {wave} is stored again and again; it could not be read", remedy="Try again later")
 
 
-def _demand_mirror(store: Store, places: Places, wave: str) -> None:
+def _require_mirror(store: Store, places: Places, wave: str) -> None:
     """Never put the store's files over those of a home that it does not know."""
     mark = places.store / f"{wave}.json"
     known = json.loads(mark.read_text(encoding="utf-8"))["store"] if mark.is_file() else None

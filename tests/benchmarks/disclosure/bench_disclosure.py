@@ -75,7 +75,7 @@ def bench(home: Path, name: str) -> None:
     found, attacking = timed(
         lambda: attack(released(shown), areas, rules, links=links, truth=shown, workers=workers)
     )
-    found.demand_safe()
+    found.require_safe()
     if kept["as_of"].isna().all():
         same = kept.merge(shown, on=list(KEYS), suffixes=("", "_again"), validate="one_to_one")
         if not (same["status"] == same["status_again"]).all():

@@ -72,9 +72,9 @@ def _different(before, after):
 
 def test_the_same_answers_again_are_the_same_truth(first):
     units, answers, version, _shown, found = first
-    found.demand_safe()
+    found.require_safe()
     again, second, attacked = release(units, answers, [version], indicators=ONE)
-    attacked.demand_safe()
+    attacked.require_safe()
     assert second["corrected"].eq(0).all()
     assert again.cells["as_of"].isna().all()
     pd.testing.assert_frame_equal(again.cells, version.cells)
@@ -98,7 +98,7 @@ def test_a_correction_of_one_or_two_units_is_held_back_in_all_their_cells(first,
     units, answers, version, _, _ = first
     changed = flipped(answers, members(units, "10", "1_small")[:count])
     second, shown, found = release(units, changed, [version], indicators=ONE)
-    found.demand_safe()
+    found.require_safe()
     chain = [
         ("france", "FR", "total"), ("france", "FR", "1_small"), ("region", "r1", "total"),
         ("region", "r1", "1_small"), ("departement", "10", "total"),
@@ -121,7 +121,7 @@ def test_a_correction_of_three_units_of_one_class_shows_where_all_of_them_lie(fi
     units, answers, version, _, _ = first
     changed = flipped(answers, members(units, "20", "1_small")[:3])
     second, shown, found = release(units, changed, [version], indicators=ONE)
-    found.demand_safe()
+    found.require_safe()
     assert shown["correction"].eq(0).all()
     for cell in [("france", "FR", "total"), ("region", "r2", "total"), ("departement", "20", "total")]:
         now = of(second.cells, *cell)
@@ -138,7 +138,7 @@ def test_what_is_held_back_does_not_follow_from_what_is_shown(first):
     names = [*members(units, "10")[:4], members(units, "11")[0]]
     changed = flipped(answers, names)
     second, _shown, found = release(units, changed, [version], indicators=ONE)
-    found.demand_safe()
+    found.require_safe()
     assert shows_few([(units, answers), (units, changed)], [version, second]) == []
     assert of(second.cells, "departement", "11")["as_of"] == "1.0.0"
     # The difference of its région's two numbers is that of five units only where 10 keeps its old number too.
@@ -152,7 +152,7 @@ def test_a_correction_accumulates_until_it_shows(first):
     once, twice = flipped(answers, names[:2]), flipped(answers, names)
     second, _, _ = release(units, once, [version], indicators=ONE)
     third, _, found = release(units, twice, [version, second], indicators=ONE)
-    found.demand_safe()
+    found.require_safe()
     cell = ("departement", "20", "total")
     assert of(second.cells, *cell)["as_of"] == "1.0.0"
     assert pd.isna(of(third.cells, *cell)["as_of"])
@@ -186,7 +186,7 @@ def test_the_attack_finds_a_correction_that_is_not_held_back(first, count):
     units, answers, version, _, _ = first
     changed = flipped(answers, members(units, "10", "1_small")[:count])
     alone, _, unaware = release(units, changed, indicators=ONE)
-    unaware.demand_safe()
+    unaware.require_safe()
     truth, _ = judged_cells(units, changed, [version], ONE)
     found = attack(alone.cells, AREAS, RULES, links=LINKS, truth=truth)
     assert found.summary()["answers"] > 0
@@ -228,7 +228,7 @@ def test_four_versions_in_a_row_are_released_and_are_safe_together():
     versions = []
     for respondents, given in truths:
         version, _shown, found = release(respondents, given, versions)
-        found.demand_safe()
+        found.require_safe()
         assert found.summary()["answers"] == 0
         assert (version.cells["status"] == "V").mean() > 0.5
         for former in versions:
@@ -280,7 +280,7 @@ def test_what_an_earlier_version_published_is_no_finding_of_a_new_one(first):
     assert (cells["status"] != "V").any()
     everything = Version("1.0.0", public_of(cells.assign(status="V", as_of=None)), record)
     _, shown, found = release(units, answers, [everything], indicators=ONE)
-    found.demand_safe()
+    found.require_safe()
     assert found.cells.loc[found.cells["status"] == "A", "exact"].sum() == 0
     primary_alone = attack(public_of(cells.assign(as_of=None)), AREAS, RULES, links=LINKS, truth=cells)
     assert primary_alone.summary()["too_close"] > 0

@@ -59,14 +59,14 @@ def test_more_than_one_number_of_yes_remains(step):
     done = protect(judged(), AREAS, RULES, steps={"commune": step}).cells
     found, _ = possible(done, step)
     assert len(found) > 1
-    attacked(done, AREAS).demand_safe()
+    attacked(done, AREAS).require_safe()
 
 
 def test_without_it_a_single_number_fits(monkeypatch):
     monkeypatch.setattr(protecting, "with_more_counts", lambda _, found, __: found.closed)
     done = protect(judged(), AREAS, RULES).cells
     found, shown = possible(done, 0.0)
-    attacked(done, AREAS).demand_safe()  # every interval is wide enough: the linear programme sees nothing
+    attacked(done, AREAS).require_safe()  # every interval is wide enough: the linear programme sees nothing
     assert found == {0}
     assert not shown[0]
 

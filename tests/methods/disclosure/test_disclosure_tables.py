@@ -23,7 +23,7 @@ NONE = areas_of({})
 def test_small_table_is_protected(name):
     _, areas, made = protected(name)
     found = attacked(made.cells, areas)
-    found.demand_safe()
+    found.require_safe()
     assert found.summary()["suppressed"] >= 2
     sensitive = found.cells[found.cells["status"].isin(["A", "B"])]
     assert not sensitive["exact"].any()
@@ -44,7 +44,7 @@ def test_primary_suppression_alone_is_broken_by_the_attack(name):
     found = attacked(judged, areas)
     assert found.summary()["exact"] + found.summary()["too_close"] > 0
     with pytest.raises(DisclosureError, match="numbers can be inferred or decide an answer: commune, X"):
-        found.demand_safe()
+        found.require_safe()
 
 
 def test_one_sensitive_cell_of_a_square_is_hidden_by_a_rectangle():
@@ -137,7 +137,7 @@ def test_a_small_cell_of_nobody_inside_an_open_cell_of_nobody_stays_open():
     small = made.cells[(made.cells["area_code"] == "r0") & (made.cells["size_class"] == "c0")].iloc[0]
     assert (small["status"], small["reason"]) == ("V", IMPLIED)
     assert (made.cells["status"] == "V").all()
-    attacked(made.cells, NONE).demand_safe()
+    attacked(made.cells, NONE).require_safe()
     # Where its région is closed it is not implied, and closes.
     few = np.where(np.arange(9).reshape(3, 3) < 3, 3.0, 50.0)
     done = protect(primary(table(yes, few, statistic="share"), RULES), NONE, RULES).cells
@@ -183,11 +183,11 @@ LINKS = {"commune": [
 def test_links_ignored_leave_shares_exact_or_too_close():
     judged = primary(chain(), RULES)
     ignored = protect(judged, NONE, RULES).cells
-    attacked(ignored, NONE).demand_safe()  # each table by itself holds
+    attacked(ignored, NONE).require_safe()  # each table by itself holds
     found = attacked(ignored, NONE, links=LINKS)
     assert {"a"} <= set(found.breaches()["indicator"])
     done = protect(judged, NONE, RULES, links=LINKS)
-    attacked(done.cells, NONE, links=LINKS).demand_safe()
+    attacked(done.cells, NONE, links=LINKS).require_safe()
     assert set(done.families["members"]) == {"a any b"}
     other = done.cells[done.cells["reason"].str.endswith(" of a")]
     assert set(other["indicator"]) <= {"any", "b"}
@@ -207,7 +207,7 @@ def test_what_is_about_those_who_say_yes_closes_where_they_close():
     )
     assert closed["ccas"].sum() >= 4
     assert (closed["ccas_all"] >= closed["ccas"]).all()
-    attacked(done, NONE, links=links).demand_safe()
+    attacked(done, NONE, links=links).require_safe()
 
 
 def test_an_answer_that_is_not_published_is_protected_too():
@@ -228,7 +228,7 @@ def test_an_answer_that_is_not_published_is_protected_too():
     done = protect(judged, NONE, RULES, links=links).cells
     assert len(done) == len(judged)  # the third answer has no cells of its own
     assert (done["status"] == "D").sum() >= 4
-    attacked(done, NONE, links=links).demand_safe()
+    attacked(done, NONE, links=links).require_safe()
 
 
 @pytest.mark.parametrize(("value", "certain"), [(0.0, 3), (4.0, 0)])
@@ -286,4 +286,4 @@ def test_a_basis_gone_bad_is_not_taken_for_an_impossible_table():
     areas = areas_of(AREAS["commune"].regions)
     done = protect(judged, areas, RULES).cells
     assert (done["status"] == "V").sum() > 150
-    attacked(done, areas).demand_safe()
+    attacked(done, areas).require_safe()

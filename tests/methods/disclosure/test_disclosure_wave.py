@@ -31,7 +31,7 @@ def done(judged):
 
 def test_a_wave_is_protected(done):
     found = attack(released(done), AREAS, RULES, truth=done)
-    found.demand_safe()
+    found.require_safe()
     assert found.summary()["suppressed"] > 50
     assert (done.loc[done["status"] != "V", "reason"] != "").all()
     france = done[(done["geography"] == "france") & (done["statistic"] != "population_share")]
@@ -84,7 +84,7 @@ def test_a_rounded_release_is_attacked_within_its_rounding(done, judged):
             estimate=(public["estimate"] / step).round() * step, denominator=public["denominator"].round()
         )
 
-    attack(rounded(done), AREAS, RULES, steps=steps, truth=done).demand_safe()
+    attack(rounded(done), AREAS, RULES, steps=steps, truth=done).require_safe()
     alone = attack(rounded(done), AREAS, RULES, steps=steps)
     assert alone.summary()["answers"] == 0
     found = attack(rounded(judged), AREAS, RULES, steps=steps, truth=judged)
@@ -95,11 +95,11 @@ def test_a_rounded_release_is_attacked_within_its_rounding(done, judged):
 def test_a_world_with_links_holds_and_without_them_does_not(seed):
     units, answers = world(seed)
     version, shown, found = release(units, answers)
-    found.demand_safe()
+    found.require_safe()
     assert set(version.cells["status"]) == {"V", "c"}
     cells, _ = judged_cells(units, answers)
     ignored = protect(cells, WORLD, RULES).cells
-    attack(released(ignored), WORLD, RULES, truth=ignored).demand_safe()
+    attack(released(ignored), WORLD, RULES, truth=ignored).require_safe()
     broken = attack(released(ignored), WORLD, RULES, links=LINKS, truth=ignored)
     assert len(broken.breaches()) > 0
     hidden = shown[
@@ -158,7 +158,7 @@ def test_a_share_of_population_published_for_a_departement_decides_an_answer(lar
     judged = primary(cells, RULES)
     assert set(judged.loc[judged["status"] == "B", "area_code"]) == hit
     safe = protect(judged, REGIONS, RULES).cells
-    attack(released(safe), REGIONS, RULES, truth=safe).demand_safe()
+    attack(released(safe), REGIONS, RULES, truth=safe).require_safe()
 
 
 @pytest.mark.parametrize(("published", "answers"), [(True, 0), (False, 1)])

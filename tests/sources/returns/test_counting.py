@@ -23,7 +23,7 @@ from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers import return_tables
 from asco_dagster.sources.readers.return_form import Expected, Return, completeness
 from asco_dagster.sources.readers.return_moments import Window
-from asco_dagster.sources.readers.return_settling import Record, demand_all_counted, settle
+from asco_dagster.sources.readers.return_settling import Record, require_all_counted, settle
 from asco_dagster.storage.warehouse import write_table
 
 
@@ -105,10 +105,10 @@ def test_a_return_that_is_lost_stops_the_run() -> None:
     form = Expected.of(codebook(), "2014", None)
     one = Record("a", "commune", Return.of(form, UNIT, None, [0], ["1"], version=None))
     records = settle([one], Window(dt.date(2015, 9, 1), dt.date(2016, 3, 31)))
-    assert demand_all_counted(records, 1) == {"accepted": 1, "superseded": 0, "refused": 0}
+    assert require_all_counted(records, 1) == {"accepted": 1, "superseded": 0, "refused": 0}
     for delivered in (0, 2):
         with pytest.raises(SourceError, match="came in"):
-            demand_all_counted(records, delivered)
+            require_all_counted(records, delivered)
 
 
 def test_the_moment_is_the_archives_when_the_workbook_has_none(tmp_path: Path) -> None:

@@ -13,19 +13,19 @@ import dagster as dg
 
 from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.orchestration.contents import contents_of
-from asco_dagster.orchestration.demand import disagreement, judgement, materialization
-from asco_dagster.orchestration.fingerprints import Made, recorded
+from asco_dagster.orchestration.fingerprints import Fingerprint, recorded_fingerprint
+from asco_dagster.orchestration.release_guard import disagreement, judgement, materialization
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def standing(
+def reusable(
     context: dg.AssetExecutionContext,
     database: "duckdb.DuckDBPyConnection",
     asset: str,
-    made: Made | None,
+    made: Fingerprint | None,
     checks: Sequence[str],
     results: Path,
 ) -> tuple[dg.MaterializeResult, list[dg.AssetCheckResult]] | None:
@@ -44,7 +44,7 @@ def standing(
     """
     if made is None or context.run.tags.get(FRESH) == "true":
         return None
-    if recorded(database, asset) != made.fingerprint:
+    if recorded_fingerprint(database, asset) != made.fingerprint:
         return None
     last = materialization(context.instance, context.partition_key, asset)
     told = last.asset_materialization if last else None
@@ -85,6 +85,6 @@ def standing(
     return told_again, reused
 
 
-def data_version(made: Made | None) -> dg.DataVersion | None:
+def data_version(made: Fingerprint | None) -> dg.DataVersion | None:
     """The fingerprint as Dagster shows it."""
     return dg.DataVersion(made.fingerprint) if made else None

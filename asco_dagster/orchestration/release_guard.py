@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _RECENT = 20_000  # records of checks: those of some hundred runs
 
 
-def demand_open_gates(
+def require_open_gates(
     instance: dg.DagsterInstance, wave: str, assets: Iterable[str], tests: Iterable[dg.AssetCheckKey]
 ) -> dict[str, str]:
     """Demand the gates of ``assets`` and their other checks for one wave.
@@ -55,7 +55,7 @@ def demand_open_gates(
     return {_asset(key): told[key][0] for key in keys}
 
 
-def demand_kept_results(
+def require_kept_results(
     instance: dg.DagsterInstance, wave: str, assets: Iterable[str], results: Path
 ) -> None:
     """Demand that the kept result of each gate is the judgement that Dagster knows of.

@@ -5,8 +5,8 @@ import pytest
 
 from asco_dagster.errors import GateError
 from asco_dagster.orchestration.checks import gate_name, gate_spec, wave_check
-from asco_dagster.orchestration.demand import demand_open_gates
 from asco_dagster.orchestration.partitions import WAVES
+from asco_dagster.orchestration.release_guard import require_open_gates
 
 ASSET = "stg_x__y"
 TEST = "unique_stg_x__y_code"
@@ -37,29 +37,29 @@ def _run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, wave: str = "
 
 def test_an_open_gate_passes(instance) -> None:
     _run(instance, _asset(passed=True))
-    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
+    assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
 
 
 def test_a_warning_is_told_and_passes(instance) -> None:
     _run(instance, _asset(passed=False, severity=dg.AssetCheckSeverity.WARN))
-    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "warned"}
+    assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "warned"}
 
 
 def test_a_gate_that_never_ran_refuses(instance) -> None:
     with pytest.raises(GateError, match=f"gate gx__{ASSET} has never run for this wave"):
-        demand_open_gates(instance, "2014", [ASSET], [])
+        require_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_the_gate_of_another_wave_does_not_count(instance) -> None:
     _run(instance, _asset(passed=True), "2025")
     with pytest.raises(GateError, match="never run for this wave"):
-        demand_open_gates(instance, "2014", [ASSET], [])
+        require_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_a_closed_gate_refuses_and_says_why(instance) -> None:
     _run(instance, _asset(passed=False))
     with pytest.raises(GateError, match=r"is closed \(seven rows too many\)"):
-        demand_open_gates(instance, "2014", [ASSET], [])
+        require_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_data_newer_than_its_gate_refuses(instance) -> None:
@@ -71,13 +71,13 @@ def test_data_newer_than_its_gate_refuses(instance) -> None:
 
     _run(instance, ungated)
     with pytest.raises(GateError, match="older than the data"):
-        demand_open_gates(instance, "2014", [ASSET], [])
+        require_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_a_gate_that_is_mended_opens_again(instance) -> None:
     _run(instance, _asset(passed=False))
     _run(instance, _asset(passed=True))
-    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
+    assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
 
 
 def test_a_judgement_that_was_planned_and_never_made_does_not_count(instance) -> None:
@@ -93,11 +93,11 @@ def test_a_judgement_that_was_planned_and_never_made_does_not_count(instance) ->
         raise AssertionError("never reached")
 
     dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
-    assert demand_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
+    assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
     _run(instance, _asset(passed=False))
     dg.materialize([broken, step], instance=instance, partition_key="2014", raise_on_error=False)
     with pytest.raises(GateError, match="is closed"):
-        demand_open_gates(instance, "2014", [ASSET], [])
+        require_open_gates(instance, "2014", [ASSET], [])
 
 
 def test_a_dbt_test_refuses_as_a_gate_does(instance) -> None:
@@ -119,18 +119,18 @@ def test_a_dbt_test_refuses_as_a_gate_does(instance) -> None:
 
     _run(instance, _asset(passed=True))
     with pytest.raises(GateError, match=f"test {TEST} has never run for this wave"):
-        demand_open_gates(instance, "2014", [ASSET], [key])
+        require_open_gates(instance, "2014", [ASSET], [key])
     _run(instance, step)
-    assert demand_open_gates(instance, "2014", [ASSET], [key]) == {ASSET: "passed"}
+    assert require_open_gates(instance, "2014", [ASSET], [key]) == {ASSET: "passed"}
     found[TEST] = False
     _run(instance, step)
     with pytest.raises(GateError, match=rf"not released: test {TEST} is closed"):
-        demand_open_gates(instance, "2014", [ASSET], [key])
+        require_open_gates(instance, "2014", [ASSET], [key])
     found[TEST] = True
     _run(instance, step)
     _run(instance, _asset(passed=True))
     with pytest.raises(GateError, match=f"not released: test {TEST} is older than the data"):
-        demand_open_gates(instance, "2014", [ASSET], [key])
+        require_open_gates(instance, "2014", [ASSET], [key])
 
 
 def test_the_release_demands_every_dbt_test_of_the_real_graph() -> None:
