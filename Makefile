@@ -8,12 +8,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench
 
-$(VENV)/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock pyproject.toml tests/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable tests
 	touch $@
 
 demo: $(VENV)/ready ## Write the demonstration deliveries of wave 2014 and run it to a release
@@ -47,35 +47,35 @@ format: $(VENV)/ready
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
 
 bench: $(VENV)/ready ## What the pipeline costs as a whole, into var/bench (PARTS=cold,repeated,…: some of it)
-	$(BIN)/python tests/benchmarks/bench.py --parts "$(PARTS)"
+	$(BIN)/python -m asco_testing.benchmarks.bench --parts "$(PARTS)"
 
 bench-gates: $(VENV)/ready ## What validation costs beside the run of a wave at true size
-	$(BIN)/python tests/benchmarks/gates/bench_gates.py
+	$(BIN)/python -m asco_testing.benchmarks.gates.bench_gates
 
 bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, with pandas beside it
-	$(BIN)/python tests/benchmarks/collection/bench_collection.py
+	$(BIN)/python -m asco_testing.benchmarks.collection.bench_collection
 
 fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/readers/test_fuzz.py
 
 test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about a minute of one core a try; FAULTS_HOME=: a folder that keeps checkpoints and the journal of tries)
 	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py
-	$(BIN)/python tests/faults/fault_trials.py --tries $(or $(TRIES),2) --seed $(or $(SEED),2014) $(if $(FAULTS_HOME),--home $(FAULTS_HOME))
+	$(BIN)/python -m asco_testing.faults.fault_trials --tries $(or $(TRIES),2) --seed $(or $(SEED),2014) $(if $(FAULTS_HOME),--home $(FAULTS_HOME))
 
 reference: ## Make the results of R's survey again (needs Debian's r-cran-survey and r-cran-mass)
-	Rscript tests/reference/make_reference.R
+	Rscript tests/methods/reference/make_reference.R
 
 bench-estimation: $(VENV)/ready ## Weights and estimates of a wave against R's survey (needs Debian's r-cran-survey and r-cran-mass; ROUND=--released: minutes, not an hour; ROUND=--alone: without R)
-	$(BIN)/python tests/benchmarks/estimation/bench.py $(ROUND)
+	$(BIN)/python -m asco_testing.benchmarks.estimation.bench $(ROUND)
 
 cross-check: $(VENV)/ready ## The suppression of a wave that ran (WAVE=2014) against τ-Argus's optimum, table by table
 	$(BIN)/python -m asco_dagster.confidentiality.cross_check $(or $(WAVE),2014)
 
 bench-disclosure: $(VENV)/ready ## All tables of a wave protected and attacked: seconds, gap to the optimum, open cells (HOMES=: waves that ran)
-	$(BIN)/python tests/benchmarks/disclosure/bench_disclosure.py $(HOMES)
+	$(BIN)/python -m asco_testing.benchmarks.disclosure.bench_disclosure $(HOMES)
 
 bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASCO_HOME (after asco demo, asco run 2014) lie to its truth
-	$(BIN)/python tests/benchmarks/estimation/truth.py $${ASCO_HOME:-var}
+	$(BIN)/python -m asco_testing.benchmarks.estimation.truth $${ASCO_HOME:-var}
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11

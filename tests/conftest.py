@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ask_dagster import TOKEN
+
+from asco_testing import CHECKOUT, REAL
+from asco_testing.dagster_api import TOKEN
 
 if TYPE_CHECKING:
-    from small_wave import SmallWave
+    from asco_testing.worlds.small_wave import SmallWave
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-REAL = CHECKOUT.parent / "shared" / "data" / "real"
+pytest_plugins = ["asco_testing.home_fixtures"]
 
 # Waves that run once for one process; a test that takes one runs where it ran.
 WAVES_THAT_RUN = ("released_real", "small_wave")
@@ -61,7 +62,7 @@ def real_files() -> Path:
 @pytest.fixture(scope="session")
 def small_wave(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SmallWave"]:
     """A small wave that ran to a release."""
-    from small_wave import made_small_wave
+    from asco_testing.worlds.small_wave import made_small_wave
 
     home = tmp_path_factory.mktemp("small")
     with made_small_wave(home) as made:

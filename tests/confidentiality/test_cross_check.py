@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import AREAS, composed, estimates, survey, table
 from scipy import sparse
 
 from asco_dagster.confidentiality import tau_argus
@@ -18,6 +17,7 @@ from asco_dagster.methods.disclosure.inference import Inference, Relations
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import DisclosureRules
+from asco_testing.worlds.true_size_respondents import AREAS, composed, estimates, survey, table
 
 RULES = DisclosureRules()
 

@@ -4,7 +4,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import table
 
 from asco_dagster.confidentiality.log import (
     cells_metadata,
@@ -18,6 +17,7 @@ from asco_dagster.methods.disclosure.protect import protect
 from asco_dagster.methods.disclosure.rules import AUXILIARY, NUMBERS, DisclosureRules
 from asco_dagster.methods.disclosure.summary import summary, suppressed_percent
 from asco_dagster.methods.disclosure.versions import Version
+from asco_testing.worlds.true_size_respondents import table
 
 RULES = DisclosureRules()
 

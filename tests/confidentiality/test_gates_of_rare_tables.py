@@ -1,17 +1,18 @@
 """The tables that a wave may leave empty: a sound one passes, every way to break it closes its gate.
 
-What the other gates of the layer are broken by is generated from the suites (``tests/gates/mutations.py``).
+What the other gates of the layer are broken by is generated from the suites
+(``asco_testing.gates.mutations``).
 """
 
 import json
 
 import pandas as pd
 import pytest
-from rare_rows import SOUND as ALL
 
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import validate
 from asco_dagster.waves import load_wave
+from asco_testing.worlds.rare_rows import SOUND as ALL
 
 WAVE = load_wave("2014")
 ASSETS = ("sec_asco__disclosure_log",)

@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from asco_dagster.connectors.limesurvey import export_responses
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
+from asco_testing.sources.limesurvey import limesurvey_answers, limesurvey_export
+from asco_testing.sources.made_returns import SAMPLED, UNIT, answers, codebook
 
 USER, PASSWORD, SURVEY = "asco", "s3cret-Password", 123456
 EXPORT = b'"id","token"\n"1","01001"\n'
@@ -194,12 +195,6 @@ def test_the_password_does_not_travel_in_the_clear_and_is_not_shown(server: Stan
 
 
 def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "sources" / "returns"))
-    try:
-        from made_returns import SAMPLED, UNIT, answers, codebook
-        from test_web_returns import limesurvey_answers, limesurvey_export
-    finally:
-        sys.path.pop(0)
     from asco_dagster.sources.returned_questionnaires import read_returns
     from asco_dagster.sources.returns import within_reach
     from asco_dagster.waves import load_wave

@@ -11,8 +11,7 @@ from asco_dagster.demonstration.returns import returned, returns_seed, write_ret
 from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
-
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
+from asco_testing import REAL
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
-"""Lets the tests here share ``made_up_sample``, ``true_values``, ``judged_cells``; the real files."""
+"""The publishers' real files."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
+from asco_testing import REAL
 
 
 @pytest.fixture(scope="session")

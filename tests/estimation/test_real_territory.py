@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from judged_cells import with_truth
-from made_up_sample import UNIT_TYPES, MadeUpWave, made_up_wave
 
 from asco_dagster.demonstration.frame import real_territory
 from asco_dagster.waves import load_wave
+from asco_testing.estimation.judged_cells import with_truth
+from asco_testing.worlds.true_size_sample import UNIT_TYPES, MadeUpWave, made_up_wave
 
 pytestmark = pytest.mark.real
 

@@ -6,8 +6,6 @@ import duckdb
 import pandas as pd
 import pytest
 from great_expectations.execution_engine import PandasExecutionEngine
-from small_wave import SmallWave
-from spoilt_rows import spoilt
 
 from asco_dagster.gates import validation
 from asco_dagster.gates.suite import Suite, load_suite
@@ -16,6 +14,8 @@ from asco_dagster.layers import table_of
 from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import columns_of, open_database, read_table
 from asco_dagster.waves import Wave, load_wave
+from asco_testing.gates.spoilt_rows import spoilt
+from asco_testing.worlds.small_wave import SmallWave
 
 pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 20_000

@@ -11,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mutations import BUILDERS, concerned, mutate
-from rare_rows import SOUND
-from small_wave import SmallWave, failures, materialize
 
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import validate
 from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import columns_of, open_database, read_table
+from asco_testing.gates.mutations import BUILDERS, concerned, mutate
+from asco_testing.worlds.rare_rows import SOUND
+from asco_testing.worlds.small_wave import SmallWave, failures, materialize
 
 ASSETS = sorted(path.stem for path in EXPECTATIONS.rglob("*.json"))
 SUITES = {asset: load_suite(asset) for asset in ASSETS}

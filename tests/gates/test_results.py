@@ -1,7 +1,6 @@
 """Kept results of gates: a damaged one is named and made again, and nothing is released over it."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
-from home_instances import home_instance
 
 from asco_dagster.errors import GateError
 from asco_dagster.gates import suite as suites
@@ -21,10 +19,9 @@ from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "security"))
-from broken_gate_files import GATE_FILES
-from broken_input import Broken
+from asco_testing.home_instances import home_instance
+from asco_testing.security.broken_gate_files import GATE_FILES
+from asco_testing.security.broken_input import Broken
 
 ASSET, WAVE = "raw_x__y", "2014"
 

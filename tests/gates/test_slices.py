@@ -8,7 +8,17 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from sliced_cases import (
+
+from asco_dagster.gates import large_table, repeats, slices
+from asco_dagster.gates.data_docs import page_of, write_data_docs
+from asco_dagster.gates.slices import Judged, evaluate_table
+from asco_dagster.gates.suite import Suite, load_suite
+from asco_dagster.gates.validation import GateResult, judge
+from asco_dagster.layers import table_of
+from asco_dagster.storage.places import EXPECTATIONS
+from asco_dagster.storage.warehouse import read_table
+from asco_dagster.waves import load_wave
+from asco_testing.gates.sliced_cases import (
     ASSET,
     AT_ONCE,
     CASES,
@@ -24,16 +34,6 @@ from sliced_cases import (
     asked,
     single_rows,
 )
-
-from asco_dagster.gates import large_table, repeats, slices
-from asco_dagster.gates.data_docs import page_of, write_data_docs
-from asco_dagster.gates.slices import Judged, evaluate_table
-from asco_dagster.gates.suite import Suite, load_suite
-from asco_dagster.gates.validation import GateResult, judge
-from asco_dagster.layers import table_of
-from asco_dagster.storage.places import EXPECTATIONS
-from asco_dagster.storage.warehouse import read_table
-from asco_dagster.waves import load_wave
 
 WAVE = load_wave("2014")
 

@@ -7,8 +7,6 @@ import dataclasses
 
 import duckdb
 import pytest
-from small_wave import SmallWave
-from spoilt_rows import spoilt
 
 from asco_dagster.gates import large_table
 from asco_dagster.gates.slices import evaluate_table
@@ -16,6 +14,8 @@ from asco_dagster.gates.suite import load_suite
 from asco_dagster.gates.validation import Verdict, judge
 from asco_dagster.layers import LAYERS, table_of
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
+from asco_testing.gates.spoilt_rows import spoilt
+from asco_testing.worlds.small_wave import SmallWave
 
 pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 6_000

@@ -6,7 +6,6 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
-from home_instances import home_instance
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates import suite as suites
@@ -16,6 +15,7 @@ from asco_dagster.gates.validation import validate
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
+from asco_testing.home_instances import home_instance
 
 WAVE = load_wave("2014")
 

@@ -1,14 +1,14 @@
-"""Weights, estimates and standard errors against those of R's survey (``tests/reference``)."""
+"""Weights, estimates and standard errors against those of R's survey (``tests/methods/reference``)."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from reference_design import BOUNDS, FOLDER, margins, respondents
 
 from asco_dagster.methods.calibration import calibrate
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import estimate
 from asco_dagster.methods.precision import SurveyDesign
+from asco_testing.methods.reference_design import BOUNDS, FOLDER, margins, respondents
 
 METHODS = {"linear": None, "raking": None, "logit": BOUNDS}
 

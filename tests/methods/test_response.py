@@ -10,7 +10,7 @@ from asco_dagster.errors import EstimationError
 from asco_dagster.methods.response import nonresponse_weights, response_groups
 from asco_dagster.methods.strata import group_populations, variance_strata
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "methods" / "response_groups"
+GOLDEN = Path(__file__).parent / "fixtures" / "response_groups"
 CASES = [
     "weak_stratum_joins_neighbouring_size_class",
     "then_same_size_class_of_the_region",

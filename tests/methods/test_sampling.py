@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asco_dagster.errors import EstimationError
 from asco_dagster.methods.sampling import allocate, draw
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "methods" / "allocation"
+GOLDEN = Path(__file__).parent / "fixtures" / "allocation"
 CASES = {
     "proportional_with_take_all_and_minimum": {"n": 60, "minimum_per_stratum": 2},
     "neyman_capped_by_population": {"n": 40, "minimum_per_stratum": 1, "method": "neyman"},

@@ -1,7 +1,7 @@
 """Several waves at once, through GraphQL, the queue and the daemon: side by side, never one wave twice.
 
 The waves are small ones of a workspace of this test, which open their databases as the true ones do; the true
-ones are run in ``tests/faults``.
+ones are run in ``tests/asco_testing/faults``.
 """
 
 import inspect
@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ask_dagster import ask
 
 from asco_dagster.cli.up import up as up_command
 from asco_dagster.storage.places import Places
+from asco_testing.dagster_api import ask
 
 DEFINITIONS = """
 import time

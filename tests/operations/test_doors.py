@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import psutil
 import pytest
-from served_pages import Answer, Up, ask_raw, below, events, graphql, send_raw, served
 
 from asco_dagster.operations.doors import host_names
+from asco_testing.served_pages import Answer, Up, ask_raw, below, events, graphql, send_raw, served
 
 JSON = ("Content-Type", "application/json")
 LAUNCH = (

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from home_instances import home_instance
 
 from asco_dagster.operations import programs
 from asco_dagster.operations.programs import run_program
 from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.settings import CHECKOUT, Settings
 from asco_dagster.storage.places import Places
+from asco_testing.home_instances import home_instance
 
 ASCO = (sys.executable, "-m", "asco_dagster.cli.main")
 ASSET = "raw_asco__edits"  # of the code, so that nothing has to be delivered

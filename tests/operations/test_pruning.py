@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 import sqlalchemy
-from home_instances import home_instance
 
 from asco_dagster.gates.history.store import Judgement, judgements, keep_judgement, now
 from asco_dagster.operations.pruning import prune
@@ -18,6 +17,7 @@ from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.triggers.pruning import prune_job, prune_schedule
+from asco_testing.home_instances import home_instance
 
 OFTEN, ONCE = "stg_x__often", "stg_x__once"
 

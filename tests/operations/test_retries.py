@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ask_dagster import ask
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
@@ -22,6 +21,7 @@ from asco_dagster.operations.retries import Reminders
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
+from asco_testing.dagster_api import ask
 
 Script = Callable[..., "subprocess.Popen[str]"]
 Eventually = Callable[..., bool]

@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from served_pages import Up, events, graphql, served
+
+from asco_testing.served_pages import Up, events, graphql, served
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

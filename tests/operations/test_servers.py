@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ask_dagster import TOKEN
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.operations.servers import serve, url
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
+from asco_testing.dagster_api import TOKEN
 
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_wave import SmallWave
 
 from asco_dagster.orchestration.column_lineage import kept_lineage, lineage_metadata, read_lineage
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.storage.warehouse import columns_of, open_database
+from asco_testing.worlds.small_wave import SmallWave
 
 TABLES = {
     "raw_a__x": {"code": "VARCHAR", "value": "DOUBLE", "only_here": "VARCHAR"},

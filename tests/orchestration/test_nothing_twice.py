@@ -8,8 +8,6 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
-from home_instances import home_instance
-from rare_rows import SOUND
 
 from asco_dagster.definitions import build_definitions
 from asco_dagster.layers import layer_of
@@ -20,6 +18,8 @@ from asco_dagster.orchestration.release_guard import judgement, require_open_gat
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
+from asco_testing.home_instances import home_instance
+from asco_testing.worlds.rare_rows import SOUND
 
 POPULATIONS = "insee-populations-legales-2013-metropole.csv"
 ASKED = ("stg_territory__communes", "stg_territory__epci", "stg_aid__departements")

@@ -8,14 +8,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-from agreement_world import ASSET
-from small_world import write_waves
+from asco_testing.pipeline import agreement_world
+from asco_testing.pipeline.agreement_world import ASSET
+from asco_testing.worlds.small_france import write_waves
 
 RUNS = ("released", "closed", "cancelled", "died", "resumed")
 
@@ -26,8 +25,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     work = tmp_path_factory.mktemp("agreement")
     own = {name: value for name, value in os.environ.items() if not name.startswith(("ASCO_", "DAGSTER_"))}
     waves = {"ASCO_WAVES": str(write_waves(work / "waves")), "ASCO_HOME": str(work / "home")}
-    program = Path(__file__).with_name("agreement_world.py")
-    subprocess.run([sys.executable, str(program), str(work / "told.json")], env=own | waves, check=True)
+    program = agreement_world.__file__
+    subprocess.run([sys.executable, program, str(work / "told.json")], env=own | waves, check=True)
     return dict(json.loads((work / "told.json").read_text(encoding="utf-8")))
 
 

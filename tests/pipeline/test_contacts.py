@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,14 +9,12 @@ from pathlib import Path
 import duckdb
 import psycopg2
 import pytest
-from search import stored_in_duckdb, stored_in_postgres
 
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
-from released_bytes import said, text_of, unpacked
+from asco_testing.pipeline.search import stored_in_duckdb, stored_in_postgres
+from asco_testing.publication.released_bytes import said, text_of, unpacked
 
 # A name, a number and an address as the demonstration writes them, and as JSON or Latin-1 would; ten digits
 # inside a longer number are no telephone.

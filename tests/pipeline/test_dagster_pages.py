@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ask_dagster import TOKEN, ask, open_with_token
+
+from asco_testing.dagster_api import TOKEN, ask, open_with_token
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -7,8 +7,6 @@ are made again from it, and every byte is searched.
 
 import shutil
 import sqlite3
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
@@ -31,9 +29,7 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table
 from asco_dagster.waves import load_wave
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
-from released_bytes import said
+from asco_testing.publication.released_bytes import said
 
 MARK = "77123"  # every planted number begins so, before and after rounding
 WORD = "PLANTED-REASON"

@@ -4,15 +4,13 @@ LibreOffice and R's arrow are asked where they are installed; the others always.
 """
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "publication"))
-from metadata_validators import release_faults
-from other_programs import PROGRAMS, AbsentError
+from asco_testing.publication.metadata_validators import release_faults
+from asco_testing.publication.other_programs import PROGRAMS, AbsentError
 
 
 @pytest.fixture(scope="module")

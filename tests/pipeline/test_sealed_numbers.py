@@ -17,7 +17,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from small_waves import SCALE, write_small_waves
 
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.metrics import exposition
@@ -27,6 +26,7 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 from asco_dagster.waves import load_wave
+from asco_testing.worlds.small_wave_files import SCALE, write_small_waves
 
 WAVE = "2014"
 # denominators are population totals of the public frame, which the calibration shows as its margins

@@ -3,15 +3,12 @@
 Everything between is at work here: silent units, open answers, slips that edits find, donors, calibration.
 """
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "estimation"))
-
-from judged_cells import judged_cells, told
+from asco_testing.estimation.judged_cells import judged_cells, told
 
 pytestmark = pytest.mark.real
 

@@ -1,7 +1,6 @@
 """A release goes to a folder and to an S3 store: whole, once, and resumed where it stopped."""
 
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import pytest
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import push_to_store
 from asco_dagster.releases.store import MANIFEST
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_release import released
+from asco_testing.worlds.tiny_release import released
 
 
 @pytest.fixture

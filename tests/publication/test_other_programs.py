@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,8 @@ import pytest
 
 from asco_dagster.publication.assets import KINDS
 from asco_dagster.publication.workbook import FIRST_ROW
-
-sys.path.insert(0, str(Path(__file__).parent))
-from made_up_content import content
-from other_programs import CSV, PROGRAMS, WORKBOOK, AbsentError, by_duckdb
+from asco_testing.publication.other_programs import CSV, PROGRAMS, WORKBOOK, AbsentError, by_duckdb
+from asco_testing.worlds.tiny_content import content
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """A release goes to a dataset of each kind of portal: whole, once, resumed, never over another."""
 
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,10 +11,8 @@ from asco_dagster.cli.release import release as command
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.publication.portals import push_to_portal
 from asco_dagster.releases.store import MANIFEST
-
-sys.path.insert(0, str(Path(__file__).parent))
-from portal_servers import KEY, Opendatasoft, Udata, served
-from small_release import released
+from asco_testing.publication.portal_servers import KEY, Opendatasoft, Udata, served
+from asco_testing.worlds.tiny_release import released
 
 CELLS = "tables/asco_cells.csv"
 

@@ -1,6 +1,5 @@
 """The tables of a release say the same in every format, describe themselves, and are the same bytes again."""
 
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from asco_dagster.publication.assets import KINDS
 from asco_dagster.publication.thematic import SHARES, thematic_tables
 from asco_dagster.publication.workbook import FIRST_ROW, PATH
 from asco_dagster.releases.contract import described, descriptions
-
-sys.path.insert(0, str(Path(__file__).parent))
-from made_up_content import NUMBERS, cells, content
+from asco_testing.worlds.tiny_content import NUMBERS, cells, content
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ddi_structure import faults
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
@@ -17,6 +16,7 @@ from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.ddi import NAMESPACE, ddi_codebook
 from asco_dagster.questionnaires.workbook import build_workbook
 from asco_dagster.waves import load_wave
+from asco_testing.questionnaires.ddi_structure import faults
 
 WAVE = load_wave("2014")
 UNIT_TYPES = ("commune", "epci")

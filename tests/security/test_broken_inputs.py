@@ -30,15 +30,13 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.wave import SHIPPED
-
-sys.path.insert(0, str(Path(__file__).parent))
-from broken_backups import BACKUPS
-from broken_databases import DATABASES
-from broken_gate_files import GATE_FILES
-from broken_input import Broken
-from broken_manifests import FILES, RELEASE_FOLDERS
-from broken_suites import ASSET, SUITES, sound
-from broken_waves import WAVE_FILES
+from asco_testing.security.broken_backups import BACKUPS
+from asco_testing.security.broken_databases import DATABASES
+from asco_testing.security.broken_gate_files import GATE_FILES
+from asco_testing.security.broken_input import Broken
+from asco_testing.security.broken_manifests import FILES, RELEASE_FOLDERS
+from asco_testing.security.broken_suites import ASSET, SUITES, sound
+from asco_testing.security.broken_waves import WAVE_FILES
 
 AT_LEAST = 60
 TABLES = {

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_planted_secrets import require_closed
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
@@ -21,6 +20,7 @@ from asco_dagster.storage.keys import read_key
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres import cluster
 from asco_dagster.storage.postgres.address import storage
+from asco_testing.security.closed_home import require_closed
 
 
 def mode(path: Path) -> int:

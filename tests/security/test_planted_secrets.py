@@ -14,6 +14,7 @@ import pytest
 
 from asco_dagster.settings import DECLARED, Settings
 from asco_dagster.storage.places import Places
+from asco_testing.security.closed_home import require_closed
 
 SECRETS = {
     "ASCO_PSEUDONYM_KEY": "planted-pseudonym-key-0123456789abcdef",
@@ -55,7 +56,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path,
 def test_every_setting_with_a_secret_is_planted() -> None:
     hidden = {own.name for own in fields(Settings) if not own.repr}
     declared = {name for name, own in DECLARED.items() if own in hidden}
-    # with tests of their own: test_postgres.py, tests/workers/test_cluster.py
+    # with tests of their own: test_postgres.py, tests/operations/workers/test_cluster.py
     assert declared - {"ASCO_POSTGRES_URL", "ASCO_BROKER_URL"} == set(SECRETS)
 
 
@@ -88,21 +89,6 @@ def test_no_secret_is_in_the_representation_of_the_settings() -> None:
 
 def test_a_home_is_closed_to_others(ran: tuple[Path, str]) -> None:
     require_closed(ran[0])
-
-
-def require_closed(home: Path) -> None:
-    """Databases, quarantine, downloads, records and keys are 0600/0700; the rest lies in closed folders."""
-    private = {"waves", "quarantine", "downloads", "records", "keys"}
-    open_to_all = {"inbox", "releases", "home.json"}
-    for path in (home, *home.rglob("*")):
-        assert path.is_symlink() or not path.stat().st_mode & 0o022, path
-    for top in home.iterdir():
-        if top.name in open_to_all:
-            continue
-        assert stat.S_IMODE(top.stat().st_mode) == 0o700, top
-        for path in top.rglob("*") if top.name in private else []:
-            wanted = 0o700 if path.is_dir() else 0o600
-            assert stat.S_IMODE(path.stat().st_mode) == wanted, path
 
 
 def test_permissions_hold_whatever_the_umask(tmp_path: Path) -> None:

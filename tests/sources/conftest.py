@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
+from asco_testing import REAL
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The frames of both waves on the publishers' real files, to the last commune and inhabitant."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
@@ -9,9 +7,9 @@ from asco_dagster.demonstration.frame import commune_frame, epci_frame, real_ter
 from asco_dagster.demonstration.passage_file import passage_pairs
 from asco_dagster.territory.vintages import Reconciled, reconcile
 from asco_dagster.waves import load_wave
+from asco_testing import REAL
 
 pytestmark = pytest.mark.real
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
 COUNTS = {
     "2014": (36_664, 65_564_700, 2_145),
     # INSEE counts 34,935 communes on 1 January 2024.

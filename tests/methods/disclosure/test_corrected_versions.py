@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_world import AREAS, LINKS, RULES, judged_cells, public_of, release, world
 
 from asco_dagster.methods.disclosure.areas import partitions
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.protect import protect
 from asco_dagster.methods.disclosure.rules import CELL, KEYS
 from asco_dagster.methods.disclosure.versions import Version, hold_back, since
+from asco_testing.worlds.tiny_survey import AREAS, LINKS, RULES, judged_cells, public_of, release, world
 
 ONE = ["act_a"]
 

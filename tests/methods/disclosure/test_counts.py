@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from made_up_wave import table
-from small_tables import RULES, areas_of, attacked
 
 from asco_dagster.methods.disclosure import protect as protecting
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import COUNTS, protect
+from asco_testing.worlds.tiny_tables import RULES, areas_of, attacked
+from asco_testing.worlds.true_size_respondents import table
 
 AREAS = areas_of({f"0{number}": "r0" for number in range(5)})
 # respondents, weight and number of yes of the départements of r0

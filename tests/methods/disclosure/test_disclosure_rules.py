@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import AREAS, OVERSEAS, PARIS, REGIONS, composed, survey, table
 
 from asco_dagster.errors import ConfigurationError, DisclosureError
 from asco_dagster.methods.disclosure.areas import AreaGroup, Areas, is_released, layout
@@ -12,6 +11,7 @@ from asco_dagster.methods.disclosure.family import same_respondents
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import AUXILIARY, CELL, KEYS, NUMBERS, DisclosureRules
+from asco_testing.worlds.true_size_respondents import AREAS, OVERSEAS, PARIS, REGIONS, composed, survey, table
 
 RULES = DisclosureRules()
 

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import AREAS, estimates, table
-from small_tables import CASES, RULES, areas_of, attacked, case, cheaper, counts, grid, protected
 
 from asco_dagster.errors import DisclosureError
 from asco_dagster.methods.disclosure.attack import attack
@@ -14,8 +12,20 @@ from asco_dagster.methods.disclosure.links import Link
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import IMPLIED, protect, released
 from asco_dagster.methods.disclosure.rules import CELL, KEYS
+from asco_testing.worlds.tiny_tables import (
+    CASES,
+    RULES,
+    areas_of,
+    attacked,
+    case,
+    cheaper,
+    counts,
+    grid,
+    protected,
+)
+from asco_testing.worlds.true_size_respondents import AREAS, estimates, table
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "methods" / "disclosure"
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "disclosure"
 NONE = areas_of({})
 
 

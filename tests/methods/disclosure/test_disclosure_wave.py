@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_wave import AREAS, composed, estimates, survey, table
-from made_up_world import AREAS as WORLD
-from made_up_world import LINKS, judged_cells, release, world
 
 from asco_dagster.methods.disclosure.areas import Areas
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect, released
 from asco_dagster.methods.disclosure.rules import KEYS, DisclosureRules
+from asco_testing.worlds.tiny_survey import AREAS as WORLD
+from asco_testing.worlds.tiny_survey import LINKS, judged_cells, release, world
+from asco_testing.worlds.true_size_respondents import AREAS, composed, estimates, survey, table
 
 RULES = DisclosureRules()
 

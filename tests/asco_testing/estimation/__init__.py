@@ -1,0 +1,1 @@
+"""True values of a demonstration, to judge estimates by."""

@@ -1,0 +1,1 @@
+"""Parts of a run killed or starved at random instants: ``python -m asco_testing.faults.fault_trials``."""

@@ -1,0 +1,1 @@
+"""Tables broken one expectation at a time."""

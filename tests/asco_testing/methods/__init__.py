@@ -1,0 +1,1 @@
+"""The design that R's survey was run on."""

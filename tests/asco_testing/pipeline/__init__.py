@@ -1,0 +1,1 @@
+"""Programs and searches that tests of whole runs share."""

@@ -1,0 +1,1 @@
+"""Judges and readers of a release, and servers that it is pushed to."""

@@ -1,0 +1,1 @@
+"""Structure of DDI Codebook 2.5."""

@@ -1,0 +1,1 @@
+"""Tables of broken and hostile inputs, each with the sentence that must answer it."""

@@ -1,0 +1,1 @@
+"""Golden sheets and returned questionnaires, whole and broken."""
