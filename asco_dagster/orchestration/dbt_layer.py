@@ -16,6 +16,7 @@ from asco_dagster.durable import private_files
 from asco_dagster.errors import AscoError
 from asco_dagster.escaping import in_markdown
 from asco_dagster.observation import PEAK, SECONDS, Cost
+from asco_dagster.orchestration.asset_code import dbt_code_hash
 from asco_dagster.orchestration.checks import (
     gate_name,
     gate_spec,
@@ -86,9 +87,10 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
         with open_database(places.database(wave.wave)) as database:
             sweep(places.wave(wave.wave))
             base = base_fingerprint(wave, places, settings)
+            made_by = {name: [base, dbt_code_hash(manifest, nodes[name], __name__)] for name in wanted}
             reads = {name: _reads(manifest, nodes[name]) for name in wanted}
             database.begin()  # a refusal below leaves what was recorded
-            stood, made = _stood(context, database, reads, own, base, places.gates(wave.wave))
+            stood, made = _stood(context, database, reads, own, made_by, places.gates(wave.wave))
             for test in tests.values():  # a test between two models is judged again when either was made anew
                 if {_judged(test), *_reads(manifest, test)} & (set(wanted) - set(stood)):
                     stood.pop(_judged(test), None)
@@ -143,7 +145,7 @@ def _stood(
     database: Any,
     reads: Mapping[str, list[str]],
     checks: Mapping[str, list[str]],
-    base: str,
+    made_by: Mapping[str, list[str]],
     results: Path,
 ) -> tuple[Stood, dict[str, Fingerprint | None]]:
     """Models that stand with all their judgements, and what each is made of; a model made anew has none yet.
@@ -153,7 +155,7 @@ def _stood(
     stood: Stood = {}
     made: dict[str, Fingerprint | None] = {}
     for name, parents in reads.items():
-        made[name] = fingerprint_of(database, name, parents, base)
+        made[name] = fingerprint_of(database, name, parents, made_by[name])
         told = reusable(context, database, name, made[name], checks[name], results)
         if told is None:
             # from here on, whoever reads this model in this step sees its coming fingerprint

@@ -1,38 +1,31 @@
-"""What an asset's table was made of, so that nothing is made twice.
+"""Fingerprint of an asset's table: a hash of everything that the table is made of.
 
-A fingerprint hashes the code, the wave, the pseudonym key, the fingerprints of the assets that are read, and
-the state of what lies outside the database (delivered files, quarantine, former releases). It stands in the
-wave's database beside the table, written in the same transaction, and is what Dagster shows as data version.
-What does not belong here: what stands from an earlier run (``reuse``).
+It covers the code, the wave, the pseudonym key, the fingerprints of the tables that are read, and the state
+outside the database (delivered files, quarantine, earlier releases). It is recorded in the wave's database in
+the same transaction as the table, and is what Dagster shows as data version.
 
 A step may change the very state that it reads: the first run of a wave fills its quarantine and makes its
-first release. So the state is kept as it was before the step and as it was left: found again as it was left,
-it counts as it was before. Where a step may die between telling and doing, both states count as left.
+first release. So the state is recorded as it was before the step and after it: a state found again as it was
+after the step counts as the state before. Where a step may die between two states, both count as after.
 """
 
-import functools
 import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.orchestration.dbt_manifest import project_hash
 from asco_dagster.settings import CHECKOUT, Settings
-from asco_dagster.storage.places import EXPECTATIONS, Places
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
     import duckdb
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_WAVE_FILES = _PACKAGE / "waves"
-_OR = "\n"  # between states that a table may have been left in; no JSON on one line holds it
-_SAYS_SOMETHING = {".py", ".yaml", ".csv", ".json", ".parquet", ".sql", ".j2", ".css", ".js"}
+_OR = "\n"  # between the states that count as after the step; no JSON on one line holds it
 # No key: of a transaction that failed to commit (a full disk) DuckDB 1.5 keeps what it did to the index, and
-# refuses or hides the rows of the retry. That an asset stands here once, ``record`` sees to.
+# refuses or hides the rows of the retry. ``record_fingerprints`` keeps one row an asset.
 _TABLE = """
 create table if not exists main.fingerprints (
     asset varchar not null, fingerprint varchar not null, before varchar not null, after varchar not null
@@ -57,52 +50,44 @@ class Fingerprint:
     before: str
 
 
-@functools.cache
-def code_hash() -> str:
-    """Hash of everything in the checkout that a table may depend on, but the wave files."""
-    digest = hashlib.sha256(project_hash().encode())
-    for folder in (_PACKAGE, EXPECTATIONS):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in _SAYS_SOMETHING and not (path.parent == _WAVE_FILES and path.suffix == ".yaml"):
-                digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-                digest.update(path.read_bytes())
-    lock = CHECKOUT / "requirements.lock"
-    digest.update(lock.read_bytes() if lock.is_file() else b"")
-    return digest.hexdigest()
-
-
 def base_fingerprint(wave: Wave, places: Places, settings: Settings) -> str:
-    """What every table of a wave rests on: code, wave file, pseudonym key (hashed under itself)."""
+    """What every table of a wave depends on: libraries, wave file, pseudonym key (hashed under itself)."""
     key = hmac.new(places.pseudonym_key(settings), b"fingerprint", hashlib.sha256).hexdigest()
-    return _hash([code_hash(), wave.model_dump_json(), key])
+    lock = CHECKOUT / "requirements.lock"
+    libraries = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    return _hash([libraries, wave.model_dump_json(), key])
 
 
 def fingerprint_of(
-    database: "duckdb.DuckDBPyConnection", name: str, reads: Iterable[str], base: str, state: Any = None
+    database: "duckdb.DuckDBPyConnection",
+    name: str,
+    reads: Iterable[str],
+    made_by: Sequence[str],
+    state: Any = None,
 ) -> Fingerprint | None:
     """Fingerprint that the table of an asset has if it is made now.
 
     Args:
         database: the wave's.
-        name: of the asset (or of a dbt test, which is judged anew when what it reads was made anew).
+        name: of the asset.
         reads: assets that it reads.
-        base: result of ``base_fingerprint``.
+        made_by: result of ``base_fingerprint`` and hash of the asset's code (``asset_code``).
         state: of what lies outside the database, anything that JSON can hold.
 
     Returns:
-        None where something that it reads has no fingerprint: then nobody can tell.
+        None where a table that it reads has no fingerprint.
     """
     known = _known(database, [name, *reads])
     parents = {parent: known[parent][0] for parent in sorted(set(reads)) if parent in known}
     if len(parents) < len(set(reads)):
         return None
-    now = _told(state)
+    now = _as_json(state)
     before = known[name][1] if name in known and now in known[name][2].split(_OR) else now
-    return Fingerprint(_hash([name, base, json.dumps(parents, sort_keys=True), before])[:32], before)
+    return Fingerprint(_hash([name, *made_by, json.dumps(parents, sort_keys=True), before])[:32], before)
 
 
 def recorded_fingerprint(database: "duckdb.DuckDBPyConnection", name: str) -> str | None:
-    """Fingerprint of an asset's table as it stands; None where none is known."""
+    """Fingerprint recorded for an asset's table; None where there is none."""
     found = _known(database, [name]).get(name)
     return found[0] if found else None
 
@@ -110,9 +95,9 @@ def recorded_fingerprint(database: "duckdb.DuckDBPyConnection", name: str) -> st
 def record_fingerprints(
     database: "duckdb.DuckDBPyConnection", made: Mapping[str, Fingerprint | None], state: Any = None
 ) -> None:
-    """Keep the fingerprints of tables just made, with the state as they left it; None forgets one."""
+    """Record the fingerprints of tables just made, and the state after the step; None forgets one."""
     forget_fingerprints(database, list(made))
-    after = _told(state)
+    after = _as_json(state)
     for name, what in made.items():
         if what is not None:
             database.execute(
@@ -122,30 +107,30 @@ def record_fingerprints(
 
 
 def record_state_after(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
-    """Tell that a later step of the same run changed the state that these assets read."""
+    """Record that a later step of the same run changed the state that these assets read."""
     _ready(database)
     database.execute(
-        "update main.fingerprints set after = ? where list_contains(?, asset)", [_told(state), list(names)]
+        "update main.fingerprints set after = ? where list_contains(?, asset)", [_as_json(state), list(names)]
     )
 
 
 def allow_state(database: "duckdb.DuckDBPyConnection", names: Sequence[str], state: Any) -> None:
-    """Tell that a later step is about to change the state that these assets read, and may die meanwhile."""
+    """Record that a later step is about to change the state that these assets read, and may die meanwhile."""
     _ready(database)
     database.execute(
         "update main.fingerprints set after = after || ? where list_contains(?, asset)",
-        [_OR + _told(state), list(names)],
+        [_OR + _as_json(state), list(names)],
     )
 
 
 def forget_fingerprints(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> None:
-    """Drop fingerprints: of tables that are about to be made."""
+    """Drop the fingerprints of tables that are about to be made."""
     _ready(database)
     database.execute("delete from main.fingerprints where list_contains(?, asset)", [list(names)])
 
 
 def _ready(database: "duckdb.DuckDBPyConnection") -> None:
-    """Have the table; one of an earlier version, which had a key, gives way: nothing of its code stands."""
+    """Create the table; that of an earlier version, which had a key, is replaced."""
     if database.execute(_KEYED).fetchall() != [(0,)]:
         database.execute("drop table main.fingerprints")
     database.execute(_TABLE)
@@ -160,7 +145,7 @@ def _known(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> dict[
     return {asset: (fingerprint, before, after) for asset, fingerprint, before, after in rows}
 
 
-def _told(state: Any) -> str:
+def _as_json(state: Any) -> str:
     return json.dumps(state, sort_keys=True, default=str)
 
 

@@ -16,6 +16,7 @@ from asco_dagster.durable import private_files
 from asco_dagster.gates.suite import require_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.observation import Cost
+from asco_dagster.orchestration.asset_code import python_code_hash
 from asco_dagster.orchestration.checks import gate_name, gate_spec, run_gate, withdraw_judgements
 from asco_dagster.orchestration.contents import (
     ALTERED,
@@ -25,6 +26,7 @@ from asco_dagster.orchestration.contents import (
     require_recorded,
 )
 from asco_dagster.orchestration.fingerprints import (
+    Fingerprint,
     base_fingerprint,
     fingerprint_of,
     forget_fingerprints,
@@ -60,13 +62,13 @@ class WaveStep:
 
     Attributes:
         wave: the wave, as its file declares it.
-        places: where things lie.
+        places: paths of the home.
         settings: the environment.
         database: the wave's open database.
         log: the run's log.
-        context: Dagster's context, for the steps that ask the instance something.
-        fetched: what this step has brought within reach already, by address.
-        afterwards: what is to be closed when the step is done.
+        context: Dagster's context, for the steps that query the instance.
+        fetched: files that this step has fetched already, by address.
+        afterwards: resources to close when the step is done.
     """
 
     wave: Wave
@@ -81,21 +83,21 @@ class WaveStep:
 
 @dataclass(frozen=True)
 class Table:
-    """What a step returns: the rows to write (None when the step wrote them itself) and what to tell."""
+    """What a step returns: the rows to write (None when it wrote them itself) and the asset's metadata."""
 
     rows: Any
     metadata: Mapping[str, Any]
 
 
 State = Callable[[WaveStep], Any]
-"""What lies outside the database and counts for a table, as something that JSON can hold."""
+"""State outside the database that a table depends on, as something that JSON can hold."""
 STATE = "reads outside the database"
 """Metadata of an asset: the name of a state that later steps of the same run change."""
 
 
 @dataclass(frozen=True)
 class NamedState:
-    """A state that a later step changes, which must tell those that read it: the graph tells which they are.
+    """A state that a later step changes and must record for its readers, which the graph knows.
 
     Attributes:
         name: of the state.
@@ -119,12 +121,12 @@ def wave_asset(
 ) -> Callable[[Callable[[WaveStep], Any]], dg.AssetsDefinition]:
     """Make a gated asset of a function; its name is the asset's, its docstring the description.
 
-    An asset whose fingerprint did not change since its last materialisation is told again, not made again.
+    An asset whose inputs and code are unchanged since its last materialisation is reused, not rebuilt.
 
     Args:
         deps: assets that the step reads.
         state: what it reads beside them.
-        always: made again in every run, because it asks what no fingerprint holds.
+        always: rebuilt in every run, because it reads what no fingerprint covers.
         kinds: Dagster kinds shown in the graph.
 
     Returns:
@@ -146,18 +148,19 @@ def wave_asset(
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )
-        def step(
+        def execute(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult]:
-            def computed(own: WaveStep) -> Mapping[str, Table]:
-                made = compute(own)
-                return {name: made if isinstance(made, Table) else Table(made, {})}
+            def computed(step: WaveStep) -> Mapping[str, Table]:
+                result = compute(step)
+                return {name: result if isinstance(result, Table) else Table(result, {})}
 
-            with _opened(context, settings) as own:
-                for result, checks in _told_or_made(own, [name], deps, state, computed, always):
+            with _open_step(context, settings) as step:
+                work = _Work([name], deps, state, computed, compute.__module__, always)
+                for result, checks in _reuse_or_rebuild(step, work):
                     yield result._replace(check_results=list(checks))
 
-        return step
+        return execute
 
     return decorate
 
@@ -201,16 +204,17 @@ def wave_assets(
             check_specs=[gate_spec(name) for name in described],
             partitions_def=WAVES,
         )
-        def step(
+        def execute(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-            with _opened(context, settings) as own:
-                done = list(_told_or_made(own, list(described), deps, state, compute))
+            with _open_step(context, settings) as step:
+                work = _Work(list(described), deps, state, compute, compute.__module__)
+                done = list(_reuse_or_rebuild(step, work))
             yield from (result for result, _ in done)
             for _, checks in done:
                 yield from checks
 
-        return step
+        return execute
 
     return decorate
 
@@ -220,7 +224,7 @@ def _definition_metadata(state: State | None) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
+def _open_step(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
     wave, places = load_wave(context.partition_key), Places.of(settings)
     require_home_instance(context.instance, settings, places)
     require_no_other_run(context.instance, wave.wave, context.run.run_id)
@@ -232,49 +236,83 @@ def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[W
         yield WaveStep(wave, places, settings, database, context.log, context, afterwards=afterwards)
 
 
-def _told_or_made(
-    own: WaveStep,
-    names: Sequence[str],
-    deps: Sequence[str],
-    state: State | None,
-    compute: Callable[[WaveStep], Mapping[str, Table]],
-    always: bool = False,
+@dataclass(frozen=True)
+class _Work:
+    """Assets that one function makes, as declared, and the module of that function."""
+
+    names: Sequence[str]
+    deps: Sequence[str]
+    state: State | None
+    compute: Callable[[WaveStep], Mapping[str, Table]]
+    module: str
+    always: bool = False
+
+
+def _reuse_or_rebuild(
+    step: WaveStep, work: _Work
 ) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
-    """Each asset with its judgement: from an earlier run where all of them stand, else made now."""
-    cost = Cost()
-    base, found = base_fingerprint(own.wave, own.places, own.settings), state(own) if state else None
-    made = {name: fingerprint_of(own.database, name, deps, base, found) for name in names}
-    results = own.places.gates(own.wave.wave)
-    stood = [
-        reusable(own.context, own.database, name, made[name], [gate_name(name)], results) for name in names
-    ]
-    if all(stood) and not always:
-        yield from (told for told in stood if told)
-        return
-    if not all(stood):
-        require_suites(own.context, own.wave)
-    require_recorded(own.database, deps)
-    altered = {name: {REBUILT: ALTERED} for name in names if contents_of(own.database, name) == "altered"}
-    if not all(stood):
-        _withdraw(own, names)
-    forget_fingerprints(own.database, names)
-    forget_contents(own.database, names)
-    tables = compute(own)
-    former = {name: _rows(own.database, name) for name in names} if all(stood) else {}
-    own.database.begin()
+    """Each asset with its checks: those of an earlier run where all of them are up to date, else rebuilt."""
+    base = base_fingerprint(step.wave, step.places, step.settings)
+    found = work.state(step) if work.state else None
+    made = {
+        name: fingerprint_of(
+            step.database, name, work.deps, [base, python_code_hash(name, work.module)], found
+        )
+        for name in work.names
+    }
+    results = step.places.gates(step.wave.wave)
+    reused = {
+        name: reusable(step.context, step.database, name, made[name], [gate_name(name)], results)
+        for name in work.names
+    }
+    up_to_date = {name: known for name, known in reused.items() if known}
+    if len(up_to_date) < len(work.names):
+        yield from _rebuild(step, work, made, {})
+    elif work.always:
+        yield from _rebuild(step, work, made, {name: checks for name, (_, checks) in up_to_date.items()})
+    else:
+        yield from up_to_date.values()
+
+
+def _rebuild(
+    step: WaveStep,
+    work: _Work,
+    made: Mapping[str, Fingerprint | None],
+    valid: Mapping[str, Sequence[dg.AssetCheckResult]],
+) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
+    """Compute, write and judge the tables.
+
+    Args:
+        step: what the step may use.
+        work: the assets.
+        made: their fingerprints.
+        valid: checks of tables that are up to date and computed all the same; they hold while the rows do, so
+            that the same rows are not judged twice (the import of GX alone takes seconds).
+    """
+    cost, database, names = Cost(), step.database, work.names
+    if not valid:
+        require_suites(step.context, step.wave)
+    require_recorded(database, work.deps)
+    altered = {name: {REBUILT: ALTERED} for name in names if contents_of(database, name) == "altered"}
+    if not valid:
+        _withdraw(step, names)
+    forget_fingerprints(database, names)
+    forget_contents(database, names)
+    tables = work.compute(step)
+    former = {name: _rows(database, name) for name in valid}
+    database.begin()
     for name in names:
         if tables[name].rows is not None:
-            write_table(own.database, name, tables[name].rows)
-    record_fingerprints(own.database, made, state(own) if state else None)
-    # The same rows under the same suite need no second judgement: the import alone takes seconds.
-    same = {name for name in former if former[name] == _rows(own.database, name)}
-    _withdraw(own, [name for name in former if name not in same])
-    own.database.commit()
-    record_contents(own.database, names)
+            write_table(database, name, tables[name].rows)
+    record_fingerprints(database, made, work.state(step) if work.state else None)
+    same = {name for name in former if former[name] == _rows(database, name)}
+    _withdraw(step, [name for name in former if name not in same])
+    database.commit()
+    record_contents(database, names)
     spent = cost.told()
-    for name, told in zip(names, stood, strict=True):
-        metadata = {**describe(own.database, name), **tables[name].metadata, **spent, **altered.get(name, {})}
-        checks = told[1] if told and name in same else [_gate(own, name)]
+    for name in names:
+        metadata = {**describe(database, name), **tables[name].metadata, **spent, **altered.get(name, {})}
+        checks = valid[name] if name in same else [_gate(step, name)]
         result: dg.MaterializeResult[Any] = dg.MaterializeResult(
             asset_key=name, metadata=metadata, data_version=data_version(made[name])
         )
@@ -296,13 +334,13 @@ def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
     require_sound_suites(assets, load_wave(wave))
 
 
-def _withdraw(own: WaveStep, names: Sequence[str]) -> None:
+def _withdraw(step: WaveStep, names: Sequence[str]) -> None:
     if names:
-        withdraw_judgements(names, own.wave.wave, own.places, own.context.run.run_id)
+        withdraw_judgements(names, step.wave.wave, step.places, step.context.run.run_id)
 
 
-def _gate(own: WaveStep, name: str) -> dg.AssetCheckResult:
-    return run_gate(own.database, name, own.wave, own.places, own.settings, own.context.run.run_id)
+def _gate(step: WaveStep, name: str) -> dg.AssetCheckResult:
+    return run_gate(step.database, name, step.wave, step.places, step.settings, step.context.run.run_id)
 
 
 def _rows(database: "duckdb.DuckDBPyConnection", name: str) -> tuple[dict[str, str], list[tuple]]:
@@ -313,10 +351,10 @@ def _rows(database: "duckdb.DuckDBPyConnection", name: str) -> tuple[dict[str, s
 def describe(
     database: "duckdb.DuckDBPyConnection", asset: str, descriptions: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Row count and columns of an asset's table, as Dagster shows them, with what is known of each column."""
-    told = descriptions or {}
+    """Row count and columns of an asset's table, as Dagster shows them, with descriptions of columns."""
+    texts = descriptions or {}
     columns = [
-        dg.TableColumn(name, kind, description=told.get(name))
+        dg.TableColumn(name, kind, description=texts.get(name))
         for name, kind in columns_of(database, asset).items()
     ]
     return {

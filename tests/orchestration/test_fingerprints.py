@@ -53,53 +53,53 @@ def test_code_wave_and_key_are_what_all_rests_on(tmp_path):
 def test_what_reads_a_changed_table_is_changed_and_nothing_else(database):
     record_fingerprints(
         database,
-        {name: fingerprint_of(database, name, [], "ground", "bytes") for name in ("raw_a", "raw_b")},
+        {name: fingerprint_of(database, name, [], ["base"], "bytes") for name in ("raw_a", "raw_b")},
         "bytes",
     )
-    below = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
+    below = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], ["base"]) for name in ("a", "b")}
     record_fingerprints(
-        database, {"raw_a": fingerprint_of(database, "raw_a", [], "ground", "other bytes")}, "other bytes"
+        database, {"raw_a": fingerprint_of(database, "raw_a", [], ["base"], "other bytes")}, "other bytes"
     )
-    again = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], "ground") for name in ("a", "b")}
+    again = {name: fingerprint_of(database, f"stg_{name}", [f"raw_{name}"], ["base"]) for name in ("a", "b")}
     assert again["a"] != below["a"]
     assert again["b"] == below["b"]
-    assert fingerprint_of(database, "stg_a", ["raw_a"], "other ground") != again["a"]
+    assert fingerprint_of(database, "stg_a", ["raw_a"], ["other base"]) != again["a"]
 
 
 def test_nobody_can_tell_where_something_read_has_no_fingerprint(database):
-    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is None
-    record_fingerprints(database, {"raw_a": fingerprint_of(database, "raw_a", [], "ground")})
-    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is not None
+    assert fingerprint_of(database, "stg_a", ["raw_a"], ["base"]) is None
+    record_fingerprints(database, {"raw_a": fingerprint_of(database, "raw_a", [], ["base"])})
+    assert fingerprint_of(database, "stg_a", ["raw_a"], ["base"]) is not None
     forget_fingerprints(database, ["raw_a"])
     assert recorded_fingerprint(database, "raw_a") is None
-    assert fingerprint_of(database, "stg_a", ["raw_a"], "ground") is None
+    assert fingerprint_of(database, "stg_a", ["raw_a"], ["base"]) is None
 
 
 def test_a_state_that_the_step_itself_left_counts_as_the_one_it_found(database):
-    first = fingerprint_of(database, "raw_a", [], "ground", ["empty quarantine"])
+    first = fingerprint_of(database, "raw_a", [], ["base"], ["empty quarantine"])
     record_fingerprints(database, {"raw_a": first}, ["one refused return"])
-    assert fingerprint_of(database, "raw_a", [], "ground", ["one refused return"]) == first
-    assert fingerprint_of(database, "raw_a", [], "ground", ["one return to read again"]) != first
+    assert fingerprint_of(database, "raw_a", [], ["base"], ["one refused return"]) == first
+    assert fingerprint_of(database, "raw_a", [], ["base"], ["one return to read again"]) != first
 
 
 def test_a_state_that_a_later_step_left_counts_as_the_one_found(database):
-    first = fingerprint_of(database, "sec_a", [], "ground", ["no release"])
+    first = fingerprint_of(database, "sec_a", [], ["base"], ["no release"])
     record_fingerprints(database, {"sec_a": first}, ["no release"])
     record_state_after(database, ["sec_a"], ["1.0.0"])
-    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0"]) == first
-    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) != first
+    assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0"]) == first
+    assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0", "2.0.0"]) != first
 
 
 def test_a_step_that_dies_on_either_side_of_its_change_leaves_a_state_that_counts_as_the_one_found(database):
-    first = fingerprint_of(database, "sec_a", [], "ground", ["no release"])
+    first = fingerprint_of(database, "sec_a", [], ["base"], ["no release"])
     record_fingerprints(database, {"sec_a": first}, ["no release"])
     record_state_after(database, ["sec_a"], ["1.0.0"])
     allow_state(database, ["sec_a"], ["1.0.0", "2.0.0"])
     for found in (["1.0.0"], ["1.0.0", "2.0.0"], ["no release"]):
-        assert fingerprint_of(database, "sec_a", [], "ground", found) == first
+        assert fingerprint_of(database, "sec_a", [], ["base"], found) == first
     record_state_after(database, ["sec_a"], ["1.0.0", "2.0.0"])
-    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0", "2.0.0"]) == first
-    assert fingerprint_of(database, "sec_a", [], "ground", ["1.0.0"]) != first
+    assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0", "2.0.0"]) == first
+    assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0"]) != first
 
 
 @contextmanager

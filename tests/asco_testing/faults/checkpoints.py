@@ -151,14 +151,14 @@ def _stopped_run(wave: str, stop: str | None) -> None:
     from asco_dagster.errors import AscoError
     from asco_dagster.orchestration import wave_step
 
-    usual: Callable[..., Any] = wave_step._told_or_made
+    usual: Callable[..., Any] = wave_step._reuse_or_rebuild
 
-    def told_or_made(own: Any, names: Any, *arguments: Any) -> Any:
-        if stop in names:
+    def stopping(step: Any, work: Any) -> Any:
+        if stop in work.names:
             raise AscoError(f"a checkpoint before {stop}", remedy="Go on from here")
-        return usual(own, names, *arguments)
+        return usual(step, work)
 
-    wave_step._told_or_made = told_or_made
+    wave_step._reuse_or_rebuild = stopping
     sys.argv = ["asco", "run", wave]
     main()
 
