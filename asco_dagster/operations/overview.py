@@ -143,23 +143,23 @@ def _judgements(
     """The latest judgement of each gate that has one, as the release demands it."""
     from dagster import AssetCheckKey, AssetKey
 
-    from asco_dagster.orchestration.release_guard import judgements
+    from asco_dagster.orchestration.release_guard import latest_evaluations
 
     keys = {AssetCheckKey(AssetKey(asset), f"gx__{asset}"): asset for asset in assets}
     if not keys:
         return {}
-    found = judgements(instance, wave, list(keys))
+    found = latest_evaluations(instance, wave, list(keys))
     return {keys[key]: told for key, told in found.items() if told is not None}
 
 
 def _unjudged(known: Mapping[str, "AssetCheckEvaluation"], places: Places, wave: str) -> dict[str, str]:
     """Why gates that Dagster knows of are not judged: their kept result is not there, or says otherwise."""
-    from asco_dagster.orchestration.release_guard import disagreement
+    from asco_dagster.orchestration.release_guard import mismatch
 
     folder = places.gates(wave)
     if not any(folder.glob("*.json")):
         return {}  # the wave ran on another machine
-    found = {asset: disagreement(told, folder, asset, wave) for asset, told in known.items()}
+    found = {asset: mismatch(told, folder, asset, wave) for asset, told in known.items()}
     return {asset: str(fault) for asset, fault in found.items() if fault is not None}
 
 

@@ -12,7 +12,7 @@ from asco_dagster.orchestration.checks import gate_name
 def whole_graph(context: dg.AssetExecutionContext) -> Any:
     """The graph of the definitions that the run was made of: Dagster's ``AssetGraph``.
 
-    The job of a run knows what it materialises; behind it stands the graph that it was chosen from.
+    The job of a run knows only what it materialises; its graph was selected from this one.
     """
     graph = context.job_def.asset_layer.asset_graph
     while graph.source_asset_graph is not graph:
@@ -21,20 +21,20 @@ def whole_graph(context: dg.AssetExecutionContext) -> Any:
 
 
 def upstream(graph: Any, asset: str) -> list[str]:
-    """Names of all assets that an asset rests on, near or far.
+    """Names of all assets that an asset depends on, directly or not.
 
     Args:
         graph: result of ``whole_graph``.
         asset: the name.
 
     Raises:
-        ConfigurationError: the definitions leave some of them out, so that nobody can say what they rest on.
+        ConfigurationError: the definitions leave some of them out, so that the list would be incomplete.
     """
     keys = graph.get_ancestor_asset_keys(dg.AssetKey(asset))
     unknown = sorted(key.path[-1] for key in keys if not graph.get(key).is_materializable)
     if unknown:
         raise ConfigurationError(
-            f"the definitions of this run do not hold {', '.join(unknown)}, on which {asset} rests",
+            f"the definitions of this run lack {', '.join(unknown)}, on which {asset} depends",
             remedy="Start it from asco_dagster.definitions, which has every layer",
         )
     return sorted(key.path[-1] for key in keys)

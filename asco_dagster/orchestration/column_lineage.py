@@ -1,9 +1,9 @@
 """From which columns of which tables each column of a dbt model comes, read from the SQL that dbt compiled.
 
-Told as Dagster's ``dagster/column_lineage`` and, since its open-source pages do not draw that, as a table.
-The reading is sqlglot's, as in dagster-dbt, which this project does not install (``dbt_layer``). It is done
-once for a model's SQL and the columns that it reads, and kept beside the manifest: a further run of the same
-models does not even import sqlglot. What does not belong here: which tables a model reads (the manifest).
+Reported as Dagster's ``dagster/column_lineage`` and, since its open-source pages do not draw that, as a
+table. The SQL is parsed by sqlglot, as in dagster-dbt, which this project does not install (see
+``dbt_layer``), once for a model's SQL and the columns that it reads; the result is cached beside the manifest, so that
+later runs of the same models do not import sqlglot.
 
 Lineage is that of values: a column that only chooses, joins or orders rows is not an origin.
 """
@@ -34,14 +34,14 @@ def lineage_metadata(folder: Path, sql: str, reads: Columns) -> dict[str, Any]:
     """Column lineage of a model as metadata of its asset.
 
     Args:
-        folder: where what was read before is kept: that of the manifest.
+        folder: of the manifest, where the cache is.
         sql: the model's SQL as dbt compiled it; empty for a seed, which comes from no table.
         reads: columns of the tables that it reads.
 
     Returns:
-        Nothing where there is nothing to tell: for a seed, and for SQL that sqlglot cannot read.
+        Nothing for a seed, and for SQL that sqlglot cannot read.
     """
-    lineage = kept_lineage(folder, sql, reads) if sql else None
+    lineage = cached_lineage(folder, sql, reads) if sql else None
     if not lineage:
         return {}
     origins = {
@@ -59,8 +59,8 @@ def lineage_metadata(folder: Path, sql: str, reads: Columns) -> dict[str, Any]:
     }
 
 
-def kept_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
-    """Column lineage of a model as it was read before; read and kept when it was not.
+def cached_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
+    """Column lineage of a model, from the cache where it was read before.
 
     Args:
         folder: that of the manifest.
@@ -70,8 +70,8 @@ def kept_lineage(folder: Path, sql: str, reads: Columns) -> Lineage | None:
     Returns:
         None when sqlglot cannot read the SQL: the pages then lack a table, and nothing else does.
     """
-    told = json.dumps([version("sqlglot"), Path(__file__).read_text(encoding="utf-8"), sql, reads])
-    path = folder / "lineage" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+    key = json.dumps([version("sqlglot"), Path(__file__).read_text(encoding="utf-8"), sql, reads])
+    path = folder / "lineage" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
     try:
         found = read_json(path)
     except (FileNotFoundError, JsonFault):  # a damaged one is read again
@@ -96,7 +96,7 @@ def read_lineage(sql: str, reads: Columns) -> Lineage:
     """Read the column lineage of a query.
 
     Args:
-        sql: one query in DuckDB's dialect; its tables are named by their assets, whatever stands before.
+        sql: one query in DuckDB's dialect; its tables are named by their assets, with any schema.
         reads: columns of the tables that it reads.
 
     Returns:
@@ -115,7 +115,7 @@ def read_lineage(sql: str, reads: Columns) -> Lineage:
         if table.name in reads:
             table.set("db", None)
             table.set("catalog", None)
-    query = qualify(query, dialect="duckdb", schema={name: dict(own) for name, own in reads.items()})
+    query = qualify(query, dialect="duckdb", schema={name: dict(columns) for name, columns in reads.items()})
     for union in list(query.find_all(exp.SetOperation)):
         if union.args.get("by_name"):
             _by_place(union)
@@ -141,9 +141,9 @@ def _by_place(union: "exp.SetOperation") -> None:
     parts = _parts(union)
     names = list(dict.fromkeys(name for part in parts for name in part.named_selects))
     for part in parts:
-        own = {select.alias_or_name: select for select in part.selects}
-        missing = {name: exp.alias_(exp.null(), name) for name in names if name not in own}
-        part.set("expressions", [{**own, **missing}[name] for name in names])
+        present = {select.alias_or_name: select for select in part.selects}
+        missing = {name: exp.alias_(exp.null(), name) for name in names if name not in present}
+        part.set("expressions", [{**present, **missing}[name] for name in names])
 
 
 def _parts(query: Any) -> list["exp.Select"]:

@@ -1,11 +1,8 @@
-"""What a step wrote into a table, so that a table written by anything else is found out and made again.
+"""Digest of what a step wrote into a table, so that a table written by anything else is detected and rebuilt.
 
-Beside each table its step records a digest of the rows, their order and the columns. Whoever reads or reuses
-the table compares: dbt by hand, an UPDATE in a notebook, a table that was dropped or became a view differ.
-What does not belong here: what a table is made of (``fingerprints``).
-
-A step that is killed before it records leaves a table without a digest, which counts as one that it did not
-write: the digest is recorded last.
+The step records a digest of the rows, their order and the columns. Steps that read or reuse the table
+compare: dbt run by hand, an UPDATE in a notebook, a table that was dropped or became a view differ. The
+digest is recorded last, so that the table of a killed step has none and counts as not written by its step.
 """
 
 from collections.abc import Iterable
@@ -18,9 +15,9 @@ if TYPE_CHECKING:
     import duckdb
 
 Contents = Literal["recorded", "altered", "unrecorded"]
-"""What a table holds: what its step recorded, something else (or it is gone), or nobody knows."""
+"""Whether a table holds what its step recorded, something else (or is gone), or has no digest."""
 
-ALTERED = "its table had been changed by something other than its step"
+ALTERED = "its table was changed by something other than its step"
 
 # No key, as for the fingerprints: a commit that fails on a full disk spoils its index.
 _TABLE = "create table if not exists main.contents (asset varchar not null, digest varchar not null)"
@@ -37,7 +34,7 @@ def record_contents(database: "duckdb.DuckDBPyConnection", assets: Iterable[str]
 
 
 def forget_contents(database: "duckdb.DuckDBPyConnection", assets: Iterable[str]) -> None:
-    """Drop what was recorded of tables that are about to be made."""
+    """Drop the digests of tables that are about to be made."""
     database.execute(_TABLE)
     database.execute("delete from main.contents where list_contains(?, asset)", [list(assets)])
 
@@ -52,7 +49,7 @@ def contents_of(database: "duckdb.DuckDBPyConnection", asset: str) -> Contents:
 
 
 def require_recorded(database: "duckdb.DuckDBPyConnection", assets: Iterable[str]) -> None:
-    """Demand that each of these tables, where it is there, holds what its step recorded.
+    """Require that each of these tables that exists holds what its step recorded.
 
     Raises:
         AscoError: names the first that does not.
@@ -60,6 +57,6 @@ def require_recorded(database: "duckdb.DuckDBPyConnection", assets: Iterable[str
     for asset in assets:
         if columns_of(database, asset) and contents_of(database, asset) != "recorded":
             raise AscoError(
-                f"table {asset} was written by something other than its step, and nothing is made of it",
-                remedy=f"Run the wave again, or materialize {asset} first: its step makes it again",
+                f"table {asset} was written by something other than its step and is not used",
+                remedy=f"Run the wave again, or materialize {asset} first: its step rebuilds it",
             )

@@ -1,7 +1,7 @@
 """The prebuilt dbt manifest: parsed once per content of ``dbt_project/``, then shared by every run.
 
-It lies under ``ASCO_HOME/dbt/<hash of the project>``, so a changed model is a new manifest and two processes
-never disagree. What does not belong here: running models (``dbt_run``), Dagster assets (``dbt_layer``).
+It is stored under ``ASCO_HOME/dbt/<hash of the project>``, so a changed model is a new manifest and two
+processes never disagree.
 """
 
 import functools
@@ -24,7 +24,7 @@ _NOT_SOURCE = {"target", "logs"}
 
 @functools.cache
 def project_hash(project: Path = DBT_PROJECT) -> str:
-    """Hash of every file of the dbt project that says something."""
+    """Hash of every file of the dbt project but hidden ones, logs and targets."""
     digest = hashlib.sha256()
     for path in sorted(project.rglob("*")):
         inside = path.relative_to(project)
@@ -35,7 +35,7 @@ def project_hash(project: Path = DBT_PROJECT) -> str:
 
 
 def manifest_folder(places: Places, project: Path = DBT_PROJECT) -> Path:
-    """Folder of the manifest of the project as it stands; built when it is not there."""
+    """Folder of the manifest of the project; the manifest is built where it is missing."""
     folder = places.dbt / project_hash(project)
     if not (folder / "manifest.json").is_file():
         _build(folder, project)
@@ -44,7 +44,7 @@ def manifest_folder(places: Places, project: Path = DBT_PROJECT) -> Path:
 
 @functools.cache
 def read_manifest(places: Places) -> dict[str, Any]:
-    """The manifest as dbt writes it (JSON); one that a fault damaged is built again."""
+    """The manifest as dbt writes it (JSON); a damaged one is rebuilt."""
     folder = manifest_folder(places)
     try:
         return dict(read_json(folder / "manifest.json"))
@@ -72,7 +72,7 @@ def parsed_beside(places: Places) -> Iterator[bool]:
 
 
 def _build(folder: Path, project: Path) -> None:
-    """Parse into a folder of our own and rename: two processes that build at once both end well."""
+    """Parse into a draft folder and rename it: two processes that build at once both succeed."""
     from dbt.cli.main import dbtRunner
 
     draft = draft_of(folder)

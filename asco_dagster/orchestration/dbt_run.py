@@ -1,7 +1,6 @@
 """Running dbt in this process, on the prebuilt manifest.
 
 A dbt subprocess costs seconds each time and would outlive a killed parent, holding the database's lock.
-What does not belong here: Dagster.
 """
 
 import functools
@@ -53,7 +52,7 @@ def build(selection: Sequence[str], *, wave: Wave, places: Places) -> list[NodeR
     Args:
         selection: names of models, seeds and tests.
         wave: the wave; its values reach the models as dbt variables.
-        places: where the wave's database lies.
+        places: paths of the home.
 
     Returns:
         One result a node.
@@ -95,7 +94,7 @@ def run_command(arguments: Sequence[str], *, wave: Wave, places: Places) -> int:
     Args:
         arguments: those of dbt, the command first.
         wave: the wave.
-        places: where its database lies.
+        places: paths of the home.
 
     Returns:
         dbt's exit code: 0 done, 1 a model or test failed, 2 dbt could not do it.
@@ -162,7 +161,7 @@ def sweep(folder: Path) -> None:
 
 
 def _let_go() -> None:
-    """Close dbt's connection: one whose own database is in memory it would keep, and the wave's with it."""
+    """Close dbt's connection: it keeps one to a database in memory open, and with it the wave's."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     held = DuckDBConnectionManager._ENV

@@ -1,7 +1,7 @@
 """History on Dagster's pages: in the metadata of a gate and of the quality report.
 
-Each shows this wave's runs and, beside them, what the other waves came to. What does not belong here: what is
-kept (``gates.history.store``), and the wave's own page (``gates.history.page``).
+Each shows the latest runs of this wave and the last run of each other wave; the wave's page of history
+(``gates.history.page``) shows all.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from asco_dagster.gates.history import chart
 from asco_dagster.gates.history.page import by_wave, figure_picture, written
 from asco_dagster.gates.history.store import Judgement, figures, judgements_of
 
-SHOWN = 10  # latest runs of a wave in the tables of Dagster's pages; the wave's own page has all
+SHOWN = 10  # latest runs of a wave in the tables of Dagster's pages
 
 
 def gate_history(waves: Path, asset: str, wave: str) -> dict[str, dg.MetadataValue]:
@@ -28,7 +28,7 @@ def gate_history(waves: Path, asset: str, wave: str) -> dict[str, dg.MetadataVal
     known = judgements_of(waves, asset)
     if not known:
         return {}
-    drawn = {name: [float(one.rows) for one in own] for name, own in by_wave(known).items()}
+    drawn = {name: [float(one.rows) for one in runs] for name, runs in by_wave(known).items()}
     picture = chart.lines(f"rows judged by gate of {asset}", drawn)
     return {
         "history": dg.MetadataValue.table([_judgement(one) for one in _chosen(known, wave)]),
@@ -93,6 +93,6 @@ def _judgement(one: Judgement) -> dg.TableRecord:
 
 def _chosen(known: Sequence[Any], wave: str) -> list[Any]:
     """The latest of this wave, newest first, then the last one of each other wave."""
-    own = by_wave(known)
-    others = [told[-1] for name, told in own.items() if name != wave]
-    return [*reversed(own.get(wave, [])[-SHOWN:]), *others]
+    runs = by_wave(known)
+    others = [found[-1] for name, found in runs.items() if name != wave]
+    return [*reversed(runs.get(wave, [])[-SHOWN:]), *others]

@@ -1,8 +1,7 @@
-"""Publication asks for itself: every gate and every dbt test upstream must be there, fresh and open.
+"""Release guard: refuses unless every upstream gate and dbt test is fresh and passed.
 
-Dagster's blocking checks block within one run only, so a release that trusted them could be made by
-materialising publication alone over a red gate. This asks the event log instead. What does not belong here:
-running them.
+Dagster's blocking checks block within one run only, so a release that relied on them could be made by
+materialising publication alone over a failed gate. The guard reads the event log instead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,16 +23,16 @@ _RECENT = 20_000  # records of checks: those of some hundred runs
 def require_open_gates(
     instance: dg.DagsterInstance, wave: str, assets: Iterable[str], tests: Iterable[dg.AssetCheckKey]
 ) -> dict[str, str]:
-    """Demand the gates of ``assets`` and their other checks for one wave.
+    """Require the gates of ``assets`` and their other checks to be open for one wave.
 
     A gate is open when its latest evaluation for the wave passed (or only warned) and judged the latest
     materialisation of its asset; so is a test.
 
     Args:
-        instance: whose event log is asked.
+        instance: whose event log is read.
         wave: the wave.
-        assets: names of those whose gates are demanded.
-        tests: checks of these assets that are demanded besides: dbt's tests.
+        assets: names of those whose gates are required.
+        tests: other checks of these assets that are required: dbt's tests.
 
     Returns:
         What the gate of each asset is: ``passed`` or ``warned``.
@@ -43,50 +42,49 @@ def require_open_gates(
     """
     names = list(assets)
     keys = [dg.AssetCheckKey(dg.AssetKey(name), gate_name(name)) for name in names]
-    judged = judgements(instance, wave, [*keys, *tests])
+    judged = latest_evaluations(instance, wave, [*keys, *tests])
     made = {name: materialization(instance, wave, name) for name in names}
-    told = {key: _state(key, found, made[_asset(key)]) for key, found in judged.items()}
-    faults = [fault for _, fault in told.values() if fault]
+    states = {key: _state(key, found, made[_asset(key)]) for key, found in judged.items()}
+    faults = [fault for _, fault in states.values() if fault]
     if faults:
         raise GateError(
             f"wave {wave} is not released: {'; '.join(faults)}",
-            remedy="Mend what they name, materialise it for this wave again, then publish",
+            remedy="Fix what they name, materialise it for this wave again, then publish",
         )
-    return {_asset(key): told[key][0] for key in keys}
+    return {_asset(key): states[key][0] for key in keys}
 
 
 def require_kept_results(
     instance: dg.DagsterInstance, wave: str, assets: Iterable[str], results: Path
 ) -> None:
-    """Demand that the kept result of each gate is the judgement that Dagster knows of.
+    """Require that the stored result of each gate is of the evaluation in Dagster's event log.
 
-    A table that was made and not judged, for whatever reason, has no result; the latest judgement that
-    Dagster knows of is then of the table before it.
+    A table that was made and not evaluated, for whatever reason, has no result; the latest evaluation in the
+    event log is then of the table before it.
 
     Args:
-        instance: whose event log is asked.
+        instance: whose event log is read.
         wave: the wave.
-        assets: names of those whose gates are demanded.
+        assets: names of those whose gates are required.
         results: folder of the results of the wave's gates.
 
     Raises:
-        GateError: lists each gate that is not judged, with its file.
+        GateError: lists each gate without a result of its evaluation, with its file.
     """
     keys = [dg.AssetCheckKey(dg.AssetKey(name), gate_name(name)) for name in assets]
-    known = {_asset(key): told for key, told in judgements(instance, wave, keys).items() if told is not None}
-    found = [disagreement(told, results, asset, wave) for asset, told in known.items()]
+    latest = latest_evaluations(instance, wave, keys)
+    known = {_asset(key): evaluation for key, evaluation in latest.items() if evaluation is not None}
+    found = [mismatch(evaluation, results, asset, wave) for asset, evaluation in known.items()]
     faults = [f"{fault.what} (file {fault.file})" for fault in found if fault is not None]
     if faults:
         raise GateError(
             f"wave {wave} is not released: {'; '.join(faults)}",
-            remedy="Run the wave again: what is not judged is made and judged again",
+            remedy="Run the wave again: a table without a result is rebuilt and evaluated",
         )
 
 
-def disagreement(
-    evaluation: dg.AssetCheckEvaluation, folder: Path, asset: str, wave: str
-) -> GateError | None:
-    """Why a check of Dagster's cannot be believed: its result is not there, or is of another judgement.
+def mismatch(evaluation: dg.AssetCheckEvaluation, folder: Path, asset: str, wave: str) -> GateError | None:
+    """Why an evaluation cannot be used: its result is missing, or belongs to another evaluation.
 
     Args:
         evaluation: the latest of the gate's check.
@@ -104,14 +102,14 @@ def disagreement(
     closed = not evaluation.passed and evaluation.severity.value == "ERROR"
     if (known, evaluation.passed, closed) == (kept.run, not failed, kept.closed):
         return None
-    told = f"it is of run {kept.run[:8] or 'none'}, and Dagster's check of run {known[:8] or 'none'}"
-    return not_judged(folder / f"{asset}.json", told, asset)
+    why = f"it is of run {kept.run[:8] or 'none'}, and Dagster's check of run {known[:8] or 'none'}"
+    return not_judged(folder / f"{asset}.json", why, asset)
 
 
-def judgements(
+def latest_evaluations(
     instance: dg.DagsterInstance, wave: str, checks: Sequence[dg.AssetCheckKey]
 ) -> dict[dg.AssetCheckKey, dg.AssetCheckEvaluation | None]:
-    """The latest judgement of each check, as ``judgement`` finds it; nearly all of them in one question."""
+    """The latest evaluation of each check, as ``latest_evaluation`` finds it; nearly all in one query."""
     from dagster._core.event_api import PartitionKeyFilter
 
     latest = _recent(instance, wave)
@@ -120,17 +118,17 @@ def judgements(
         latest |= instance.event_log_storage.get_latest_asset_check_execution_by_key(
             rare, partition_filter=PartitionKeyFilter(key=wave)
         )
-    told = {check: _evaluation(latest[check]) if check in latest else None for check in checks}
-    # where the latest was only planned, one before it may stand
-    planned = [check for check in checks if check in latest and told[check] is None]
-    return told | {check: judgement(instance, wave, _asset(check), check.name) for check in planned}
+    found = {check: _evaluation(latest[check]) if check in latest else None for check in checks}
+    # where the latest was only planned, there may be one before it
+    planned = [check for check in checks if check in latest and found[check] is None]
+    return found | {check: latest_evaluation(instance, wave, _asset(check), check.name) for check in planned}
 
 
 def _recent(instance: dg.DagsterInstance, wave: str) -> "dict[dg.AssetCheckKey, AssetCheckExecutionRecord]":
     """The latest record of each check of a wave, of those among the newest records of all.
 
-    Dagster's own question goes through all records of a check, seconds after some thousand runs; nearly every
-    check has one in the last runs.
+    Dagster's own query reads all records of a check, which takes seconds after some thousand runs; nearly
+    every check has one in the last runs.
     """
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
@@ -154,10 +152,10 @@ def _recent(instance: dg.DagsterInstance, wave: str) -> "dict[dg.AssetCheckKey, 
     return found
 
 
-def judgement(
+def latest_evaluation(
     instance: dg.DagsterInstance, wave: str, asset: str, check: str
 ) -> dg.AssetCheckEvaluation | None:
-    """The latest judgement of one check; one that a run planned and did not live to make is none."""
+    """The latest evaluation of one check; one that a run planned and died before making does not count."""
     from dagster._core.event_api import PartitionKeyFilter
     from dagster._core.storage.asset_check_execution_record import (
         COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
@@ -173,7 +171,7 @@ def judgement(
 
 
 def _evaluation(record: "AssetCheckExecutionRecord") -> dg.AssetCheckEvaluation | None:
-    """What a check found; nothing where it was planned and not made."""
+    """The evaluation of a record; None where it was planned and not made."""
     event = record.event.dagster_event if record.event else None
     if event is None or event.event_type_value != "ASSET_CHECK_EVALUATION":
         return None
@@ -189,18 +187,18 @@ def materialization(instance: dg.DagsterInstance, wave: str, asset: str) -> dg.E
 
 
 def _state(
-    check: dg.AssetCheckKey, told: dg.AssetCheckEvaluation | None, data: dg.EventLogRecord | None
+    check: dg.AssetCheckKey, found: dg.AssetCheckEvaluation | None, data: dg.EventLogRecord | None
 ) -> tuple[str, str | None]:
-    """The word for a check and, if it is not open, what is wrong with it."""
+    """The state of a check and, if it is not open, what is wrong with it."""
     subject = f"{'gate' if check.name == gate_name(_asset(check)) else 'test'} {check.name}"
-    if told is None:
+    if found is None:
         return "missing", f"{subject} has never run for this wave"
-    judged = told.target_materialization_data
+    judged = found.target_materialization_data
     if data is None or judged is None or judged.storage_id != data.storage_id:
         return "stale", f"{subject} is older than the data it should judge"
-    if not told.passed and told.severity == dg.AssetCheckSeverity.ERROR:
-        return "closed", f"{subject} is closed ({told.description})"
-    return ("passed" if told.passed else "warned"), None
+    if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
+        return "closed", f"{subject} is closed ({found.description})"
+    return ("passed" if found.passed else "warned"), None
 
 
 def _asset(check: dg.AssetCheckKey) -> str:

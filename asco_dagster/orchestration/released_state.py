@@ -1,10 +1,9 @@
-"""Releases as a state that tables rest on, and the run's own release told to the fingerprints.
+"""Earlier releases as a state that tables depend on, and the run's release recorded in the fingerprints.
 
-Some tables read what was released before; the release that they lead to changes that, and must not make them
-out of date. The coming state is noted before the release is renamed into its place: a run that dies on either
-side of the rename leaves tables whose state its retry knows, and the retry does not take the run's own
-release for a former one. Which tables those are, the graph tells. What does not belong here: what a
-fingerprint is (``fingerprints``), and the rename (``releases.draft``).
+Some tables read what was released before; the release at the end of their run changes that, and must not
+make them out of date. The coming state is recorded before the release is renamed into its place: a run that
+dies on either side of the rename leaves tables whose state its retry knows, and the retry does not take the
+run's release for an earlier one. Which tables read releases is in the asset graph.
 """
 
 import dagster as dg
@@ -25,26 +24,26 @@ COMPARED_RELEASES = NamedState(
 
 
 def readers(step: WaveStep, state: NamedState, release: str) -> list[str]:
-    """The assets before the release whose tables rest on a state.
+    """The assets before the release whose tables depend on a state.
 
     Args:
-        step: of the release, whose run tells the graph.
+        step: of the release, whose run knows the graph.
         state: the state.
         release: name of the asset that makes the release.
     """
     graph = whole_graph(step.context)
     before = {name: graph.get(dg.AssetKey(name)).metadata for name in upstream(graph, release)}
-    return [name for name, told in before.items() if told.get(STATE) == state.name]
+    return [name for name, metadata in before.items() if metadata.get(STATE) == state.name]
 
 
-def announce(step: WaveStep, release: str, version: str, content: str) -> None:
-    """Note the state that a release is about to bring about.
+def announce_release(step: WaveStep, release: str, version: str, content: str) -> None:
+    """Record the state that a release is about to create.
 
     Args:
         step: of the release.
         release: name of its asset.
         version: that it will have.
-        content: hash of its content, as its manifest will tell it.
+        content: hash of its content, as its manifest will have it.
     """
     _, former = COMPARED_RELEASES(step)
     coming = [*EARLIER_VERSIONS(step), [version, content]]
@@ -52,7 +51,7 @@ def announce(step: WaveStep, release: str, version: str, content: str) -> None:
     allow_state(step.database, readers(step, COMPARED_RELEASES, release), [content, former])
 
 
-def tell(step: WaveStep, release: str) -> None:
-    """Note the state as it is, once the release stands."""
+def record_release(step: WaveStep, release: str) -> None:
+    """Record the state once the release exists."""
     for state in (EARLIER_VERSIONS, COMPARED_RELEASES):
         record_state_after(step.database, readers(step, state, release), state(step))

@@ -1,8 +1,4 @@
-"""What a step demands of its run before it writes: the instance of its home, and no other run of its wave.
-
-What does not belong here: the demands of a release (``release_guard``), opening an instance
-(``operations.instance``).
-"""
+"""Guards of a run before it writes: the Dagster instance of its home, and no other run of its wave."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,30 +15,25 @@ if TYPE_CHECKING:
 
 
 def require_home_instance(instance: "DagsterInstance", settings: Settings, places: Places) -> None:
-    """Demand that a step runs under the instance of its home: another would not tell what it writes.
+    """Require that a step runs under the instance of its home: another would not record what it writes.
 
     Raises:
-        ConfigurationError: it runs under another instance; names both, and what to start it with.
+        ConfigurationError: it runs under another instance; names both, and how to start it.
     """
-    is_own = Path(instance.root_directory).resolve() == places.dagster_home.resolve()
-    if is_own and is_postgres(instance):
-        address = instance.run_storage.postgres_url  # type: ignore[attr-defined]
-        is_own = is_storage_of(address, settings, places)
-    else:
-        is_own = False
-    if not is_own:
+    same_home = Path(instance.root_directory).resolve() == places.dagster_home.resolve()
+    if not (same_home and is_postgres(instance) and is_storage_of(_address(instance), settings, places)):
         raise ConfigurationError(
-            f"this run is kept in Dagster's instance at {instance.root_directory}, not in that of the home "
-            f"{places.home}, and nothing was written",
+            f"this run belongs to the Dagster instance at {instance.root_directory}, not to that of the home "
+            f"{places.home}; nothing was written",
             remedy="Start it with asco dagster -- … or asco dg -- …, or with "
             f"DAGSTER_HOME={named_home(places)} and ASCO_HOME={places.home}",
         )
 
 
 def require_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) -> None:
-    """Demand that no run of the wave began before this one and is still in progress.
+    """Require that no run of the wave began before this one and is still in progress.
 
-    Dagster's queue sees to it; a run that a command line starts passes the queue by.
+    Dagster's queue ensures it; a run that a command line starts bypasses the queue.
 
     Raises:
         AscoError: there is one.
@@ -54,9 +45,13 @@ def require_no_other_run(instance: "DagsterInstance", wave: str, run_id: str) ->
     first = found[0].dagster_run.run_id if found else run_id
     if first != run_id:
         raise AscoError(
-            f"wave {wave} is running already (run {first[:8]}), and nothing was written",
+            f"wave {wave} is running already (run {first[:8]}); nothing was written",
             remedy="Wait for it, or cancel it; “asco status” marks a run whose process is gone",
         )
+
+
+def _address(instance: "DagsterInstance") -> str:
+    return str(instance.run_storage.postgres_url)  # type: ignore[attr-defined]
 
 
 def is_postgres(instance: "DagsterInstance") -> bool:

@@ -1,13 +1,13 @@
-"""Words that runs and those who follow them agree on; nothing is imported, so that both sides may."""
+"""Tags and metadata names that steps write and commands read; imports nothing, so that both may import it."""
 
 PARTITION_TAG = "dagster/partition"
 """Dagster's own run tag of the wave."""
 
 FRESH = "asco/fresh"
-"""Run tag that has everything made anew."""
+"""Run tag: rebuild every table."""
 
 UNCHANGED = "unchanged since run"
-"""Metadata of an asset told again: the run that made it."""
+"""Metadata of a reused asset: the run that made it."""
 
 REBUILT = "rebuilt because"
-"""Metadata of an asset whose table something other than its step had written."""
+"""Metadata of an asset whose table was written by something other than its step."""

@@ -1,9 +1,9 @@
-"""The executor of every run: Dagster's own in one process, and around it the ownership of the run's wave.
+"""The executor of every run: Dagster's in-process executor, as the holder of the run's wave.
 
-Without ``ASCO_STORE`` it is Dagster's in-process executor and nothing else. With it the wave is owned and
-brought before the first step, each event demands that it still is, and the run ends as a success only once
-the store holds everything: an executor is the one place whose failure is the run's (Dagster only logs a
-resource that fails to close). What does not belong here: the store (``shared_store``).
+Without ``ASCO_STORE`` it is Dagster's executor and nothing else. With it the wave is claimed and downloaded
+before the first step, each event checks that the claim is still valid, and the run succeeds only once the
+store holds everything: an executor is the one place whose failure is the run's (Dagster only logs a resource
+that fails to close).
 """
 
 import contextlib
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class WaveExecutor(InProcessExecutor):
-    """Runs the steps in this process, as the owner of the wave."""
+    """Runs the steps in this process, as the holder of the wave."""
 
     def execute(
         self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
     ) -> Generator[dg.DagsterEvent]:
-        """Own the wave, run, store; an error of any of them is the run's failure."""
+        """Claim the wave, run, store; an error in any of them is the run's failure."""
         settings, run = Settings.from_environment(), plan_context.dagster_run
         wave = run.tags.get(PARTITION_TAG)
         if wave is None:
@@ -43,8 +43,8 @@ class WaveExecutor(InProcessExecutor):
             yield from super().execute(plan_context, execution_plan)
             yield from _readable(plan_context, settings, wave)
             return
-        # By default Dagster's retry takes up where a run failed; but what a lost machine made is lost with
-        # it, and what is stored stands by its fingerprint anyway.
+        # By default Dagster's retry resumes where a run failed; but what a lost machine made is lost with it,
+        # and what is stored is reused by its fingerprint.
         plan_context.instance.add_run_tags(run.run_id, {RETRY_STRATEGY_TAG: "ALL_STEPS"})
         with hold(settings, Places.of(settings), wave, run.run_id) as held:
             yield from self._held(held, plan_context, execution_plan)
@@ -55,22 +55,23 @@ class WaveExecutor(InProcessExecutor):
     ) -> Generator[dg.DagsterEvent]:
         if held is None:  # only without a store
             return
-        yield _told(
+        yield _engine_event(
             plan_context,
-            f"Wave {held.wave} is owned by this run (fence {held.claim.fence}); {held.brought} files brought",
+            f"Wave {held.wave} is held by this run (fence {held.claim.fence}); "
+            f"{held.brought} files downloaded",
         )
         steps: Any = super().execute(plan_context, execution_plan)
-        with contextlib.closing(steps):  # a step that is cut short closes its database at once
+        with contextlib.closing(steps):  # a step that is interrupted closes its database at once
             for event in steps:
                 held.claim.demand()
                 yield event
-        held.keep()  # of a failed run too: its tables stand, and its gates explain the failure
-        yield _told(plan_context, f"Wave {held.wave} is stored ({len(held.state.files)} files)")
+        held.keep()  # of a failed run too: its tables are reusable, and its gates explain the failure
+        yield _engine_event(plan_context, f"Wave {held.wave} is stored ({len(held.state.files)} files)")
 
 
 @dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
 def wave_executor(context: dg.InitExecutorContext) -> WaveExecutor:
-    """All steps of a run in one process; with ``ASCO_STORE`` as the owner of its wave."""
+    """All steps of a run in one process; with ``ASCO_STORE`` as the holder of its wave."""
     from dagster._core.execution.retries import RetryMode
 
     config: Any = context.executor_config
@@ -80,14 +81,14 @@ def wave_executor(context: dg.InitExecutorContext) -> WaveExecutor:
 def _readable(
     context: "PlanOrchestrationContext", settings: Settings, wave: str
 ) -> Generator[dg.DagsterEvent]:
-    """Have readers see what this run left; that they cannot changes nothing of what the run came to."""
+    """Refresh the copy for readers; a failure is logged and does not change the run's result."""
     try:
         keep_readable(Places.of(settings), wave)
     except AscoError as error:
-        yield _told(context, str(error))
+        yield _engine_event(context, str(error))
 
 
-def _told(context: "PlanOrchestrationContext", message: str) -> dg.DagsterEvent:
+def _engine_event(context: "PlanOrchestrationContext", message: str) -> dg.DagsterEvent:
     from dagster._core.events import EngineEventData
 
     return dg.DagsterEvent.engine_event(context, message, EngineEventData())

@@ -15,7 +15,7 @@ from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
-from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce, tell
+from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce_release, record_release
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.content import Content
@@ -108,13 +108,13 @@ def pub_asco__release(step: WaveStep) -> Table:
         lambda folder: _write(step, folder),
         _provenance(step, before, gates),
         describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
-        announce=lambda version, content: announce(step, RELEASE, version, content),
+        announce=lambda version, content: announce_release(step, RELEASE, version, content),
         remember=lambda content: keep_record(step.database, content),
         public_from=public_from(step.wave),
         sign=signer(step.settings, step.places),
     )
     keep_shelf(step.settings, wave)
-    tell(step, RELEASE)
+    record_release(step, RELEASE)
     word = "new release" if published.is_new else "unchanged, the release stands"
     if published.sealed_until is not None:
         word = f"sealed until {published.sealed_until.isoformat()}"

@@ -13,7 +13,11 @@ from asco_dagster.errors import GateError
 from asco_dagster.gates import suite as suites
 from asco_dagster.gates.results import JUDGED_IN, mark_unjudged, read_result, unjudged
 from asco_dagster.orchestration.checks import run_gate
-from asco_dagster.orchestration.release_guard import judgement, require_kept_results, require_open_gates
+from asco_dagster.orchestration.release_guard import (
+    latest_evaluation,
+    require_kept_results,
+    require_open_gates,
+)
 from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
@@ -114,7 +118,7 @@ def test_a_table_that_was_made_and_not_judged_is_not_released(
         (places.gates(WAVE) / f"{ASSET}.json").unlink()  # so that it is made again
         died = _run(instance, places)
     assert not died.success
-    assert judgement(instance, WAVE, ASSET, f"gx__{ASSET}").passed
+    assert latest_evaluation(instance, WAVE, ASSET, f"gx__{ASSET}").passed
     assert require_open_gates(instance, WAVE, [ASSET], []) == {ASSET: "passed"}
     told = f"the gate of {ASSET} is not judged: run {died.run_id[:8]} began to make its table"
     with pytest.raises(GateError, match=told):
@@ -127,7 +131,7 @@ def test_a_table_that_was_made_and_not_judged_is_not_released(
 
 def test_a_reused_check_keeps_the_run_that_judged(places: Places, instance: dg.DagsterInstance) -> None:
     first, second = _run(instance, places), _run(instance, places)
-    found = judgement(instance, WAVE, ASSET, f"gx__{ASSET}")
+    found = latest_evaluation(instance, WAVE, ASSET, f"gx__{ASSET}")
     assert found.metadata[JUDGED_IN].value == first.run_id != second.run_id
 
 

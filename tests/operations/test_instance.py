@@ -189,8 +189,8 @@ def test_a_step_runs_under_the_instance_of_its_home_alone(
         with pytest.raises(ConfigurationError) as refused:
             require_home_instance(instance, settings, places)
     assert str(refused.value) == (
-        f"this run is kept in Dagster's instance at {tmp_path / 'other' / 'dagster'}, not in that of "
-        f"the home {places.home}, and nothing was written. Start it with asco dagster -- … or asco dg -- …, "
+        f"this run belongs to the Dagster instance at {tmp_path / 'other' / 'dagster'}, not to that of "
+        f"the home {places.home}; nothing was written. Start it with asco dagster -- … or asco dg -- …, "
         f"or with DAGSTER_HOME={places.dagster_home} and ASCO_HOME={places.home}."
     )
 

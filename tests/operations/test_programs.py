@@ -40,7 +40,7 @@ def test_what_dagsters_programs_materialize_is_known_to_the_home(settings: Setti
 def test_dagster_by_hand_writes_nothing_into_a_home(settings: Settings, places: Places) -> None:
     done = call(sys.executable, "-m", "dagster", *MATERIALIZE, "-m", "asco_dagster.definitions")
     assert done.returncode != 0
-    assert f"not in that of the home {places.home}, and nothing was written" in done.stderr
+    assert f"not to that of the home {places.home}; nothing was written" in done.stderr
     assert not places.database("2014").exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.orchestration.column_lineage import kept_lineage, lineage_metadata, read_lineage
+from asco_dagster.orchestration.column_lineage import cached_lineage, lineage_metadata, read_lineage
 from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.storage.warehouse import columns_of, open_database
@@ -69,15 +69,15 @@ def test_lineage_is_read_as_duckdb_means_the_query(case: str) -> None:
 
 def test_what_was_read_is_kept_and_sqlglot_is_not_imported_again(tmp_path: Path) -> None:
     sql, expected = CASES["a column and an expression"]
-    assert kept_lineage(tmp_path, sql, TABLES) == expected
+    assert cached_lineage(tmp_path, sql, TABLES) == expected
     again = (
         "import sys; from pathlib import Path\n"
-        "from asco_dagster.orchestration.column_lineage import kept_lineage\n"
-        f"assert kept_lineage(Path({str(tmp_path)!r}), {sql!r}, {TABLES!r}) == {expected!r}\n"
+        "from asco_dagster.orchestration.column_lineage import cached_lineage\n"
+        f"assert cached_lineage(Path({str(tmp_path)!r}), {sql!r}, {TABLES!r}) == {expected!r}\n"
         "assert 'sqlglot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", again], check=True)
-    kept_lineage(tmp_path, sql, {"raw_a__x": {**TABLES["raw_a__x"], "new": "INTEGER"}})
+    cached_lineage(tmp_path, sql, {"raw_a__x": {**TABLES["raw_a__x"], "new": "INTEGER"}})
     assert len(list((tmp_path / "lineage").glob("*.json"))) == 2, "other columns may mean another lineage"
 
 

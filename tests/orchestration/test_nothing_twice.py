@@ -14,7 +14,7 @@ from asco_dagster.layers import layer_of
 from asco_dagster.orchestration import dbt_layer
 from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.orchestration.contents import ALTERED
-from asco_dagster.orchestration.release_guard import judgement, require_open_gates
+from asco_dagster.orchestration.release_guard import latest_evaluation, require_open_gates
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
@@ -142,7 +142,7 @@ def test_a_step_under_another_instance_refuses_before_it_writes(job, instance, h
         (failed, *_) = [event for event in done.all_events if event.is_step_failure]
         told = str(failed.step_failure_data.error)
         assert (
-            f"this run is kept in Dagster's instance at {other.root_directory}, not in that of the home"
+            f"this run belongs to the Dagster instance at {other.root_directory}, not to that of the home"
             in told
         )
         assert f"DAGSTER_HOME={home / 'dagster'} and ASCO_HOME={home}" in told
@@ -185,7 +185,7 @@ def test_a_dbt_test_that_could_not_be_run_is_run_again_by_the_next_run(job, inst
     with monkeypatch.context() as patched:
         patched.setattr(dbt_layer, "build", on_a_full_disk)
         assert set(_unchanged(job, instance, **{FRESH: "true"}).values()) == {False}
-    said = judgement(instance, "2014", "stg_territory__communes", test)
+    said = latest_evaluation(instance, "2014", "stg_territory__communes", test)
     assert not said.passed
     assert said.description == (
         "the test could not be run: [Errno 28] No space left on device."
@@ -193,7 +193,7 @@ def test_a_dbt_test_that_could_not_be_run_is_run_again_by_the_next_run(job, inst
     )
     again = _unchanged(job, instance)
     assert [name for name, stands in again.items() if not stands] == ["stg_territory__communes"]
-    assert judgement(instance, "2014", "stg_territory__communes", test).passed
+    assert latest_evaluation(instance, "2014", "stg_territory__communes", test).passed
 
 
 def test_what_is_made_in_every_run_is_judged_again_when_its_rows_changed_or_its_gate_is_closed(

@@ -36,7 +36,7 @@ def said() -> dict[str, dict[str, Any]]:
     from asco_dagster.gates.suite import suite_assets
     from asco_dagster.operations.instance import open_instance
     from asco_dagster.operations.overview import overview
-    from asco_dagster.orchestration.release_guard import judgements
+    from asco_dagster.orchestration.release_guard import latest_evaluations
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
 
@@ -50,7 +50,7 @@ def said() -> dict[str, dict[str, Any]]:
     status = next(one for one in overview(settings, places) if one.wave == WAVE)
     keys = {asset: dg.AssetCheckKey(dg.AssetKey(asset), f"gx__{asset}") for asset in suite_assets()}
     with open_instance(settings, places) as instance:
-        known = judgements(instance, WAVE, list(keys.values()))
+        known = latest_evaluations(instance, WAVE, list(keys.values()))
     found = {}
     for asset, key in keys.items():
         try:
