@@ -2,8 +2,8 @@
 
 Reported as Dagster's ``dagster/column_lineage`` and, since its open-source pages do not draw that, as a
 table. The SQL is parsed by sqlglot, as in dagster-dbt, which this project does not install (see
-``dbt_layer``), once for a model's SQL and the columns that it reads; the result is cached beside the manifest, so that
-later runs of the same models do not import sqlglot.
+``dbt_layer``), once for a model's SQL and the columns that it reads; the result is cached beside the
+manifest, so that later runs of the same models do not import sqlglot.
 
 Lineage is that of values: a column that only chooses, joins or orders rows is not an origin.
 """
