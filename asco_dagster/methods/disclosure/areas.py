@@ -67,7 +67,7 @@ class Areas:
         found = {self.regions.get(code) for code in own.get(departement, (departement,))}
         if len(found) > 1:
             raise DisclosureError(
-                f"the départements of {departement} lie in several régions",
+                f"the départements of {departement} are in several régions",
                 remedy="Group départements of one région in disclosure.recoding of the wave file",
             )
         region = found.pop()
@@ -110,7 +110,7 @@ def partitions(units: pd.DataFrame, areas: Areas) -> Iterator[pd.DataFrame]:
 
 
 def is_released(cells: pd.DataFrame, areas: Areas) -> pd.Series:
-    """Which rows lie in a released breakdown.
+    """Which rows are in a released breakdown.
 
     Shares of population are released for France and its size classes only: elsewhere the population of a
     single town, which is public, would decide its answer.
@@ -144,7 +144,7 @@ class Layout:
         return {cell: position for position, cell in enumerate(self.cells)}
 
     def parts(self) -> np.ndarray:
-        """Which cells lie in which by the sums: [whole, part], at any depth; cells × cells, boolean."""
+        """Which cells are part of which by the sums: [whole, part], at any depth; cells × cells, boolean."""
         found = np.zeros((len(self.cells), len(self.cells)), dtype=bool)
         for row in self.matrix:
             found[np.ix_(row > 0, row < 0)] = True

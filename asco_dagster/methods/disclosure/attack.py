@@ -35,7 +35,7 @@ class Attack:
     Args:
         cells: one row a number that is not published: ``KEYS``, ``status`` (as given), ``low`` and ``high``
             (of the estimate; ``high`` may be infinite), ``width``, ``exact`` (recovered), ``too_close``
-            (a sensitive cell that cannot move as far as the rules demand), ``answers`` (units whose answer
+            (a sensitive cell that cannot move as far as the rules require), ``answers`` (units whose answer
             is certain), ``by`` (``""``, ``anyone``, or the respondent of a cell).
         decided: one row a published number from which answers follow by itself (a share of population, a
             correction that was not held back): ``KEYS`` and ``answers``.
@@ -105,7 +105,7 @@ def attack(
         steps: rounding step of each statistic's estimates (``total``, or ``commune share`` where it differs
             by type of unit) and of ``denominator``; 0 where not given.
         rounding: by unit type, rounding step of its published shares where ``published`` is given unrounded:
-            whole numbers of yes are told apart by it. None tries no whole numbers.
+            whole numbers of yes are distinguished by it. None tries no whole numbers.
         truth: ``cells`` of ``protect``: adds denominators, respondents, insiders, and what ``since`` says of
             earlier versions.
         workers: processes; the result does not depend on it.

@@ -259,7 +259,7 @@ class Family:
     def implied(self) -> np.ndarray:
         """Columns of 0 or 100 % (amounts: of 0) that open cells of enough respondents imply.
 
-        A département where all four say no tells nothing when the région of forty, all of which say no, is
+        A département where all four say no reveals nothing when the région of forty, all of which say no, is
         published: closing it would hide nothing.
         """
         moves, whole, system = Moves(self.system), self.stacked("whole"), self.system
@@ -332,7 +332,7 @@ class Family:
         """Moves that each sensitive column must be able to make, for anyone and for each insider.
 
         An insider is the only respondent of a cell: what it answered is known to it, in every table, so that
-        of a cell that it lies in the rest must be able to move.
+        of a cell that it is part of the rest must be able to move.
         """
         levels = [table.level(self.rules) for table in self.tables]
         up, down = (np.concatenate([level[side] for level in levels]) for side in (0, 1))
@@ -348,7 +348,7 @@ class Family:
         return list(made)
 
     def within_reach(self, hopeless: Sequence[Target]) -> list[Target]:
-        """What is left of moves that no mask allows: as far as open cells of 0 or 100 % let them go."""
+        """What remains of moves that no mask allows: as far as open cells of 0 or 100 % let them go."""
         moves, able = Moves(self.system), np.isfinite(self.cost) | self.start
         found = []
         for target in hopeless:

@@ -10,7 +10,7 @@ _REACHED = 0.995  # of the farthest that a cell can move, as far as a mask lets 
 
 
 def finding_of(system: System, one: int, low: float, high: float, tolerance: float) -> dict:
-    """What an interval of a numerator tells."""
+    """What an interval of a numerator reveals."""
     share = system.statistic in SHARES
     whole_low, whole_high = system.whole_low[one], system.whole_high[one]
     if share:
@@ -37,7 +37,7 @@ def finding_of(system: System, one: int, low: float, high: float, tolerance: flo
 def _answers(system: System, one: int, least: float, most: float) -> int:
     """Units whose answer is certain: all of a cell that is 0 or 100 % and can be nothing else.
 
-    Of so many respondents as the rule for whole groups demands, 0 and 100 % may be published.
+    Of so many respondents as the rule for whole groups requires, 0 and 100 % may be published.
     """
     if not system.informed:  # who does not know how many answered is certain of 0 and 100 % only
         near = max(system.step, NEAR)
@@ -53,13 +53,13 @@ def _answers(system: System, one: int, least: float, most: float) -> int:
 
 
 def _too_close(system: System, one: int, low: float, high: float) -> bool:
-    """Whether a cell with an interval cannot move as far as the rules demand, or a correction shows."""
+    """Whether a cell with an interval cannot move as far as the rules require, or a correction shows."""
     least, most = required_range(system, one)
     return bool(low > least or high < most)
 
 
 def required_range(system: System, one: int, part: float = 1.0, own: float = 0.0) -> tuple[float, float]:
-    """The values that must remain possible: infinite the wrong way round where nothing is demanded.
+    """The values that must remain possible: infinite the wrong way round where nothing is required.
 
     Args:
         system: of the cell.
@@ -121,7 +121,7 @@ def dismiss_implied(system: System, relations: Relations, found: Inference, rows
 def _closer_than_implied(
     system: System, one: int, seen: tuple[float, float], implied: tuple[float, float]
 ) -> bool:
-    """Whether an interval is narrower than both the rules and what is implied anyway demand."""
+    """Whether an interval is narrower than the range that the rules require and the range that is implied anyway."""
     value, (least, most) = system.values[one], required_range(system, one)
     least = max(least, value - _REACHED * (value - implied[0]))
     most = min(most, value + _REACHED * (implied[1] - value))

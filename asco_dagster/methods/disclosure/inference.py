@@ -1,6 +1,6 @@
 """What follows from tables with holes: the interval of every hole, by linear programming.
 
-The intruder's own arithmetic, shared with the suppression in nothing but the sums and the links: known values
+The intruder's arithmetic, shared with the suppression in nothing but the sums and the links: known values
 within their rounding on one side, holes between 0 and what they can be at most on the other. What counts as a
 breach is decided in ``attack``.
 """

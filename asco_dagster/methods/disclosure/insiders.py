@@ -10,7 +10,7 @@ from asco_dagster.methods.disclosure.view import System
 
 
 def by_insiders(system: System, relations: Relations, found: Inference, rows: dict[int, dict]) -> None:
-    """What each sole respondent can tell of sensitive cells, beyond what open cells of 0 or 100 % imply."""
+    """What each sole respondent can infer about sensitive cells, beyond what open cells of 0 or 100 % imply."""
     cells = len(system.layout.cells)
     respondents = system.respondents.reshape(-1, cells).max(axis=0)
     same, parts = same_respondents(system.layout, respondents), system.layout.parts()
@@ -24,11 +24,11 @@ def by_insiders(system: System, relations: Relations, found: Inference, rows: di
         wanted = [one for one in sensitive if same[one % cells] != same[insider]]
         caught = wanted
         for inference, possible_if in ((found, False), (alone, True)):
-            demanded = np.array([_required_of_others(system, one, insider, parts) for one in caught]).reshape(
+            required = np.array([_required_of_others(system, one, insider, parts) for one in caught]).reshape(
                 -1, 2
             )
             with inference.given(known) as informed:
-                possible = informed.spanned(caught, demanded[:, 0], demanded[:, 1])
+                possible = informed.spanned(caught, required[:, 0], required[:, 1])
             caught = [one for one, there in zip(caught, possible, strict=True) if there == possible_if]
         for one in caught:
             if not rows[one]["by"]:

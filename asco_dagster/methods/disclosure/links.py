@@ -87,7 +87,7 @@ def _of_any(one: Definition, single: Mapping[str, str]) -> list[Link]:
 def _of_counts(
     counts: Sequence[Definition], binary: Sequence[Definition], single: Mapping[str, str]
 ) -> list[Link]:
-    """Numbers of yes: intervals exclude each other, and the sum of the answers lies in them."""
+    """Numbers of yes: intervals exclude each other, and the sum of the answers is within them."""
     found: list[Link] = []
     for questions in dict.fromkeys(one.questions for one in counts):
         own = [one for one in counts if one.questions == questions]

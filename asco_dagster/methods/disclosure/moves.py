@@ -1,7 +1,7 @@
 """How far a cell can move while every relation still holds and published cells stay where they are.
 
 One linear programme per question, solved by HiGHS (simplex, one thread, fixed seed, no time limit: the same
-answer on every run). Which questions to ask is decided in ``masks``; the attack has programmes of its own.
+answer on every run). ``masks`` decides which questions to ask; the attack has separate programmes.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Primary suppression: the cells that are sensitive by themselves, and the rule that says so.
 
-Each cell is judged alone, on its own respondents. What must be suppressed so that these cells cannot be
+Each cell is judged alone, on its respondents. What must be suppressed so that these cells cannot be
 recomputed is the matter of ``masks``.
 """
 
@@ -40,7 +40,7 @@ def primary(cells: pd.DataFrame, rules: DisclosureRules) -> pd.DataFrame:
     Raises:
         DisclosureError: columns are missing, keys repeat, or what the rules need is empty.
     """
-    _demand(cells)
+    _require_complete(cells)
     cells = undecided(cells, saturated(cells, rules))
     respondents = cells["respondents"].to_numpy(float)
     numerator, denominator = (cells[name].to_numpy(float) for name in ("numerator", "denominator"))
@@ -74,7 +74,7 @@ def saturated(cells: pd.DataFrame, rules: DisclosureRules) -> np.ndarray:
 def undecided(cells: pd.DataFrame, given: np.ndarray) -> pd.DataFrame:
     """The cells, with the largest population of each total that no published class gives away.
 
-    Where all of a size class say yes, and enough of them answered for that to be published, the total tells
+    Where all of a size class say yes, and enough of them answered for that to be published, the total reveals
     nothing more of its largest town.
 
     Args:
@@ -99,7 +99,7 @@ def undecided(cells: pd.DataFrame, given: np.ndarray) -> pd.DataFrame:
     return made
 
 
-def _demand(cells: pd.DataFrame) -> None:
+def _require_complete(cells: pd.DataFrame) -> None:
     """Refuse a frame on which the rules would silently find nothing."""
     needed = [*KEYS, "respondents", "weighted_units", *AUXILIARY[:-1]]
     missing = [column for column in needed if column not in cells.columns]
