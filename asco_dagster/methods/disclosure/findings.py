@@ -121,7 +121,7 @@ def dismiss_implied(system: System, relations: Relations, found: Inference, rows
 def _closer_than_implied(
     system: System, one: int, seen: tuple[float, float], implied: tuple[float, float]
 ) -> bool:
-    """Whether an interval is narrower than the range that the rules require and the range that is implied anyway."""
+    """Whether an interval is narrower than what the rules require and what is implied anyway."""
     value, (least, most) = system.values[one], required_range(system, one)
     least = max(least, value - _REACHED * (value - implied[0]))
     most = min(most, value + _REACHED * (implied[1] - value))

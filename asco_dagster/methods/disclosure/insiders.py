@@ -10,7 +10,7 @@ from asco_dagster.methods.disclosure.view import System
 
 
 def by_insiders(system: System, relations: Relations, found: Inference, rows: dict[int, dict]) -> None:
-    """What each sole respondent can infer about sensitive cells, beyond what open cells of 0 or 100 % imply."""
+    """Mark the sensitive cells that a sole respondent can narrow more than open cells of 0 or 100 % do."""
     cells = len(system.layout.cells)
     respondents = system.respondents.reshape(-1, cells).max(axis=0)
     same, parts = same_respondents(system.layout, respondents), system.layout.parts()
