@@ -53,5 +53,5 @@ def test_definitions_without_a_layer_release_nothing() -> None:
 
     part = dg.Definitions(assets=publication_assets, resources={"settings": None})
     job = part.resolve_implicit_global_asset_job_def()
-    with pytest.raises(ConfigurationError, match=r"do not hold .*sec_asco__cells.*, on which pub_"):
+    with pytest.raises(ConfigurationError, match=r"lack .*sec_asco__cells.*, on which pub_"):
         upstream(whole_graph(_step(job).context), RELEASE)

@@ -89,7 +89,7 @@ def test_nothing_is_made_of_a_table_that_its_step_did_not_write(database: duckdb
         require_recorded(database, [ASSET])
     assert str(refused.value) == (
         f"table {ASSET} was written by something other than its step and is not used."
-        f" Run the wave again, or materialize {ASSET} first: its step makes it again."
+        f" Run the wave again, or materialize {ASSET} first: its step rebuilds it."
     )
     forget_contents(database, [ASSET])  # as of a step that was killed before it recorded
     assert contents_of(database, ASSET) == "unrecorded"

@@ -189,7 +189,7 @@ def test_a_dbt_test_that_could_not_be_run_is_run_again_by_the_next_run(job, inst
     assert not said.passed
     assert said.description == (
         "the test could not be run: [Errno 28] No space left on device."
-        " Mend what stopped it and run the wave again: it is run anew."
+        " Fix the cause and run the wave again: the test is run again."
     )
     again = _unchanged(job, instance)
     assert [name for name, stands in again.items() if not stands] == ["stg_territory__communes"]
