@@ -25,14 +25,9 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
         **overrides: resources to put in place of the usual ones, for tests.
     """
     settings = overrides.get("settings") or Settings.from_environment()
+    lower = [*source_assets, *staging_assets, *estimation_assets, *confidentiality_assets]
     return dg.Definitions(
-        assets=[
-            *source_assets,
-            *staging_assets,
-            *estimation_assets,
-            *confidentiality_assets,
-            *publication_assets,
-        ],
+        assets=[*lower, *publication_assets(lower)],
         jobs=[wave_job, publish_due_job, prune_job],
         schedules=[yearly_sources_schedule, release_calendar, prune_schedule],
         sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],

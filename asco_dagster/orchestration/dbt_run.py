@@ -15,6 +15,7 @@ from typing import Any
 
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
+from asco_dagster.releases.disclosure import POPULATION_SHARE_DECIMALS
 from asco_dagster.settings import Settings
 from asco_dagster.storage.encryption import SPILL
 from asco_dagster.storage.places import DBT_PROJECT, Places
@@ -181,6 +182,7 @@ def variables(wave: Wave) -> Mapping[str, Any]:
         "epci_strata": wave.sampling.epci.strata,
         "decimals_commune_share": wave.release.decimals_share["commune"],
         "decimals_epci_share": wave.release.decimals_share["epci"],
+        "decimals_population_share": POPULATION_SHARE_DECIMALS,
         "decimals_total": wave.release.decimals_total,
     }
 

@@ -2,9 +2,8 @@
 
 import datetime as dt
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,62 +14,87 @@ from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
-from asco_dagster.orchestration.released_state import EARLIER_VERSIONS, announce_release, record_release
-from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.publication.changelog import write_changelog
-from asco_dagster.publication.content import Content
+from asco_dagster.orchestration.released_state import (
+    COMPARED_RELEASES,
+    EARLIER_VERSIONS,
+    announce_release,
+    record_release,
+)
+from asco_dagster.orchestration.wave_step import STATE, Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
-from asco_dagster.publication.explorer import write_explorer
-from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.publication.lineage import emit, run_event
-from asco_dagster.publication.metadata.csvw import write_csvw
-from asco_dagster.publication.metadata.dcat import write_dcat
-from asco_dagster.publication.metadata.ddi import write_ddi
-from asco_dagster.publication.metadata.dictionary import write_dictionary
-from asco_dagster.publication.metadata.prov import write_prov
-from asco_dagster.publication.metadata.sdmx import write_sdmx
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.publication.tables import write_french_table, write_released_table
-from asco_dagster.publication.workbook import write_workbook
 from asco_dagster.questionnaires.codebook import indicators_table
-from asco_dagster.releases.contract import ReleasedFile, described
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import PROFILES, released, tables
 from asco_dagster.releases.disclosure import rounding_steps, tools
 from asco_dagster.releases.embargo import public_from
+from asco_dagster.releases.formats import write_content, write_version
+from asco_dagster.releases.labels import code_labels, labels_frame
 from asco_dagster.releases.record import keep_record
-from asco_dagster.releases.release import Description, Provenance, Published, publish
+from asco_dagster.releases.release import Provenance, Published, publish
 from asco_dagster.releases.signature import signer
 from asco_dagster.releases.store import ReleaseStore, read_manifest
 from asco_dagster.settings import CHECKOUT
 from asco_dagster.storage.shared_store.held import keep_shelf, require_held
 from asco_dagster.storage.warehouse import read_table, table_of
-from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import FOLDER
 
 publication = dbt_layer("publication")
 
-# Nothing released is made of these, but a release over one of their closed gates would be as wrong.
-JUDGED_ALONE = (
-    "stg_aid__totals",
-    "stg_asco__reminders",
-    "stg_quality__ties",
-    "est_asco__collection",
-    "est_asco__margins",
-    "est_asco__weighting_log",
-    "est_profile__domains",
-    "sec_territory__movements",
-    "est_quality__published",
-    "sec_quality__drift",
-)
 RELEASE = "pub_asco__release"
-RELEASED = {"pub_asco__cells": "asco_cells", "pub_profile__departements": "departement_profiles"}
+RELEASED = {table.asset: table.name for table in tables().values() if table.asset and table.grain}
+"""The released assets with a dbt model, and the tables of the contract that they are."""
+
+
+def publication_assets(lower: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets of publication. The release comes after every other one, whether or not it reads it.
+
+    Nothing released is made of many of them, but a release over one of their closed gates would be as wrong.
+
+    Args:
+        lower: the assets of the layers below.
+    """
+    last = _unread(lower)
+    compared = _comparing_waves(lower)
+    report = wave_asset(
+        # of what compares waves the report says nothing: it must not depend on which wave was released first
+        deps=[*RELEASED, *sorted(last - compared)],
+        state=COMPARED_RELEASES,
+        kinds=frozenset({"python", "html"}),
+    )(pub_asco__quality_report)
+    release = wave_asset(
+        deps=[*RELEASED, "pub_asco__quality_report", "pub_asco__revisions", "sec_asco__cells", *sorted(last)],
+        always=True,  # over unchanged tables too, a gate may have closed since
+        kinds=frozenset({"python", "parquet"}),
+    )(pub_asco__release)
+    return [publication, report, pub_asco__revisions, release, pub_asco__evolution]
+
+
+def _unread(lower: Sequence[dg.AssetsDefinition]) -> set[str]:
+    """The assets of the layers below on which neither another of them nor a released table rests."""
+    edges = [deps for made in (*lower, publication) for deps in made.asset_deps.values()]
+    read = {key.path[-1] for deps in edges for key in deps}
+    return {key.path[-1] for made in lower for key in made.keys} - read
+
+
+def _comparing_waves(lower: Sequence[dg.AssetsDefinition]) -> set[str]:
+    """The assets that compare with another wave: those whose state it is, and what evolution reads."""
+    stated = {
+        spec.key.path[-1]
+        for made in lower
+        for spec in made.specs
+        if spec.metadata.get(STATE) == COMPARED_RELEASES.name
+    }
+    return stated | {key.path[-1] for deps in pub_asco__evolution.asset_deps.values() for key in deps}
 
 
 @wave_asset(deps=[*RELEASED], state=EARLIER_VERSIONS)
 def pub_asco__revisions(step: WaveStep) -> Table:
     """One row a number changed since the first version: what it was, what it is, and why."""
     instance, wave = step.context.instance, step.wave
-    later = {stem: read_table(step.database, asset) for asset, stem in RELEASED.items()}
+    later = {name: read_table(step.database, asset) for asset, name in RELEASED.items()}
     store = ReleaseStore.of(step.places, wave.wave)
     before = upstream(whole_graph(step.context), RELEASE)
     inputs = _inputs(instance, wave.wave, before)
@@ -82,19 +106,6 @@ def pub_asco__revisions(step: WaveStep) -> Table:
     return Table(rows, {"since": since, **counts})
 
 
-@wave_asset(
-    deps=[
-        *RELEASED,
-        "pub_asco__quality_report",
-        "pub_asco__revisions",
-        "sec_asco__cells",
-        "sec_asco__audit",
-        "sec_asco__disclosure_log",
-        *JUDGED_ALONE,
-    ],
-    always=True,  # over unchanged tables too, a gate may have closed since
-    kinds=frozenset({"python", "parquet"}),
-)
 def pub_asco__release(step: WaveStep) -> Table:
     """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
     wave, graph = step.wave.wave, whole_graph(step.context)
@@ -105,9 +116,12 @@ def pub_asco__release(step: WaveStep) -> Table:
     published = publish(
         wave,
         ReleaseStore.of(step.places, wave),
-        lambda folder: _write(step, folder),
+        lambda folder: write_content(content_of(step), folder),
         _provenance(step, before, gates),
-        describe=lambda folder, told: [*write_report(step, folder), *_describe(step.wave, folder, told)],
+        describe=lambda folder, version: [
+            *write_report(step, folder),
+            *write_version(step.wave, folder, version),
+        ],
         announce=lambda version, content: announce_release(step, RELEASE, version, content),
         remember=lambda content: keep_record(step.database, content),
         public_from=public_from(step.wave),
@@ -146,21 +160,10 @@ def _provenance(step: WaveStep, assets: Sequence[str], gates: dict[str, str]) ->
     )
 
 
-def _describe(wave: Wave, folder: Path, told: Description) -> list[ReleasedFile]:
-    """The files that tell of the version itself, kind after kind."""
-    return [file for kind in DESCRIBING for file in kind(wave, folder, told)]
-
-
-def _write(step: WaveStep, folder: Path) -> list[ReleasedFile]:
-    """Every file of the release, kind after kind; the marker test and the kinds see released tables only."""
-    content = _content(step)
-    return [file for kind in KINDS for file in kind(content, folder)]
-
-
-def _content(step: WaveStep) -> Content:
-    """The released tables, described, and the labels of their codes."""
-    rows = {stem: step.database.table(table_of(asset)).to_arrow_table() for asset, stem in RELEASED.items()}
-    labels = code_labels(step.wave, rows["departement_profiles"].to_pandas())
+def content_of(step: WaveStep) -> Content:
+    """The released tables, as they are declared, and the labels of their codes."""
+    rows = {name: step.database.table(table_of(asset)).to_arrow_table() for asset, name in RELEASED.items()}
+    labels = code_labels(step.wave, rows[PROFILES].to_pandas())
     rows |= {
         "disclosure_summary": _disclosure_summary(step),
         "indicators": _labels(step),
@@ -169,34 +172,7 @@ def _content(step: WaveStep) -> Content:
     revised = step.database.table(table_of("pub_asco__revisions")).to_arrow_table()
     if revised.num_rows:
         rows["revisions"] = revised
-    return Content(step.wave, {stem: described(stem, table) for stem, table in rows.items()}, labels)
-
-
-def _write_tables(content: Content, folder: Path) -> list[ReleasedFile]:
-    """Each table as Parquet, as international and as French CSV."""
-    files = []
-    for stem, table in content.tables.items():
-        files += write_released_table(table.rows, folder, stem, table.description)
-        files.append(write_french_table(table, content.labels, folder))
-    return files
-
-
-# A kind of file is a function of the content and the folder; it lists what it wrote.
-KINDS: tuple[Callable[[Content, Path], list[ReleasedFile]], ...] = (
-    _write_tables,
-    write_workbook,
-    write_csvw,
-    write_sdmx,
-    write_ddi,
-    write_dictionary,
-    write_explorer,
-)
-# What tells of the version itself is no content: it makes no new version.
-DESCRIBING: tuple[Callable[[Wave, Path, Description], list[ReleasedFile]], ...] = (
-    lambda wave, folder, told: write_changelog(folder, told),
-    write_dcat,
-    write_prov,
-)
+    return Content(step.wave, {name: released(name, table) for name, table in rows.items()}, labels)
 
 
 def _disclosure_summary(step: WaveStep) -> Any:
@@ -268,12 +244,3 @@ def code_version() -> str:
     except (OSError, subprocess.CalledProcessError):
         return package_version("asco_dagster")
     return told.stdout.strip()
-
-
-publication_assets = [
-    publication,
-    pub_asco__quality_report,
-    pub_asco__revisions,
-    pub_asco__release,
-    pub_asco__evolution,
-]

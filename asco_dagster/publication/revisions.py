@@ -1,8 +1,7 @@
 """The revision table: every number changed since the first version, with what it was, what it is, and why.
 
-Made of released tables only: the former version's and the ones about to be released. A cell that became
-suppressed shows the number that was public and nothing new. What does not belong here: comparing
-(``releases.changes``) and numbering versions (``releases.store``).
+It is made of released tables only: the former version's and those about to be released. A cell that became
+suppressed shows the number that was public and nothing new.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,11 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.releases.changes import changed_numbers
-from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.contract import contract_of
 from asco_dagster.releases.store import ReleaseStore, next_version, read_manifest
 from asco_dagster.waves.form import Text
 
-COLUMNS = list(descriptions()["revisions"].columns)
-REVISIONS = "tables/revisions.parquet"
+FORMER_CODES = {"told": "disclosed"}  # of the column "change", as versions published before 2026-12 have them
 
 
 def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Text) -> pd.DataFrame:
@@ -28,26 +26,30 @@ def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Te
         reason: why numbers changed.
 
     Returns:
-        One row a changed number, in the columns of ``columns.yaml``; none before the second version.
+        One row a changed number, in the declared columns; none before the second version.
     """
-    known = store.known()
+    known, declared = store.known(), contract_of("revisions")
+    columns = [column.name for column in declared.columns]
     parts = []
     if known:
         former = store.content(known[-1])
-        if (former / REVISIONS).is_file():
-            parts.append(pd.read_parquet(former / REVISIONS))
+        if (former / declared.parquet).is_file():
+            parts.append(pd.read_parquet(former / declared.parquet).replace({"change": FORMER_CODES}))
         own = [
-            _as_revisions(stem, changed_numbers(pd.read_parquet(before), rows, descriptions()[stem].key))
+            _as_revisions(
+                stem, changed_numbers(pd.read_parquet(before), rows, contract_of(stem).named("key"))
+            )
             for stem, rows in later.items()
-            if (before := former / "tables" / f"{stem}.parquet").is_file()
+            if (before := former / contract_of(stem).parquet).is_file()
         ]
         parts += [
             part.assign(former_version=known[-1], reason_fr=reason.fr, reason_en=reason.en) for part in own
         ]
-    text = {name: str for name in COLUMNS if name not in ("old", "new")}
-    parts = [part[COLUMNS] for part in parts if len(part)]
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    return found.astype({**text, "old": float, "new": float})
+    parts = [part[columns] for part in parts if len(part)]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return found.astype(
+        {column.name: float if column.kind == "number" else str for column in declared.columns}
+    )
 
 
 def reason_of(

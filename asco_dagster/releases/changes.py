@@ -1,7 +1,7 @@
 """What changed between two versions of a release, number by number, and which version that makes.
 
-Belongs here: comparing released tables, public numbers on both sides, so that no difference tells more than
-the two releases do. What does not belong here: why they changed (``revisions``) and writing it.
+Only released tables are compared, public numbers on both sides, so that no difference says more than the two
+releases do. Why they changed is in ``publication.revisions``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Literal
 
 import pandas as pd
 
-from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.contract import tables
 
 Level = Literal["major", "minor", "patch"]
 CHANGES = ["quantity", "old", "new", "change"]
@@ -25,7 +25,7 @@ class Changes:
 
     Attributes:
         revised: by table, one row a number that was public and is another now (``changed``), no longer public
-            (``suppressed``, ``removed``), or public where it was suppressed (``told``).
+            (``suppressed``, ``removed``), or public where it was suppressed (``disclosed``).
         added: by table, number of new rows.
         added_columns: by table, new columns of numbers.
         added_tables: tables that are new.
@@ -45,7 +45,7 @@ class Changes:
         if self.removed_tables or any(counts[name] for name in ("changed", "suppressed", "removed")):
             return "major"
         if (
-            counts["told"]
+            counts["disclosed"]
             or any(self.added.values())
             or self.added_tables
             or any(self.added_columns.values())
@@ -55,7 +55,7 @@ class Changes:
 
     def counts(self) -> dict[str, int]:
         """How many numbers changed, by kind of change."""
-        found = dict.fromkeys(("changed", "suppressed", "told", "removed"), 0)
+        found = dict.fromkeys(("changed", "suppressed", "disclosed", "removed"), 0)
         for rows in self.revised.values():
             for kind, count in rows["change"].value_counts().items():
                 found[str(kind)] += int(count)
@@ -103,7 +103,7 @@ def changed_numbers(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) ->
         change[before.notna() & after.notna() & (before != after).fillna(False)] = "changed"
         change[before.notna() & after.isna() & kept] = "suppressed"
         change[before.notna() & ~kept] = "removed"
-        change[before.isna() & after.notna()] = "told"
+        change[before.isna() & after.notna()] = "disclosed"
         part = both[at].assign(quantity=quantity, old=before, new=after, change=change)
         parts.append(part[change.notna()])
     if not parts:
@@ -113,10 +113,9 @@ def changed_numbers(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) ->
 
 
 def key_of(stem: str, old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
-    """What tells the rows of a table apart: its description says it, else its texts, else their order."""
-    known = descriptions().get(stem)
-    texts = [name for name in old.columns if name not in _numeric(old)]
-    key = list(known.key) if known else texts
+    """What tells the rows of a table apart: its key columns, or their order where these do not."""
+    known = tables().get(stem)
+    key = known.named("key") if known else []
     whole = key and set(key) <= set(old.columns) & set(new.columns)
     if whole and not old.duplicated(key).any() and not new.duplicated(key).any():
         return key

@@ -1,43 +1,132 @@
-"""Released files, released tables and what their columns mean, read from ``columns.yaml``.
+"""The contract of the released tables: each table is declared once, in ``tables.yaml``, as a typed object.
 
-Belongs here: the one description that every file format takes its names and labels from. What does not belong
-here: writing a format (``publication``).
+Every format, the data dictionary, ``asco verify``, dbt's contract and the revision table take it from here.
 """
 
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.waves.form import Text
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
-FILE = Path(__file__).with_name("columns.yaml")
+FILE = Path(__file__).with_name("tables.yaml")
+CELLS, PROFILES = "asco_cells", "departement_profiles"
+Role = Literal["key", "measure", "flag", "attribute"]
+Type = Literal["varchar", "bigint", "integer", "double"]
 
 
-class Column(BaseModel):
-    """One column: its name in the French file, and what it holds."""
-
+class _Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name_fr: str
+
+
+class Concept(_Declared):
+    """The SDMX concept that a column is published as, with its short name."""
+
+    id: str
     fr: str
     en: str
 
 
-class Description(BaseModel):
-    """One table: its title, what tells its rows apart, its columns."""
+class Column(_Declared):
+    """One column of a released table.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes:
+        name: its name, in every format but the French file.
+        name_fr: its name in the French file.
+        label: what it holds.
+        role: ``key`` tells rows apart; ``measure`` is a published number, empty where suppressed; ``flag``
+            says what such a number is worth; ``attribute`` describes the row.
+        type: DuckDB's type.
+        unit: of a number; ``by …`` where another column of the row decides.
+        decimals: of a number: how many, ``share`` for those of the wave's shares, ``by statistic`` for those
+            of the row's statistic (``releases.disclosure``); None is as the source has it.
+        required: never empty; a key column is required anyhow.
+        indicator: the indicator whose released share a column of the profiles repeats.
+        sdmx: its concept; None where SDMX does not carry it.
+    """
+
+    name: str
+    name_fr: str
     label: Text
-    key: tuple[str, ...]
-    columns: Mapping[str, Column]
+    role: Role
+    type: Type = "varchar"
+    unit: str | None = None
+    decimals: int | Literal["share", "by statistic"] | None = None
+    required: bool = False
+    indicator: str | None = None
+    sdmx: Concept | None = None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it may never be empty."""
+        return self.required or self.role == "key"
+
+    @property
+    def kind(self) -> Literal["text", "integer", "number"]:
+        """What its values are, whatever the width of the type."""
+        if self.type == "varchar":
+            return "text"
+        return "number" if self.type == "double" else "integer"
+
+
+def _named(columns: Mapping[str, Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
+    """Columns as the file has them, by name, as a sequence."""
+    return tuple({"name": name, **column} for name, column in columns.items())
+
+
+class Table(_Declared):
+    """One released table.
+
+    Attributes:
+        name: its name in the contract.
+        file: path of its files inside the release, without their ending.
+        label: its title.
+        columns: its columns, in their order.
+        asset: the asset whose rows are released; None where publication computes them.
+        grain: what one row is, for the dbt model of the asset; None where there is no model.
+    """
+
+    name: str
+    file: str
+    label: Text
+    columns: Annotated[tuple[Column, ...], BeforeValidator(_named), Field(min_length=1)]
+    asset: str | None = None
+    grain: str | None = None
+
+    @property
+    def stem(self) -> str:
+        """Name of its files without folder and ending."""
+        return Path(self.file).name
+
+    @property
+    def parquet(self) -> str:
+        """Path of its Parquet file inside a release, in which other steps and other waves read it."""
+        return f"{self.file}.parquet"
+
+    def named(self, role: Role) -> list[str]:
+        """Names of the columns of a role, in order."""
+        return [column.name for column in self.columns if column.role == role]
+
+    def column(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            ReleaseError: it is not declared.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise undeclared(self.name, [name])
 
 
 @dataclass(frozen=True)
@@ -45,14 +134,16 @@ class ReleasedTable:
     """A table as it is released.
 
     Attributes:
-        stem: name of its files without their ending.
-        rows: the rows in their final order; the numbers of suppressed cells are null.
-        description: what its columns hold.
+        contract: its declaration.
+        rows: the rows in their final order; the measures of suppressed cells are null.
     """
 
-    stem: str
+    contract: Table
     rows: "pa.Table"
-    description: Description
+
+    def frame(self) -> "pd.DataFrame":
+        """The rows as a data frame; integers with nulls stay integers, else 12 is written 12.0."""
+        return self.rows.to_pandas(integer_object_nulls=True)
 
 
 @dataclass(frozen=True)
@@ -64,30 +155,79 @@ class ReleasedFile:
 
 
 @functools.lru_cache
-def descriptions(file: Path = FILE) -> Mapping[str, Description]:
-    """The description of every released table, by the stem of its files."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return {stem: Description.model_validate(table) for stem, table in content.items()}
+def tables() -> Mapping[str, Table]:
+    """Every released table by its name, in the order of the file."""
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return {
+        name: Table.model_validate({"name": name, "file": f"tables/{name}", **table})
+        for name, table in content.items()
+    }
 
 
-def described(stem: str, rows: "pa.Table", file: Path = FILE) -> ReleasedTable:
-    """A table with its description.
-
-    Args:
-        stem: name of its files without their ending.
-        rows: the rows in their final order.
-        file: where its columns are described.
+def contract_of(name: str) -> Table:
+    """A released table by its name.
 
     Raises:
-        ReleaseError: a column, or the table itself, is not described.
+        ReleaseError: it is not declared.
     """
-    known = descriptions(file).get(stem)
-    missing = set(rows.column_names) - set(known.columns if known else ())
-    if known is None or missing:
+    found = tables().get(name)
+    if found is None:
+        raise undeclared(name, [])
+    return found
+
+
+def released(name: str, rows: "pa.Table") -> ReleasedTable:
+    """A table to be released, held against its declaration.
+
+    Args:
+        name: its name in the contract.
+        rows: the rows in their final order.
+
+    Raises:
+        ReleaseError: the table is not declared, or its columns or their types are not the declared ones.
+    """
+    declared = contract_of(name)
+    names = [column.name for column in declared.columns]
+    more, fewer = set(rows.column_names) - set(names), set(names) - set(rows.column_names)
+    if more:
+        raise undeclared(name, sorted(more))
+    if fewer:
         raise ReleaseError(
-            f"table {stem} is released without a description of {', '.join(sorted(missing))}",
-            file=file,
-            expected="one entry a released column",
-            remedy="Describe it in both languages",
+            f"the released table {name} has no column {', '.join(sorted(fewer))}",
+            file=FILE,
+            expected="every declared column",
+            remedy="Compute the column, or take it out of the declaration",
         )
-    return ReleasedTable(stem, rows, known)
+    rows = rows.select(names)
+    for column in declared.columns:
+        if not is_of_type(rows.schema.field(column.name).type, column):
+            raise ReleaseError(
+                f"column {column.name} of the released table {name} is {rows.schema.field(column.name).type}",
+                file=FILE,
+                expected=f"{column.type}, as it is declared",
+                remedy="Correct the column's type, or its declaration",
+            )
+    return ReleasedTable(declared, rows)
+
+
+def is_of_type(kind: "pa.DataType", column: Column) -> bool:
+    """Whether an Arrow type is that of a column; a column of nulls only has no type."""
+    from pyarrow import types
+
+    fits = {
+        "text": types.is_string(kind) or types.is_large_string(kind),
+        "integer": types.is_integer(kind),
+        "number": types.is_floating(kind),
+    }
+    return types.is_null(kind) or fits[column.kind]
+
+
+def undeclared(name: str, columns: list[str]) -> ReleaseError:
+    """The error of a table or of columns that ``tables.yaml`` does not declare."""
+    what = f"column {', '.join(columns)} of the released table {name}" if columns else f"the table {name}"
+    return ReleaseError(
+        f"{what} is not declared",
+        file=FILE,
+        expected="every released table and column, with its label in both languages",
+        remedy="Declare it",
+    )

@@ -12,25 +12,33 @@ from asco_dagster.methods.disclosure.areas import AreaGroup, Areas
 from asco_dagster.methods.disclosure.links import Definition, Link, links
 from asco_dagster.methods.disclosure.rules import DisclosureRules
 from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import UnitType
 
 UNIT_TYPES: tuple[UnitType, ...] = ("commune", "epci")
-POPULATION_SHARE_STEP = 0.01  # a point: at a tenth of one, the population of a single town is told apart
-UNITS_STEP = 1.0
+POPULATION_SHARE_DECIMALS = 2  # a point: at a tenth of one, the population of a single town is recognised
 TOOLS = ("highspy", "numpy", "pandas")
+
+
+def decimals_by_statistic(wave: Wave) -> dict[str, int]:
+    """Decimals of the columns declared ``by statistic``: by statistic, of shares by unit type too."""
+    return {
+        **{f"{unit_type} share": decimals for unit_type, decimals in wave.release.decimals_share.items()},
+        "population_share": POPULATION_SHARE_DECIMALS,
+        "total": wave.release.decimals_total,
+    }
 
 
 def rounding_steps(wave: Wave) -> dict[str, float]:
     """Rounding step of each kind of released number, as the attack takes them."""
-    return {
-        **{f"{unit_type} share": step for unit_type, step in share_steps(wave).items()},
-        "population_share": POPULATION_SHARE_STEP,
-        "total": 10.0**-wave.release.decimals_total,
-        "weighted_units": UNITS_STEP,
-        "denominator": UNITS_STEP,
+    whole = {
+        column.name: 0
+        for column in contract_of(CELLS).columns
+        if column.kind == "number" and column.decimals == 0
     }
+    return {kind: 10.0**-decimals for kind, decimals in {**decimals_by_statistic(wave), **whole}.items()}
 
 
 def share_steps(wave: Wave) -> dict[str, float]:

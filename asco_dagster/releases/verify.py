@@ -1,8 +1,8 @@
 """Whether a release folder, taken alone, is what its manifest says and keeps its secrets.
 
-Signature, hashes, rules, schema, empty numbers in suppressed cells, and the attack, built from the folder
-only. The least that the rules must ask is this code's, not the folder's. What does not belong here: anything
-of the wave's database, and whether the folder may be read at all (``confined``).
+Signature, hashes, rules, columns, empty measures in suppressed cells, every format beside the tables, and the
+attack, from the folder alone. The least that the rules must ask is this code's, not the folder's. Whether the
+folder may be read at all: ``confined``; how a format is read: ``formats``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,11 @@ import pydantic
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
 from asco_dagster.releases.confined import is_number, oversized, require_manifest, unconfined
+from asco_dagster.releases.contract import CELLS, PROFILES, contract_of
+from asco_dagster.releases.format import ReleaseFolder
+from asco_dagster.releases.formats import faults_of_files
 from asco_dagster.releases.signature import read_public_key, signature_fault
 from asco_dagster.releases.store import MANIFEST
-from asco_dagster.releases.verify_formats import told_in_other_formats
 from asco_dagster.waves.statistics import Disclosure
 
 if TYPE_CHECKING:
@@ -26,29 +28,6 @@ if TYPE_CHECKING:
 
 # Rules without which a release is not judged; others were added since the first releases.
 REQUIRED = ("minimum_respondents", "dominance_share", "group_threshold", "protection_level")
-CELLS = "tables/asco_cells.parquet"
-CELLS_AS_CSV = "tables/asco_cells.csv"
-PROFILES = "tables/departement_profiles.parquet"
-# Columns of the profiles that repeat a share of communes, and the indicator it is.
-PROFILED = {
-    "communes_with_action_share": "any_action",
-    "communes_with_ccas_share": "ccas",
-    "communes_acting_for_elderly_share": "act_elderly",
-}
-NUMBERS = (
-    "estimate",
-    "standard_error",
-    "ci_low",
-    "ci_high",
-    "cv",
-    "respondents",
-    "weighted_units",
-    "denominator",
-)
-COLUMNS = (
-    *("unit_type", "indicator", "statistic", "geography", "area_code", "size_class", *NUMBERS),
-    *("status", "quality_flag", "as_of"),
-)
 
 
 @dataclass(frozen=True)
@@ -150,15 +129,17 @@ def altered(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
 def _misshapen(release: Path, manifest: dict[str, Any]) -> Iterator[str]:
     import pyarrow.parquet
 
-    missing = [path for path in (CELLS, CELLS_AS_CSV, PROFILES) if path not in manifest["files"]]
+    cells, profiles = contract_of(CELLS), contract_of(PROFILES)
+    needed = (cells.parquet, f"{cells.file}.csv", profiles.parquet)
+    missing = [path for path in needed if path not in manifest["files"]]
     yield from (f"{path} is not among the files of the release." for path in missing)
     if missing:
         return
-    cells = pyarrow.parquet.read_table(release / CELLS)
-    absent = [column for column in COLUMNS if column not in cells.column_names]
-    yield from (f"{CELLS} has no column {column}." for column in absent)
+    rows = pyarrow.parquet.read_table(release / cells.parquet)
+    absent = [column.name for column in cells.columns if column.name not in rows.column_names]
+    yield from (f"{cells.parquet} has no column {name}." for name in absent)
     if not absent:
-        yield from _unrounded(cells.to_pandas(), manifest["rounding"])
+        yield from _unrounded(rows.to_pandas(), manifest["rounding"])
 
 
 def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[str]:
@@ -177,22 +158,21 @@ def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[st
 
 
 def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int]) -> Iterator[str]:
-    import pandas as pd
-
     from asco_dagster.methods.disclosure.areas import is_released, label
     from asco_dagster.methods.disclosure.attack import attack
     from asco_dagster.releases.disclosure import areas_from, links_of, rules_from
     from asco_dagster.waves import load_wave
 
-    cells = pd.read_parquet(release / CELLS)
+    declared, folder = contract_of(CELLS), ReleaseFolder(release, manifest)
+    cells = folder.rows(declared)
     unknown = sorted(set(cells["status"]) - {"V", "c"})
     if unknown:
-        yield f"{CELLS}: status {', '.join(unknown)} tells by which rule a cell was suppressed."
+        yield f"{declared.parquet}: status {', '.join(unknown)} tells by which rule a cell was suppressed."
     suppressed = cells[cells["status"] != "V"]
-    told = suppressed[[*NUMBERS, "quality_flag"]].notna().any(axis=1)
-    if told.any():
-        yield f"{int(told.sum())} suppressed cells carry a number or a quality flag."
-    profiles = pd.read_parquet(release / PROFILES, columns=["departement_code", "region_code"])
+    shown = suppressed[[*declared.named("measure"), "quality_flag"]].notna().any(axis=1)
+    if shown.any():
+        yield f"{int(shown.sum())} suppressed cells carry a number or a quality flag."
+    profiles = folder.rows(contract_of(PROFILES))
     regions = dict(zip(profiles["departement_code"], profiles["region_code"], strict=True))
     areas = areas_from(regions, manifest["rules"].get("recoding", []))
     finer = sum(
@@ -201,8 +181,8 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     )
     if finer:
         yield f"{finer} cells lie in a breakdown that is not released."
-    yield from _told_elsewhere(release, cells)
-    yield from told_in_other_formats(release, cells)
+    yield from _suppressed_in_profiles(folder, cells)
+    yield from faults_of_files(folder)
     try:
         found = attack(
             cells,
@@ -221,19 +201,15 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
         yield f"{cell}: {row['statistic']} can be inferred by {row['by']}."
 
 
-def _told_elsewhere(release: Path, cells: "pd.DataFrame") -> Iterator[str]:
-    """Numbers of suppressed cells in the other files of the release."""
-    import pandas as pd
-
-    listed = pd.read_csv(release / CELLS_AS_CSV, dtype=str)
-    open_there = listed[list(NUMBERS)].notna().any(axis=1).to_numpy()
-    if len(listed) != len(cells) or (open_there & (cells["status"] != "V").to_numpy()).any():
-        yield f"{CELLS_AS_CSV} does not hide what {CELLS} hides."
-    profiles = pd.read_parquet(release / PROFILES).set_index("departement_code")
+def _suppressed_in_profiles(folder: ReleaseFolder, cells: "pd.DataFrame") -> Iterator[str]:
+    """Shares of the profiles that are suppressed in the cells."""
+    declared, rows = contract_of(PROFILES), folder.rows(contract_of(PROFILES))
     shown = cells[(cells["status"] == "V") & (cells["statistic"] == "share")]
     shown = shown[(shown["unit_type"] == "commune") & (shown["geography"] == "departement")]
-    for column, indicator in PROFILED.items():
-        told = set(profiles.index[profiles[column].notna()])
-        hidden = told - set(shown.loc[shown["indicator"] == indicator, "area_code"])
-        if hidden:
-            yield f"{PROFILES}: {column} of {', '.join(sorted(hidden))} is suppressed in {CELLS}."
+    for column in declared.columns:
+        if column.indicator is not None:
+            told = set(rows.loc[rows[column.name].notna(), "departement_code"])
+            hidden = told - set(shown.loc[shown["indicator"] == column.indicator, "area_code"])
+            if hidden:
+                areas = ", ".join(sorted(hidden))
+                yield f"{declared.parquet}: {column.name} of {areas} is suppressed in {contract_of(CELLS).parquet}."

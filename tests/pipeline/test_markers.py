@@ -16,15 +16,17 @@ import pytest
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log
 from asco_dagster.gates.history.page import write_history_page
 from asco_dagster.gates.history.store import keep_figures
-from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS, NUMBERS
+from asco_dagster.methods.disclosure.rules import AUXILIARY, KEYS
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.orchestration.dbt_run import build
 from asco_dagster.orchestration.wave_step import describe
-from asco_dagster.publication.assets import _write
+from asco_dagster.publication.assets import content_of
 from asco_dagster.publication.quality_report.indicators import key_figures
-from asco_dagster.publication.tables import write_released_table
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import CELLS, ReleasedTable, Table, contract_of
 from asco_dagster.releases.disclosure import rules_of
+from asco_dagster.releases.formats import csv_international, parquet, write_content
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table
@@ -48,7 +50,8 @@ def planted(released, tmp_path_factory):
         text for _, text in said(released[0] / "releases" / "2014" / "1.0.0" / "tables")
     )
     with duckdb.connect(str(places.database("2014"))) as database:
-        marks = {name: 7712300 + number + 0.25 for number, name in enumerate((*NUMBERS, *AUXILIARY))}
+        names = (*contract_of(CELLS).named("measure"), *AUXILIARY)
+        marks = {name: 7712300 + number + 0.25 for number, name in enumerate(names)}
         hidden = ", ".join(f"{name} = {mark}" for name, mark in marks.items() if name != "denominator")
         database.execute(
             f"update confidentiality.sec_asco__cells set {hidden}, denominator = 7712388.25, "
@@ -67,7 +70,7 @@ def planted(released, tmp_path_factory):
 def test_no_released_byte_carries_a_marker(planted, tmp_path):
     wave = load_wave("2014")
     with open_database(planted.database("2014")) as database:
-        written = _write(SimpleNamespace(wave=wave, database=database), tmp_path)
+        written = write_content(content_of(SimpleNamespace(wave=wave, database=database)), tmp_path)
     assert len(written) >= 8
     files = dict(said(tmp_path))
     assert len(files) >= len(written)
@@ -81,7 +84,14 @@ def test_the_search_finds_a_marker_that_is_there(planted, tmp_path):
         leaky = database.sql(
             "select * exclude (reason) from confidentiality.sec_asco__cells limit 5000"
         ).to_arrow_table()
-    write_released_table(leaky, tmp_path, "leaky")
+    label = {"fr": "x", "en": "x"}
+    columns = {name: {"name_fr": name, "label": label, "role": "attribute"} for name in leaky.column_names}
+    declared = Table.model_validate(
+        {"name": "leaky", "file": "tables/leaky", "label": label, "columns": columns}
+    )
+    content = Content(load_wave("2014"), {"leaky": ReleasedTable(declared, leaky)}, {})
+    for kind in (parquet, csv_international):
+        kind.FORMAT.write(content, tmp_path)
     found = {name.split(":")[0] for name, text in said(tmp_path) if MARK in text}
     assert found == {"tables/leaky.parquet", "tables/leaky.csv"}
     shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "tables")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.workbook import FIRST_ROW
+from asco_dagster.releases.formats import csv_french, csv_international, parquet, workbook
+from asco_dagster.releases.formats.workbook import FIRST_ROW
 from asco_testing.publication.other_programs import CSV, PROGRAMS, WORKBOOK, AbsentError, by_duckdb
 from asco_testing.worlds.tiny_content import content
 
@@ -18,8 +18,8 @@ from asco_testing.worlds.tiny_content import content
 def written(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("read_back")
     made = content()
-    for kind in KINDS[:2]:
-        kind(made, folder)
+    for kind in (parquet, csv_international, csv_french, workbook):
+        kind.FORMAT.write(made, folder)
     return folder
 
 

@@ -10,25 +10,22 @@ import pyarrow.parquet
 import pytest
 
 from asco_dagster.errors import ReleaseError
-from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.thematic import SHARES, thematic_tables
-from asco_dagster.publication.workbook import FIRST_ROW, PATH
-from asco_dagster.releases.contract import described, descriptions
+from asco_dagster.releases.contract import contract_of, released
+from asco_dagster.releases.formats import write_content
+from asco_dagster.releases.formats.workbook import FIRST_ROW, PATH
+from asco_dagster.releases.formats.workbook.layout import SHARES, thematic_tables
 from asco_testing.worlds.tiny_content import NUMBERS, cells, content
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("written")
-    made = content()
-    for kind in KINDS:
-        kind(made, folder)
+    write_content(content(), folder)
     return folder
 
 
 def test_the_same_content_gives_the_same_bytes(written, tmp_path) -> None:
-    made = content()
-    listed = [file for kind in KINDS for file in kind(made, tmp_path)]
+    listed = write_content(content(), tmp_path)
     again = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     first = {p.relative_to(written).as_posix(): p.read_bytes() for p in written.rglob("*") if p.is_file()}
     assert again == first
@@ -61,24 +58,24 @@ def test_parquet_fields_carry_their_descriptions(written) -> None:
     for stem in ("asco_cells", "departement_profiles", "indicators", "labels"):
         schema = pyarrow.parquet.read_schema(written / "tables" / f"{stem}.parquet")
         for field in schema:
-            assert field.metadata[b"description"].decode() == descriptions()[stem].columns[field.name].en
+            assert field.metadata[b"description"].decode() == contract_of(stem).column(field.name).label.en
             assert field.metadata[b"description_fr"]
 
 
 def test_a_column_without_description_is_refused() -> None:
     with pytest.raises(ReleaseError, match="surprise"):
-        described("indicators", content().tables["indicators"].rows.append_column("surprise", [[1] * 82]))
+        released("indicators", content().tables["indicators"].rows.append_column("surprise", [[1] * 82]))
 
 
 def test_every_cell_of_the_workbook_is_the_cell_of_the_table(written) -> None:
     book = openpyxl.load_workbook(written / PATH)
     tables = thematic_tables(content())
-    assert book.sheetnames == ["Sommaire", "Notes", *(table.name for table in tables)]
+    assert book.sheetnames == ["Sommaire", "Notes", *(drawn.name for drawn in tables)]
     seen = {"numbers": 0, "s": 0}
-    for table in tables:
-        sheet = book[table.name]
-        share = table.unit[0] not in ("", "Total estimé")
-        for row, (heading, values) in enumerate(table.rows, FIRST_ROW + 1):
+    for drawn in tables:
+        sheet = book[drawn.name]
+        share = drawn.unit[0] not in ("", "Total estimé")
+        for row, (heading, values) in enumerate(drawn.rows, FIRST_ROW + 1):
             assert sheet.cell(row, 1).value == heading
             share = share if values else "%" in heading or (share and heading in ("Régions", "Départements"))
             for column, (number, status, flag) in enumerate(values, 2):
@@ -118,6 +115,6 @@ def test_the_workbook_has_no_formula_no_clock_and_a_legend(written) -> None:
 def test_no_suppressed_cell_has_a_number_anywhere(written) -> None:
     frame = pd.read_csv(written / "tables" / "fr" / "asco_cells.csv", sep=";", decimal=",")
     hidden = frame["statut"] != "V"
-    french = [descriptions()["asco_cells"].columns[name].name_fr for name in NUMBERS]
+    french = [contract_of("asco_cells").column(name).name_fr for name in NUMBERS]
     assert hidden.sum() > 100
     assert frame.loc[hidden, french].isna().all().all()

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 
 from asco_dagster.cli.verify import verify
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication.assets import KINDS
 from asco_dagster.releases import confined
 from asco_dagster.releases import verify as verifying
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.embargo import waiting
+from asco_dagster.releases.formats import write_content
 from asco_dagster.releases.release import Provenance, publish, publish_sealed
 from asco_dagster.releases.signature import public_key, signed_bytes, signer
 from asco_dagster.releases.store import ReleaseStore
@@ -48,7 +48,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Pat
     return publish(
         "2014",
         ReleaseStore(root / "releases", root / "sealed", root / "withdrawn"),
-        lambda folder: [file for kind in KINDS for file in kind(made, folder)],
+        lambda folder: write_content(made, folder),
         provenance,
         sign=signer(settings, Places.of(settings)),
     ).folder

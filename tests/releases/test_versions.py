@@ -8,16 +8,17 @@ import pandas as pd
 import pytest
 
 from asco_dagster.errors import ConfigurationError, ReleaseError
-from asco_dagster.publication.changelog import write_changelog
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.publication.tables import write_released_table
-from asco_dagster.releases import embargo
+from asco_dagster.releases import contract, embargo
 from asco_dagster.releases import release as module
 from asco_dagster.releases.changes import changed_numbers
-from asco_dagster.releases.contract import described
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import PROFILES, released, tables
+from asco_dagster.releases.formats import changelog, csv_international, parquet
 from asco_dagster.releases.release import Provenance, publish, publish_sealed
 from asco_dagster.releases.store import ReleaseStore, latest_release, read_manifest, versions
 from asco_dagster.releases.withdrawal import finish_withdrawals, withdraw
+from asco_dagster.waves import load_wave
 from asco_dagster.waves.form import Text
 from asco_testing.worlds.tiny_content import KEYS, cells, profiles
 
@@ -36,22 +37,27 @@ def _tables(frame: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
     return {"asco_cells": cells() if frame is None else frame, "departement_profiles": profiles()}
 
 
-def _publish(store: ReleaseStore, tables: dict[str, pd.DataFrame], **options) -> module.Published:
+def _publish(store: ReleaseStore, frames: dict[str, pd.DataFrame], **options) -> module.Published:
     import pyarrow as pa
 
-    rows = revisions(store, {name: tables[name] for name in ("asco_cells", "departement_profiles")}, REASON)
+    rows = revisions(store, {name: frames[name] for name in ("asco_cells", "departement_profiles")}, REASON)
     if len(rows):
-        tables = {**tables, "revisions": rows}
+        frames = {**frames, "revisions": rows}
+    wave = load_wave("2014")
+    tables = {
+        name: released(name, pa.Table.from_pandas(frame, preserve_index=False))
+        for name, frame in frames.items()
+    }
 
     def write(folder: Path):
-        files = []
-        for stem, frame in tables.items():
-            table = described(stem, pa.Table.from_pandas(frame, preserve_index=False))
-            files += write_released_table(table.rows, folder, stem, table.description)
-        return files
+        content = Content(wave, tables, {})
+        return [file for kind in (parquet, csv_international) for file in kind.FORMAT.write(content, folder)]
+
+    def describe(folder: Path, version: module.Description):
+        return changelog.FORMAT.write(wave, folder, version)
 
     provenance = Provenance("code", INPUTS, {}, RULES, {})
-    return publish("2014", store, write, provenance, describe=write_changelog, **options)
+    return publish("2014", store, write, provenance, describe=describe, **options)
 
 
 def _revisions(release: Path) -> pd.DataFrame:
@@ -70,12 +76,16 @@ def test_a_correction_without_a_changed_number_is_a_patch(store: ReleaseStore) -
     ).read_text().index("## 1.0.0")
 
 
-def test_added_numbers_are_a_minor_version(store: ReleaseStore) -> None:
+def test_added_numbers_are_a_minor_version(store: ReleaseStore, monkeypatch) -> None:
     whole = cells()
     _publish(store, _tables(whole[whole["indicator"] != "ccas"]))
     assert _publish(store, _tables(whole)).version == "1.1.0"
     profile = _tables(whole)
-    profile["departement_profiles"] = profiles().assign(staff_fte=[1.5, 2.5, 3.5, 4.5])
+    profile["departement_profiles"] = profiles().assign(rooms=[1.5, 2.5, 3.5, 4.5])
+    declared = tables()[PROFILES]
+    more = declared.columns[-1].model_copy(update={"name": "rooms", "name_fr": "places"})
+    wider = declared.model_copy(update={"columns": (*declared.columns, more)})
+    monkeypatch.setattr(contract, "tables", lambda: {**tables(), PROFILES: wider})
     assert _publish(store, profile).version == "1.2.0"
 
 
@@ -118,8 +128,8 @@ def test_a_planted_correction_is_named_exactly(store: ReleaseStore) -> None:
     assert dict(zip(by_kind["suppressed"]["quantity"], by_kind["suppressed"]["old"], strict=True)) == dict(
         public
     )
-    assert by_kind["told"][["quantity", "new"]].to_numpy().tolist() == [["estimate", 0.5]]
-    assert by_kind["told"]["old"].isna().all()
+    assert by_kind["disclosed"][["quantity", "new"]].to_numpy().tolist() == [["estimate", 0.5]]
+    assert by_kind["disclosed"]["old"].isna().all()
     assert len(rows) == 2 + len(public) + 1
     told = (made.folder / "CHANGELOG.md").read_text()
     assert "- asco_cells : 1 nombres changés / numbers changed." in told

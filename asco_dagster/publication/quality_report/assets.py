@@ -20,8 +20,7 @@ from asco_dagster.gates.results import read_result
 from asco_dagster.orchestration.asset_graph import upstream, whole_graph
 from asco_dagster.orchestration.checks import quality_address
 from asco_dagster.orchestration.history import figure_history
-from asco_dagster.orchestration.released_state import COMPARED_RELEASES
-from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.orchestration.wave_step import Table, WaveStep
 from asco_dagster.publication.quality_report.indicators import (
     RESULTS,
     key_figures,
@@ -39,22 +38,6 @@ from asco_dagster.releases.embargo import public_from, waiting
 from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.storage.warehouse import read_table
 
-# Tables that the report counts in; their gates and those before them are the ones that it tells of.
-COUNTED = (
-    "stg_asco__reminders",
-    "stg_aid__totals",
-    "stg_quality__ties",
-    "stg_territory__cases",
-    "est_asco__collection",
-    "est_asco__margins",
-    "est_asco__weighting_log",
-    "est_quality__published",
-    "est_profile__domains",
-    "sec_asco__audit",
-    "sec_asco__disclosure_log",
-    "pub_asco__cells",
-    "pub_profile__departements",
-)
 # Key figures whose history is drawn on the asset's page; the wave's history page draws all.
 DRAWN = (
     "unit_response rate, commune",
@@ -72,7 +55,6 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 """
 
 
-@wave_asset(deps=COUNTED, state=COMPARED_RELEASES, kinds=frozenset({"python", "html"}))
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row an indicator of the quality report; the page itself stands among the quality pages."""
     rows = quality_indicators(step.database, step.wave, ReleaseStore.of(step.places, step.wave.wave))

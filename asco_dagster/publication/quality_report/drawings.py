@@ -5,25 +5,16 @@ that must not change. Colours alone say nothing: each drawing stands beside a ta
 does not belong here: which numbers are shown (``page``).
 """
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup, escape
 
-SHAPES = Path(__file__).parents[1] / "shapes" / "departements.json"
+from asco_dagster.releases.shapes import departements
+
 BLUES = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 INK, GRID, UNKNOWN = "#1d1d1f", "#c9ccd1", "#ffffff"
 COLOURS = {"commune": "#1b6ca8", "epci": "#b3471d"}
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 300, 56, 20, 16, 40
-
-
-@functools.cache
-def shapes() -> dict[str, Any]:
-    """View box, attribution, and name and path of each département."""
-    return dict(json.loads(SHAPES.read_text(encoding="utf-8")))
 
 
 def class_of(value: float | None, limits: Sequence[float]) -> int | None:
@@ -42,15 +33,16 @@ def departement_map(values: Mapping[str, float], limits: Sequence[float], identi
     drawn = [
         f'<path d="{place["path"]}" fill="{_fill(values.get(code), limits, identifier)}">'
         f"<title>{escape(place['name'])} ({code})</title></path>"
-        for code, place in sorted(shapes()["departements"].items())
+        for code, place in sorted(departements()["departements"].items())
     ]
     hatch = (
         f'<defs><pattern id="{identifier}-none" width="14" height="14" patternUnits="userSpaceOnUse">'
         f'<rect width="14" height="14" fill="{UNKNOWN}"/>'
         f'<path d="M0 14L14 0" stroke="{INK}" stroke-width="1.5"/></pattern></defs>'
     )
+    box = departements()["viewBox"]
     return Markup(  # noqa: S704 (made of numbers and of this project's own file)
-        f'<svg class="map" role="img" aria-labelledby="{identifier}" viewBox="{shapes()["viewBox"]}">{hatch}'
+        f'<svg class="map" role="img" aria-labelledby="{identifier}" viewBox="{box}">{hatch}'
         f'<g stroke="{INK}" stroke-width="1">{"".join(drawn)}</g></svg>'
     )
 

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from asco_dagster.publication.quality_report import drawings
 from asco_dagster.publication.quality_report.versions import Versions
+from asco_dagster.releases.shapes import departements
 from asco_dagster.waves import Wave
 
 _FOLDER = Path(__file__).parent
@@ -78,7 +79,7 @@ def render(
         maps=_maps(figures, wave),
         curve=drawings.curves(_collection(figures), "curve-title"),
         swatch=drawings.swatch,
-        attribution=drawings.shapes()["attribution"],
+        attribution=departements()["attribution"],
         statuses=_statuses(figures),
         public=versions,
         openness=openness,
@@ -199,7 +200,7 @@ def _maps(figures: Figures, wave: Wave) -> list[dict[str, Any]]:
     for name, concept, indicator, limits in wanted:
         told = figures.by(concept, indicator, "commune", "departement")
         values = {code: value for area, value in told.items() for code in groups.get(area, [area])}
-        places = drawings.shapes()["departements"]
+        places = departements()["departements"]
         counts = [sum(drawings.class_of(v, limits) == n for v in values.values()) for n in range(5)]
         made.append(
             {

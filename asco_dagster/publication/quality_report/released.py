@@ -1,8 +1,7 @@
 """What a release tells of its quality as tables beside the page: every gate's verdicts, every indicator.
 
-A verdict says whether an expectation holds and why it is asked, never what was observed: that may be an
+A verdict says whether an expectation holds and why it is required, never what was observed: that may be an
 answer.
-What does not belong here: the page (``page``), and what is counted (``indicators``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.layers import layer_of
-from asco_dagster.publication.metadata.csvw import write_description
-from asco_dagster.publication.tables import write_released_table
-from asco_dagster.releases.contract import ReleasedFile, described
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import ReleasedFile, released
+from asco_dagster.releases.formats import csv_international, csvw, parquet
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PLACE = "quality"
-COLUMNS = Path(__file__).with_name("columns.yaml")
 
 
 def write_quality(
@@ -36,12 +32,13 @@ def write_quality(
     import pandas as pd
     import pyarrow as pa
 
-    files = []
-    for stem, rows in (("gates", pd.DataFrame(verdicts(gates))), ("indicators", indicators)):
-        table = described(stem, pa.Table.from_pandas(rows, preserve_index=False), COLUMNS)
-        files += write_released_table(table.rows, folder, stem, table.description, place=PLACE)
-        files.append(write_description(wave, table, folder, PLACE))
-    return files
+    rows = {"quality_gates": pd.DataFrame(verdicts(gates)), "quality_indicators": indicators}
+    tables = {
+        name: released(name, pa.Table.from_pandas(frame, preserve_index=False))
+        for name, frame in rows.items()
+    }
+    content = Content(wave, tables, {})
+    return [file for one in (parquet, csv_international, csvw) for file in one.write(content, folder)]
 
 
 def verdicts(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ rounded as (
         *,
         case
             when statistic = 'total' then {{ wave_value('decimals_total') }}
-            when statistic = 'population_share' then 2
+            when statistic = 'population_share' then {{ wave_value('decimals_population_share') }}
             when unit_type = 'epci' then {{ wave_value('decimals_epci_share') }}
             else {{ wave_value('decimals_commune_share') }}
         end as decimals,

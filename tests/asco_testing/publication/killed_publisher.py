@@ -18,7 +18,8 @@ from types import SimpleNamespace
 import duckdb
 import pandas as pd
 
-from asco_dagster.publication.assets import _describe, _write
+from asco_dagster.publication.assets import content_of
+from asco_dagster.releases.formats import write_content, write_version
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import ReleaseStore, latest_release, read_manifest, versions
 from asco_dagster.releases.verify import altered
@@ -37,9 +38,9 @@ def publish_number(home: Path, number: int) -> None:
         publish(
             "2014",
             shelf_of(home),
-            lambda folder: _write(step, folder),
+            lambda folder: write_content(content_of(step), folder),
             PROVENANCE,
-            describe=lambda folder, told: _describe(WAVE, folder, told),
+            describe=lambda folder, version: write_version(WAVE, folder, version),
         )
 
 

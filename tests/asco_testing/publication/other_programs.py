@@ -21,11 +21,10 @@ import pandas as pd
 import pyarrow.parquet
 from python_calamine import CalamineWorkbook
 
-from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.contract import CELLS, contract_of
 
-NUMBERS = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units",
-           "denominator"]  # fmt: skip
-FRENCH = [descriptions()["asco_cells"].columns[name].name_fr for name in NUMBERS]
+NUMBERS = contract_of(CELLS).named("measure")
+FRENCH = [contract_of(CELLS).column(name).name_fr for name in NUMBERS]
 PARQUET, CSV, CSV_FR = "tables/asco_cells.parquet", "tables/asco_cells.csv", "tables/fr/asco_cells.csv"
 WORKBOOK = "tables/asco_tables.xlsx"
 # Rscript: the readers' columns in the order of NUMBERS, written with all their digits.

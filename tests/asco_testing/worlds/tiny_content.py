@@ -3,10 +3,10 @@
 import pandas as pd
 import pyarrow as pa
 
-from asco_dagster.publication.content import Content
-from asco_dagster.publication.labels import code_labels, labels_frame
 from asco_dagster.questionnaires.codebook import indicators_table
-from asco_dagster.releases.contract import described
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import CELLS, PROFILES, contract_of, released
+from asco_dagster.releases.labels import code_labels, labels_frame
 from asco_dagster.waves import load_wave
 
 AREAS = [
@@ -16,17 +16,8 @@ AREAS = [
     *(("departement", d) for d in ("11", "31")),
 ]
 PARIS = {"commune": ("departement", "75-92"), "epci": ("departement", "75-92-93-94")}  # shown together
-NUMBERS = [
-    "estimate",
-    "standard_error",
-    "ci_low",
-    "ci_high",
-    "cv",
-    "respondents",
-    "weighted_units",
-    "denominator",
-]
-KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
+NUMBERS = contract_of(CELLS).named("measure")
+KEYS = contract_of(CELLS).named("key")
 
 
 def cells() -> pd.DataFrame:
@@ -66,8 +57,8 @@ def cells() -> pd.DataFrame:
 
 
 def profiles() -> pd.DataFrame:
-    """Profiles of the four départements, with a hole."""
-    return pd.DataFrame(
+    """Profiles of the four départements, with holes."""
+    known = pd.DataFrame(
         {
             "departement_code": ["11", "31", "75", "92"],
             "departement_name": ["Aude", "Haute-Garonne", "Paris", "Hauts-de-Seine"],
@@ -80,6 +71,14 @@ def profiles() -> pd.DataFrame:
             "families_with_children": pd.array([44000, 160000, 215000, None], dtype="Int64"),
             "share_single_parent_families": [0.24, 0.25, 0.29, None],
             "census_year": pd.array([2014, 2014, 2014, None], dtype="Int64"),
+        }
+    )
+    kinds = {"text": "string", "integer": "Int64", "number": "float"}
+    return known.assign(
+        **{
+            column.name: pd.Series(pd.NA, index=known.index, dtype="Int64").astype(kinds[column.kind])
+            for column in contract_of(PROFILES).columns
+            if column.name not in known
         }
     )
 
@@ -99,7 +98,7 @@ def content(frame: pd.DataFrame | None = None, **more: pd.DataFrame) -> Content:
         **more,
     }
     arrow = {stem: pa.Table.from_pandas(rows, preserve_index=False) for stem, rows in tables.items()}
-    return Content(wave, {stem: described(stem, rows) for stem, rows in arrow.items()}, labels)
+    return Content(wave, {name: released(name, rows) for name, rows in arrow.items()}, labels)
 
 
 def every_table() -> dict[str, pd.DataFrame]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asco_dagster.publication.explorer import PATH, write_explorer
+from asco_dagster.releases.formats.explorer import PATH, write
 from asco_testing.worlds.tiny_content import cells, content
 
 CHROMIUM = shutil.which("chromium")
@@ -25,7 +25,7 @@ def opened(tmp_path_factory) -> Iterator[tuple[Any, list[str]]]:
     from playwright.sync_api import sync_playwright
 
     folder = tmp_path_factory.mktemp("page")
-    write_explorer(content(), folder)
+    write(content(), folder)
     told: list[str] = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -160,7 +160,7 @@ def test_the_page_says_no_suppressed_number(tmp_path) -> None:
     import json
     import re
 
-    write_explorer(content(), tmp_path)
+    write(content(), tmp_path)
     text = (tmp_path / PATH).read_text()
     told = json.loads(re.search(r'id="content">(.*?)</script>', text, re.S).group(1))
     listed = [

@@ -10,12 +10,11 @@ from csvw import CSVW
 from pysdmx.io import read_sdmx
 from pysdmx.io.reader import get_datasets
 
-from asco_dagster.publication.assets import KINDS
-from asco_dagster.publication.metadata.dcat import PATH, write_dcat
-from asco_dagster.publication.metadata.prov import PATH as PROVENANCE
-from asco_dagster.publication.metadata.prov import write_prov
-from asco_dagster.publication.metadata.sdmx import area_id
-from asco_dagster.releases.contract import descriptions
+from asco_dagster.releases.contract import contract_of, tables
+from asco_dagster.releases.formats import write_content, write_version
+from asco_dagster.releases.formats.dcat import PATH
+from asco_dagster.releases.formats.prov import PATH as PROVENANCE
+from asco_dagster.releases.formats.sdmx import area_id
 from asco_dagster.releases.release import Description, Provenance
 from asco_testing.publication.metadata_validators import (
     BASE,
@@ -29,7 +28,7 @@ from asco_testing.publication.metadata_validators import (
 from asco_testing.worlds.tiny_content import cells, content, every_table
 
 DCAT, DCT = "http://www.w3.org/ns/dcat#", "http://purl.org/dc/terms/"
-STEMS = list(descriptions())
+STEMS = [one.stem for one in tables().values() if one.file.startswith("tables/")]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +36,14 @@ def written(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("metadata")
     made = content(**every_table())
     assert set(made.tables) == set(STEMS)
-    files = [file for kind in KINDS for file in kind(made, folder)]
+    files = write_content(made, folder)
     entries = {file.path: {"sha256": "0" * 64, "bytes": 1, "rows": file.rows} for file in files}
     inputs = [{"asset": "raw_asco__returns", "address": "returns.zip", "sha256": "1" * 64, "bytes": 1}]
     lock = {"requirements.lock": "2" * 64}
     wave_file = {"name": "2014.yaml", "sha256": "3" * 64}
     provenance = Provenance("c0de", inputs, {}, {}, {}, {}, wave_file, lock)
-    told = Description("1.0.0", None, None, entries, provenance)
-    write_dcat(made.wave, folder, told)
-    write_prov(made.wave, folder, told)
+    version = Description("1.0.0", None, None, entries, provenance)
+    write_version(made.wave, folder, version)
     return folder
 
 
@@ -57,7 +55,7 @@ def test_each_csv_is_valid_csv_on_the_web(written, place, stem) -> None:
     rows = list(table)
     assert len(rows) == len(pd.read_parquet(written / "tables" / f"{stem}.parquet"))
     if stem == "asco_cells":
-        name = descriptions()[stem].columns["estimate"].name_fr if place.endswith("fr") else "estimate"
+        name = contract_of(stem).column("estimate").name_fr if place.endswith("fr") else "estimate"
         own = np.array([np.nan if row[name] is None else float(row[name]) for row in rows])
         np.testing.assert_allclose(own, cells()["estimate"])
 
@@ -138,7 +136,7 @@ def test_ddi_and_dictionary_are_there(written) -> None:
     assert html_faults(written / "dictionary.html") == []
     page = (written / "dictionary.html").read_text()
     for stem in STEMS:
-        for column in descriptions()[stem].columns.values():
+        for column in contract_of(stem).columns:
             assert column.name_fr in page or stem == "departement_profiles"
 
 

@@ -1,16 +1,14 @@
-"""The thematic tables of the workbook: which cells stand in which row and column, and under which title.
-
-Belongs here: layout as data. What does not belong here: how a sheet looks (``workbook``).
-"""
+"""The thematic tables of the workbook: which cells are in which row and column, and under which title."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from asco_dagster.publication.content import Content, Theme, themes
+from asco_dagster.releases.content import Content, Theme, themes
+from asco_dagster.releases.contract import CELLS
 
-# What stands in one cell: the released number (None when there is none), its status, its quality flag.
+# One cell: the released number (None when there is none), its status, its quality flag.
 Value = tuple[float | None, str, str | None]
 
 UNITS = {
@@ -45,8 +43,8 @@ class Thematic:
 
 def thematic_tables(content: Content) -> list[Thematic]:
     """Every thematic table of a release, in order: by size, then by area, theme after theme."""
-    cells = content.frame("asco_cells")
     keys = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
+    cells = content.frame(CELLS, [*keys, "estimate", "status", "quality_flag"])
     numbers = cells["estimate"].astype(object).where(cells["estimate"].notna(), None)
     flags = cells["quality_flag"].astype(object).where(cells["quality_flag"].notna(), None)
     values = zip(numbers, cells["status"], flags, strict=True)

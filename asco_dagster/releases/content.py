@@ -1,16 +1,15 @@
-"""What one release says: its tables, the labels of their codes, the wave. Every kind of file is made of it.
+"""The content of a release: its tables, the labels of their codes, the wave. Every format is written from it.
 
-Belongs here: the content itself, the same whatever the format. What does not belong here: anything of the
-working database, so that no file can tell more than the released tables do.
+Nothing of the working database belongs here, so that no format can hold more than the released tables do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asco_dagster.publication.labels import Labels
-from asco_dagster.questionnaires.codebook import indicators_table, questions_table
-from asco_dagster.releases.contract import ReleasedTable
+from asco_dagster.questionnaires.codebook import indicators_table, load_codebook, questions_table
+from asco_dagster.releases.contract import ReleasedTable, undeclared
+from asco_dagster.releases.labels import Labels
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import Text
 
@@ -24,7 +23,7 @@ class Content:
 
     Attributes:
         wave: the wave, as its file declares it.
-        tables: the released tables, by the stem of their files, in the order of the release.
+        tables: the released tables by their names, in the order of the release.
         labels: labels of the codes.
     """
 
@@ -32,9 +31,21 @@ class Content:
     tables: Mapping[str, ReleasedTable]
     labels: Labels
 
-    def frame(self, stem: str) -> "pd.DataFrame":
-        """A released table as a data frame."""
-        return self.tables[stem].rows.to_pandas()
+    def of(self, place: str) -> Iterator[ReleasedTable]:
+        """The tables whose files are in a folder of the release."""
+        return (table for table in self.tables.values() if table.contract.file.startswith(f"{place}/"))
+
+    def frame(self, name: str, columns: Sequence[str]) -> "pd.DataFrame":
+        """Columns of a released table as a data frame.
+
+        Raises:
+            ReleaseError: one of them is not declared.
+        """
+        rows = self.tables[name].rows
+        missing = [column for column in columns if column not in rows.column_names]
+        if missing:
+            raise undeclared(name, missing)
+        return rows.select(list(columns)).to_pandas()
 
     def label(self, dimension: str, code: str, language: int = 0) -> str:
         """The label of a code, French (0) or English (1); the code itself where it has none."""
@@ -59,8 +70,6 @@ class Theme:
 
 def themes(wave: Wave) -> list[Theme]:
     """The themes of a wave, in the order of its questionnaires; an indicator belongs where it first asks."""
-    from asco_dagster.questionnaires.codebook import load_codebook
-
     first = indicators_table(wave).drop_duplicates(["unit_type", "indicator"])
     asked = questions_table(wave)[["unit_type", "question", "module"]]
     placed = first.merge(asked, on=["unit_type", "question"], how="left", validate="many_to_one")

@@ -1,45 +1,44 @@
 """The page of a release: one file with map, chart and table in French and English, for a browser offline.
 
-Belongs here: putting the released cells, the shapes and the page's parts together. It uses the released
-tables only, and nothing of it comes from the network. What does not belong here: the quality report.
+It is made of the released cells, the shapes and the page's parts; nothing of it comes from the network.
 """
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asco_dagster.publication.content import Content, themes
-from asco_dagster.publication.metadata.documents import PUBLISHER
-from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.content import Content, themes
+from asco_dagster.releases.contract import CELLS, ReleasedFile, contract_of
+from asco_dagster.releases.documents import PUBLISHER
+from asco_dagster.releases.format import ContentFormat, ReleaseFolder
+from asco_dagster.releases.shapes import departements
 
 PATH = "index.html"
 PARTS = Path(__file__).parent
-SHAPES = Path(__file__).parents[1] / "shapes" / "departements.json"
+NUMBERS = slice(3, 6)  # places of the numbers in COLUMNS
+STATUS = 6
 COLUMNS = ("geography", "area_code", "size_class", "estimate", "ci_low", "ci_high", "status", "quality_flag")
 _ORDER = {"france": 0, "region": 1, "departement": 2}
 
 
-def write_explorer(content: Content, folder: Path) -> list[ReleasedFile]:
-    """Write the page.
-
-    Args:
-        content: the released content.
-        folder: the release folder.
-    """
+def write(content: Content, folder: Path) -> list[ReleasedFile]:
+    """Write the page."""
     page = (PARTS / "page.html").read_text(encoding="utf-8")
     # a “</script>” inside a label would end the script that carries the content
-    told = json.dumps(_told(content), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    data = json.dumps(_data(content), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     for mark, text in (
         ("STYLE", (PARTS / "page.css").read_text(encoding="utf-8")),
         ("SCRIPT", (PARTS / "page.js").read_text(encoding="utf-8")),
-        ("CONTENT", told),
+        ("CONTENT", data),
     ):
         page = page.replace(f"/*{mark}*/", text)
     (folder / PATH).write_text(page, encoding="utf-8")
     return [ReleasedFile(PATH)]
 
 
-def _told(content: Content) -> dict[str, Any]:
+def _data(content: Content) -> dict[str, Any]:
     wave = content.wave
     source = "Source : {} – ASCO {}. Licence Ouverte 2.0."
     return {
@@ -57,13 +56,14 @@ def _told(content: Content) -> dict[str, Any]:
             for unit_type in ("commune", "epci")
         },
         "cells": _cells(content),
-        "shapes": json.loads(SHAPES.read_text(encoding="utf-8")),
+        "shapes": departements(),
     }
 
 
 def _cells(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]:
     """Cells by type of unit, indicator (in the order of the questionnaire) and statistic."""
-    frame = content.frame("asco_cells")
+    columns = ["unit_type", "indicator", "statistic", *COLUMNS]
+    frame = content.frame(CELLS, columns)
     # all sizes before each of them, France before its parts
     order = frame["geography"].map(_ORDER).rename("level")
     first = (frame["size_class"] != "total").rename("part")
@@ -74,7 +74,6 @@ def _cells(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]
     for theme in themes(content.wave):
         for indicator in theme.indicators:
             found.setdefault(theme.unit_type, {}).setdefault(indicator, {})
-    columns = ["unit_type", "indicator", "statistic", *COLUMNS]
     for unit_type, indicator, statistic, *cell in plain[columns].itertuples(index=False, name=None):
         found.setdefault(unit_type, {}).setdefault(indicator, {}).setdefault(statistic, []).append(cell)
     return {
@@ -85,3 +84,25 @@ def _cells(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]
 
 def _sorted(statistics: dict[str, list[list[Any]]]) -> dict[str, list[list[Any]]]:
     return {name: statistics[name] for name in ("share", "population_share", "total") if name in statistics}
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether it holds the cells of the release, suppressed ones without a number."""
+    page, cells = (release.path / file).read_text(encoding="utf-8"), release.rows(contract_of(CELLS))
+    found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL)
+    held = json.loads(found.group(1))["cells"] if found else {}
+    rows = [
+        cell
+        for indicators in held.values()
+        for statistics in indicators.values()
+        for part in statistics.values()
+        for cell in part
+    ]
+    hidden = [cell for cell in rows if cell[STATUS] != "V"]
+    if len(rows) != len(cells) or len(hidden) != int((cells["status"] != "V").sum()):
+        yield f"{file} does not hold the cells of the release."
+    if any(value is not None for cell in hidden for value in cell[NUMBERS]):
+        yield f"{file} holds numbers of suppressed cells."
+
+
+FORMAT = ContentFormat((PATH,), faults, write)

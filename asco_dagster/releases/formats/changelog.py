@@ -1,17 +1,16 @@
 """The changelog of a release: one section a version, newest first, in French and English.
 
-It carries no date: the time of release stands in the manifest only. What does not belong here: each changed
-number, which is in the revision table.
+It carries no date: the time of release is in the manifest only. Each changed number is in the revision table.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asco_dagster.releases.changes import Changes
 from asco_dagster.releases.contract import ReleasedFile
-
-if TYPE_CHECKING:
-    from asco_dagster.releases.release import Description
+from asco_dagster.releases.format import ReleaseFolder, VersionFormat
+from asco_dagster.releases.release import Description
+from asco_dagster.waves import Wave
 
 PATH = "CHANGELOG.md"
 HEADING = "# Versions\n"
@@ -23,17 +22,17 @@ _LEVELS = {
 _KINDS = {
     "changed": ("nombres changés", "numbers changed"),
     "suppressed": ("passés au secret", "suppressed"),
-    "told": ("sortis du secret", "no longer suppressed"),
+    "disclosed": ("sortis du secret", "no longer suppressed"),
     "removed": ("retirés", "removed"),
 }
 
 
-def write_changelog(folder: Path, told: "Description") -> list[ReleasedFile]:
+def write(_: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
     """Write the changelog of a new version: its section above those of the former version."""
     former = ""
-    if told.former is not None and (told.former / PATH).is_file():
-        former = (told.former / PATH).read_text(encoding="utf-8").removeprefix(HEADING)
-    section = f"\n## {told.version}\n\n" + "".join(f"- {line}\n" for line in _lines(told.changes))
+    if version.former is not None and (version.former / PATH).is_file():
+        former = (version.former / PATH).read_text(encoding="utf-8").removeprefix(HEADING)
+    section = f"\n## {version.version}\n\n" + "".join(f"- {line}\n" for line in _lines(version.changes))
     (folder / PATH).write_text(HEADING + section + former, encoding="utf-8")
     return [ReleasedFile(PATH)]
 
@@ -61,3 +60,13 @@ def _lines(changes: Changes | None) -> list[str]:
         if stems:
             lines.append(f"{fr} / {en}: {', '.join(stems)}.")
     return lines
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether its newest section is that of the version."""
+    newest = (release.path / file).read_text(encoding="utf-8").partition("## ")[2].partition("\n")[0]
+    if newest != release.manifest.get("version"):
+        yield f"{file} describes version {newest} first."
+
+
+FORMAT = VersionFormat((PATH,), faults, write)

@@ -3,16 +3,17 @@
 Things that the profile gives a class carry that very class, not a narrower one alone: its official shapes are
 read without the vocabularies that would tell one from the other.
 
-It tells of the version, so it is written once the version is known. Addresses are relative to the release
-folder: where a copy stands is where it points to. What does not belong here: any portal's own form
-(``portals``).
+It describes the version, so it is written once the version is known. Addresses are relative to the release
+folder, wherever a copy of it is.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asco_dagster.publication.metadata.documents import (
+from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.documents import (
     FRANCE,
     HOMEPAGE,
     LICENCE_DOCUMENT,
@@ -20,11 +21,9 @@ from asco_dagster.publication.metadata.documents import (
     both,
     write_json,
 )
-from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.format import ReleaseFolder, VersionFormat
+from asco_dagster.releases.release import Description
 from asco_dagster.waves import Wave
-
-if TYPE_CHECKING:
-    from asco_dagster.releases.release import Description
 
 PATH = "catalog.jsonld"
 AUTHORITY = "http://publications.europa.eu/resource/authority"
@@ -51,9 +50,9 @@ CONTEXT = {
 KEYWORDS = ("action sociale", "communes", "CCAS", "EPCI")
 
 
-def write_dcat(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFile]:
+def write(wave: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
     """Write the catalogue record of a version."""
-    files = {path: entry for path, entry in sorted(told.files.items()) if _is_data(path)}
+    files = {path: entry for path, entry in sorted(version.files.items()) if _is_data(path)}
     publisher = {
         "@id": HOMEPAGE,
         "@type": "foaf:Agent",
@@ -64,7 +63,7 @@ def write_dcat(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFi
             "skos:prefLabel": both("Autorité nationale", "National authority"),
         },
     }
-    dataset = _dataset(wave, told.version, publisher)
+    dataset = _dataset(wave, version.version, publisher)
     dataset["dcat:distribution"] = [_distribution(path, entry) for path, entry in files.items()]
     catalogue = {
         "@context": CONTEXT,
@@ -149,3 +148,17 @@ def _distribution(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
             "spdx:checksumValue": {"@type": "xsd:hexBinary", "@value": entry["sha256"]},
         },
     }
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether each distribution is a file of the release, with the checksum that the manifest has."""
+    document = json.loads((release.path / file).read_text(encoding="utf-8"))
+    for dataset in document["dcat:dataset"]:
+        for distribution in dataset["dcat:distribution"]:
+            path = distribution["dcat:downloadURL"]["@id"].removeprefix("./")
+            checksum = distribution["spdx:checksum"]["spdx:checksumValue"]["@value"]
+            if release.manifest["files"].get(path, {}).get("sha256") != checksum:
+                yield f"{file} describes another file than {path} of the release."
+
+
+FORMAT = VersionFormat((PATH,), faults, write)

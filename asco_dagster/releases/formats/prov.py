@@ -1,19 +1,19 @@
 """W3C PROV-O (JSON-LD): which inputs, code, rules and packages each released file comes from.
 
-PROV and not RO-Crate, whose root must carry the date of publication: the time of release stands in the
-manifest only. What does not belong here: the state of the gates, which the manifest tells.
+PROV and not RO-Crate, whose root must carry the date of publication: the time of release is in the manifest
+only, and so is the state of the gates.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asco_dagster.publication.metadata.documents import HOMEPAGE, PUBLISHER, write_json
 from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.documents import HOMEPAGE, PUBLISHER, write_json
+from asco_dagster.releases.format import ReleaseFolder, VersionFormat
+from asco_dagster.releases.release import Description
 from asco_dagster.waves import Wave
-
-if TYPE_CHECKING:
-    from asco_dagster.releases.release import Description
 
 PATH = "provenance.jsonld"
 CONTEXT = {
@@ -26,9 +26,9 @@ CONTEXT = {
 RUN, CODE, OFFICE = "./#run", "./#code", HOMEPAGE
 
 
-def write_prov(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFile]:
+def write(wave: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
     """Write the provenance of a version."""
-    made_by = told.provenance
+    made_by = version.provenance
     inputs = [_entity(f"./#input/{file['asset']}/{file['address']}", file) for file in made_by.inputs]
     settings = [
         _entity(f"./#{name}", {"sha256": sha256, "address": name})
@@ -43,12 +43,12 @@ def write_prov(wave: Wave, folder: Path, told: "Description") -> list[ReleasedFi
             "prov:wasAttributedTo": {"@id": OFFICE},
             "prov:wasDerivedFrom": _ids(inputs),
         }
-        for path, entry in sorted(told.files.items())
+        for path, entry in sorted(version.files.items())
     ]
     run = {
         "@id": RUN,
         "@type": "prov:Activity",
-        "rdfs:label": f"asco run {wave.wave}, version {told.version}",
+        "rdfs:label": f"asco run {wave.wave}, version {version.version}",
         "prov:used": _ids([*inputs, *settings]),
         "prov:wasAssociatedWith": [{"@id": CODE}, {"@id": OFFICE}],
     }
@@ -78,3 +78,16 @@ def _entity(identifier: str, file: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ids(entities: list[dict[str, Any]]) -> list[dict[str, str]]:
     return [{"@id": entity["@id"]} for entity in entities]
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether each file that it traces is a file of the release, with the checksum that the manifest has."""
+    document = json.loads((release.path / file).read_text(encoding="utf-8"))
+    for entity in document["@graph"]:
+        if "prov:wasGeneratedBy" in entity:
+            path, checksum = entity["rdfs:label"], entity["spdx:checksum"]["spdx:checksumValue"]
+            if release.manifest["files"].get(path, {}).get("sha256") != checksum:
+                yield f"{file} traces another file than {path} of the release."
+
+
+FORMAT = VersionFormat((PATH,), faults, write)

@@ -1,19 +1,19 @@
 """The workbook of a release: contents, notes, and one sheet a thematic table, as the DREES lays them out.
 
-Belongs here: how it looks. XlsxWriter writes it: the same calls give the same bytes (its zip carries no date
-but the one given), and no formula stands in it, so no value is cached beside what a cell shows. What does not
-belong here: which number stands where (``thematic``).
+XlsxWriter writes it: the same calls give the same bytes (its zip carries no date but the one given), and it
+holds no formula, so no value is cached beside what a cell shows. Which number is where: ``layout``.
 """
 
 import datetime as dt
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.publication.content import Content
-from asco_dagster.publication.thematic import SHARES, UNITS, Thematic, Value, thematic_tables
-from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import CELLS, ReleasedFile, contract_of
+from asco_dagster.releases.format import ContentFormat, ReleaseFolder
+from asco_dagster.releases.formats.workbook.layout import SHARES, UNITS, Thematic, Value, thematic_tables
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -34,13 +34,8 @@ LEGEND = (
 FIRST_ROW = 5  # of the numbers, counted from 0: title twice, unit, an empty row, the headings
 
 
-def write_workbook(content: Content, folder: Path) -> list[ReleasedFile]:
-    """Write the workbook.
-
-    Args:
-        content: the released content.
-        folder: the release folder.
-    """
+def write(content: Content, folder: Path) -> list[ReleasedFile]:
+    """Write the workbook."""
     from xlsxwriter import Workbook
 
     tables = thematic_tables(content)
@@ -189,3 +184,27 @@ def _foot(sheet: "Worksheet", row: int, table: Thematic, content: Content, forma
         sheet.write_string(row, 0, line)
         row += 1
     sheet.write_url(row, 0, "internal:'Sommaire'!A1", string="Retour au sommaire")
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Numbers of a thematic table that are no released estimate."""
+    from python_calamine import CalamineWorkbook
+
+    cells = release.rows(contract_of(CELLS))
+    shown = cells[cells["estimate"].notna()]
+    totals = shown["statistic"] == "total"
+    known = {round(100 * share, 4) for share in shown.loc[~totals, "estimate"]}
+    known |= set(shown.loc[totals, "estimate"])
+    book = CalamineWorkbook.from_path(str(release.path / file))
+    for name in book.sheet_names:
+        found = {
+            value
+            for row in book.get_sheet_by_name(name).to_python()
+            for value in row
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+        if unknown := found - known:
+            yield f"{file}: sheet {name} holds {len(unknown)} numbers that no released cell has."
+
+
+FORMAT = ContentFormat((PATH,), faults, write)

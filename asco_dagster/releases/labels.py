@@ -1,7 +1,7 @@
 """Labels of every code in the released tables, in French and English.
 
-From the wave's codebook, its size classes and the names of its territory; only what no source names (levels,
-statuses, flags) stands here. What does not belong here: descriptions of columns (``columns.yaml``).
+From the wave's codebook, its size classes and the names of its territory; what no source names (levels,
+statuses, flags) is here. Labels of columns are in ``tables.yaml``.
 """
 
 from collections.abc import Mapping
@@ -105,16 +105,15 @@ def labels_frame(labels: Labels) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["dimension", "code", "label_fr", "label_en"])
 
 
-def label_columns(frame: "pd.DataFrame", labels: Labels, language: int) -> "dict[str, pd.Series]":
-    """Labels of the coded columns of a released table, row by row.
+def french_labels(frame: "pd.DataFrame", labels: Labels) -> "dict[str, pd.Series]":
+    """French labels of the coded columns of a released table, row by row.
 
     Args:
         frame: the table.
         labels: labels by dimension and code.
-        language: 0 for French, 1 for English.
     """
     return {
-        column: codes.map({code: label[language] for code, label in labels[column].items()})
+        column: codes.map({code: french for code, (french, _) in labels[column].items()})
         for column in frame.columns
         if column in labels
         for codes in [_codes(frame, column)]

@@ -1,14 +1,15 @@
 """The data dictionary: one page for people, every table, column and code in French and English.
 
-It needs no script and no network. What does not belong here: numbers.
+It needs no script and no network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
-from asco_dagster.publication.content import Content
-from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import ReleasedFile, ReleasedTable, tables
+from asco_dagster.releases.format import ContentFormat, ReleaseFolder
 
 PATH = "dictionary.html"
 _STYLE = (
@@ -20,7 +21,7 @@ _STYLE = (
 )
 
 
-def write_dictionary(content: Content, folder: Path) -> list[ReleasedFile]:
+def write(content: Content, folder: Path) -> list[ReleasedFile]:
     """Write the page."""
     release = content.wave.release
     body = [
@@ -28,7 +29,7 @@ def write_dictionary(content: Content, folder: Path) -> list[ReleasedFile]:
         f"<p lang=en>{escape(release.title.en)}</p>",
         "<p>Dictionnaire des données : tableaux, colonnes, codes. "
         "<span lang=en>Data dictionary: tables, columns, codes.</span></p>",
-        *(_table(stem, table) for stem, table in content.tables.items()),
+        *(_table(table) for table in content.tables.values()),
         *(_codes(dimension, codes) for dimension, codes in content.labels.items()),
     ]
     page = (
@@ -40,16 +41,15 @@ def write_dictionary(content: Content, folder: Path) -> list[ReleasedFile]:
     return [ReleasedFile(PATH)]
 
 
-def _table(stem: str, table: ReleasedTable) -> str:
+def _table(table: ReleasedTable) -> str:
     rows = "".join(
-        f"<tr><th scope=row><code>{name}</code></th><td><code>{told.name_fr}</code></td>"
-        f"<td>{table.rows.schema.field(name).type}</td>"
-        f"<td>{'oui' if name in table.description.key else ''}</td>"
-        f"<td>{escape(told.fr)}</td><td lang=en>{escape(told.en)}</td></tr>"
-        for name in table.rows.column_names
-        for told in [table.description.columns[name]]
+        f"<tr><th scope=row><code>{column.name}</code></th><td><code>{column.name_fr}</code></td>"
+        f"<td>{table.rows.schema.field(column.name).type}</td>"
+        f"<td>{'oui' if column.role == 'key' else ''}</td>"
+        f"<td>{escape(column.label.fr)}</td><td lang=en>{escape(column.label.en)}</td></tr>"
+        for column in table.contract.columns
     )
-    label = table.description.label
+    label, stem = table.contract.label, table.contract.stem
     return (
         f"<h2 id='{stem}'>{escape(label.fr)}</h2><p lang=en>{escape(label.en)}</p>"
         f"<table><caption>{stem} : {table.rows.num_rows} lignes</caption><thead><tr><th scope=col>Colonne"
@@ -68,3 +68,16 @@ def _codes(dimension: str, codes: Mapping[str, tuple[str, str]]) -> str:
         f"<h2>Codes : {dimension}</h2><table><thead><tr><th scope=col>Code<th scope=col>Libellé"
         f"<th scope=col>Label</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether it describes every column of every table of the release."""
+    page = (release.path / file).read_text(encoding="utf-8")
+    for table in tables().values():
+        if table.file.startswith("tables/") and release.holds(table.parquet):
+            for name in release.rows(table).columns:
+                if f"<code>{name}</code>" not in page:
+                    yield f"{file} does not describe column {name} of {table.parquet}."
+
+
+FORMAT = ContentFormat((PATH,), faults, write)

@@ -1,7 +1,4 @@
-"""JSON documents of a release, always the same bytes, and what all standards say alike.
-
-What does not belong here: any one standard.
-"""
+"""JSON documents of a release, always the same bytes, and what several standards share."""
 
 import json
 from pathlib import Path
@@ -9,7 +6,6 @@ from typing import Any
 
 from asco_dagster.releases.contract import ReleasedFile
 
-LICENCE = "https://www.etalab.gouv.fr/licence-ouverte-open-licence"
 LICENCE_DOCUMENT = "https://spdx.org/licenses/etalab-2.0"
 PUBLISHER = "Direction de la recherche, des études, de l'évaluation et des statistiques (DREES)"
 HOMEPAGE = "https://drees.solidarites-sante.gouv.fr/"

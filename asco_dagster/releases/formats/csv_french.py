@@ -1,0 +1,81 @@
+"""The French CSV of each table: UTF-8, semicolon, decimal comma, French names, labels behind codes."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from asco_dagster.releases.content import Content
+from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
+from asco_dagster.releases.format import ContentFormat, ReleaseFolder, same_values
+from asco_dagster.releases.labels import Labels, french_labels
+
+
+def write(content: Content, folder: Path) -> list[ReleasedFile]:
+    """Write each table; the tables of the quality report, which the wave's own staff reads, have none."""
+    return [_write(table, content.labels, folder) for table in content.of("tables")]
+
+
+def path_of(table: ReleasedTable) -> str:
+    """Path of the file inside the release."""
+    file = PurePosixPath(table.contract.file)
+    return f"{file.parent}/fr/{file.name}.csv"
+
+
+def columns_of(table: ReleasedTable, labels: Labels) -> list[tuple[str, str, bool]]:
+    """Columns of the file: name there, released column, whether it holds the labels of that column's codes.
+
+    Each coded column has a column of labels behind it, unless the table has labels itself.
+    """
+    names = {column.name for column in table.contract.columns}
+    coded = set() if "label_fr" in names else french_labels(table.rows.slice(0, 0).to_pandas(), labels).keys()
+    columns = []
+    for column in table.contract.columns:
+        columns.append((column.name_fr, column.name, False))
+        if column.name in coded:
+            columns.append((f"libelle_{column.name_fr.removeprefix('code_')}", column.name, True))
+    return columns
+
+
+def _write(table: ReleasedTable, labels: Labels, folder: Path) -> ReleasedFile:
+    frame = table.frame()
+    known = french_labels(frame, labels)
+    columns = {
+        title: known[name] if is_label else frame[name] for title, name, is_label in columns_of(table, labels)
+    }
+    path = path_of(table)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    text = type(frame)(columns).to_csv(sep=";", float_format=_number, index=False, lineterminator="\r\n")
+    (folder / path).write_bytes(text.encode())
+    return ReleasedFile(path, len(frame))
+
+
+def _number(value: Any) -> str:
+    """All its digits with a decimal comma: 0,000008 and never 8e-06, which is no number in French."""
+    import numpy as np
+
+    return np.format_float_positional(value, trim="0").replace(".", ",")
+
+
+def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
+    """Whether it has the rows and the values of the Parquet file, labels aside."""
+    import pandas as pd
+
+    table = release.table_of(file)
+    if table is None:
+        return
+    read = pd.read_csv(release.path / file, sep=";", dtype=str, keep_default_na=False)
+    rows = release.rows(table)
+    columns = [column for column in table.columns if column.name in rows.columns]
+    texts = pd.DataFrame(
+        {
+            column.name: read[column.name_fr].str.replace(",", ".")
+            if column.kind != "text"
+            else read[column.name_fr]
+            for column in columns
+        }
+    )
+    if not same_values(texts, rows[[column.name for column in columns]]):
+        yield f"{file} does not say what {table.parquet} says."
+
+
+FORMAT = ContentFormat(("tables/fr/*.csv",), faults, write)
