@@ -1,8 +1,7 @@
 """Drift: what is about to be released beside what has been released, of this wave and of the former one.
 
-A number that moved far is more often a fault than news. Belongs here: which releases are compared, and by
-how much a number moved. Does not belong here: how much is too much, which the wave file says under
-``bounds``; the published evolution between waves (``publication.evolution``).
+A number that moved far is more often a fault than news. How far it may move is in the wave file, under
+``bounds``.
 """
 
 import numpy as np
@@ -12,10 +11,10 @@ from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.orchestration.released_state import COMPARED_RELEASES
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.releases.compared import former_release
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.releases.store import latest_release
 from asco_dagster.storage.warehouse import read_table
 
-CELLS = "tables/asco_cells.parquet"
 SHARES = ("share", "population_share")
 COLUMNS = [
     *("against", "release", *KEYS),
@@ -31,7 +30,7 @@ def sec_quality__drift(step: WaveStep) -> Table:
     cells = read_table(step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"])
     compared = [
         drift(
-            pd.read_parquet(release / CELLS),
+            pd.read_parquet(release / contract_of(CELLS).parquet),
             cells,
             step.wave.bounds[f"drift_{against}_share"],
             step.wave.bounds[f"drift_{against}_total"],

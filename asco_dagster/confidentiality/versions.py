@@ -6,12 +6,10 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.errors import DisclosureError
-from asco_dagster.methods.disclosure.rules import KEYS, NUMBERS
 from asco_dagster.methods.disclosure.versions import Version
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.releases.record import record_of
 from asco_dagster.releases.store import ReleaseStore, read_manifest
-
-CELLS = "tables/asco_cells.parquet"
 
 
 def earlier_versions(store: ReleaseStore, database: Any) -> list[Version]:
@@ -32,13 +30,13 @@ def earlier_versions(store: ReleaseStore, database: Any) -> list[Version]:
 
 
 def _cells(folder: Path) -> pd.DataFrame:
-    if not (folder / CELLS).is_file():
+    table = contract_of(CELLS)
+    if not (folder / table.parquet).is_file():
         raise DisclosureError(
-            f"the earlier release has no {CELLS}",
+            f"the earlier release has no {table.parquet}",
             file=folder,
             expected="every release of the wave, whole: the new one is protected together with them",
             remedy="Restore the folder from its backup",
         )
-    cells = pd.read_parquet(folder / CELLS)
-    wanted = [*KEYS, *NUMBERS, "status", "quality_flag", "as_of"]
-    return cells[[name for name in wanted if name in cells.columns]]
+    cells = pd.read_parquet(folder / table.parquet)
+    return cells[[column.name for column in table.columns if column.name in cells.columns]]

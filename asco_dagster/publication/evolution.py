@@ -20,10 +20,10 @@ from asco_dagster.methods.evolution import evolution
 from asco_dagster.orchestration.released_state import COMPARED_RELEASES
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.releases.compared import former_release
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.releases.store import latest_release
 from asco_dagster.storage.warehouse import read_table
 
-CELLS, INDICATORS = "tables/asco_cells.parquet", "tables/indicators.parquet"
 AREA = ["geography", "area_code"]
 COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "split", "split_off"]
 
@@ -79,7 +79,8 @@ def counted(movements: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _compared(former: Path | None, later: Path | None, former_wave: str, wave: str) -> pd.DataFrame:
-    cells = [pd.read_parquet(release / CELLS) if release else _no_cells() for release in (former, later)]
+    file = contract_of(CELLS).parquet
+    cells = [pd.read_parquet(release / file) if release else _no_cells() for release in (former, later)]
     rows = evolution(cells[0], cells[1], _comparable(former, later))
     rows.insert(0, "former_wave", pd.Series(former_wave, index=rows.index, dtype=str))
     rows.insert(1, "wave", pd.Series(wave, index=rows.index, dtype=str))
@@ -90,8 +91,8 @@ def _comparable(former: Path | None, later: Path | None) -> pd.DataFrame:
     """Indicators that both releases describe in the same words and of the same kind."""
     if former is None or later is None:
         return pd.DataFrame({"unit_type": pd.Series(dtype=str), "indicator": pd.Series(dtype=str)})
-    columns = ["unit_type", "indicator", "kind", "label_fr"]
-    one, other = (pd.read_parquet(release / INDICATORS, columns=columns) for release in (former, later))
+    columns, file = ["unit_type", "indicator", "kind", "label_fr"], contract_of("indicators").parquet
+    one, other = (pd.read_parquet(release / file, columns=columns) for release in (former, later))
     return one.merge(other, on=columns)
 
 

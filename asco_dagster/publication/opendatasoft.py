@@ -17,10 +17,11 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import ReleaseError
 from asco_dagster.publication.destinations import Pushed, in_order
 from asco_dagster.publication.portal import Portal
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.releases.store import MANIFEST, numbers, read_manifest
 
 PLACE = "/api/automation/v1.0/datasets/"
-RECORDS = "tables/asco_cells.csv"
+RECORDS = f"{contract_of(CELLS).file}.csv"
 _RECORDS = Path(RECORDS).name
 _OURS = re.compile(re.escape(_RECORDS) + r" (\d+\.\d+\.\d+) [0-9a-f]{12}$")
 _FILE = re.compile(r"(\d+\.\d+\.\d+)-" + re.escape(_RECORDS) + "$")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from asco_dagster.releases.changes import changed_numbers
-from asco_dagster.releases.contract import contract_of
+from asco_dagster.releases.contract import PROFILES, contract_of
 from asco_dagster.releases.store import ReleaseStore, next_version, read_manifest
 from asco_dagster.waves.form import Text
 
@@ -36,11 +36,10 @@ def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Te
         if (former / declared.parquet).is_file():
             parts.append(pd.read_parquet(former / declared.parquet).replace({"change": FORMER_CODES}))
         own = [
-            _as_revisions(
-                stem, changed_numbers(pd.read_parquet(before), rows, contract_of(stem).named("key"))
-            )
-            for stem, rows in later.items()
-            if (before := former / contract_of(stem).parquet).is_file()
+            _as_revisions(name, changed_numbers(pd.read_parquet(before), rows, table.named("key")))
+            for name, rows in later.items()
+            for table in [contract_of(name)]
+            if (before := former / table.parquet).is_file()
         ]
         parts += [
             part.assign(former_version=known[-1], reason_fr=reason.fr, reason_en=reason.en) for part in own
@@ -91,12 +90,12 @@ def reason_of(
     return Text(fr=" ; ".join(fr) or "non précisé", en="; ".join(en) or "not stated")
 
 
-def _as_revisions(stem: str, changed: pd.DataFrame) -> pd.DataFrame:
+def _as_revisions(name: str, changed: pd.DataFrame) -> pd.DataFrame:
     """Changed numbers of one table in the columns of the revision table."""
-    if stem != "departement_profiles":
-        return changed.assign(table=stem)
+    if name != PROFILES:
+        return changed.assign(table=name)
     return changed.assign(
-        table=stem,
+        table=name,
         unit_type="departement",
         indicator=changed["quantity"],
         statistic="profile",

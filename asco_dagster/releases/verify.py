@@ -203,13 +203,14 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
 
 def _suppressed_in_profiles(folder: ReleaseFolder, cells: "pd.DataFrame") -> Iterator[str]:
     """Shares of the profiles that are suppressed in the cells."""
-    declared, rows = contract_of(PROFILES), folder.rows(contract_of(PROFILES))
+    declared, released = contract_of(PROFILES), contract_of(CELLS).parquet
+    rows = folder.rows(declared)
     shown = cells[(cells["status"] == "V") & (cells["statistic"] == "share")]
     shown = shown[(shown["unit_type"] == "commune") & (shown["geography"] == "departement")]
     for column in declared.columns:
         if column.indicator is not None:
-            told = set(rows.loc[rows[column.name].notna(), "departement_code"])
-            hidden = told - set(shown.loc[shown["indicator"] == column.indicator, "area_code"])
+            given = set(rows.loc[rows[column.name].notna(), "departement_code"])
+            hidden = given - set(shown.loc[shown["indicator"] == column.indicator, "area_code"])
             if hidden:
                 areas = ", ".join(sorted(hidden))
-                yield f"{declared.parquet}: {column.name} of {areas} is suppressed in {contract_of(CELLS).parquet}."
+                yield f"{declared.parquet}: {column.name} of {areas} is suppressed in {released}."

@@ -14,9 +14,10 @@ from asco_dagster.confidentiality.log import (
 from asco_dagster.methods.disclosure.areas import Areas
 from asco_dagster.methods.disclosure.primary import primary
 from asco_dagster.methods.disclosure.protect import protect
-from asco_dagster.methods.disclosure.rules import AUXILIARY, NUMBERS, DisclosureRules
+from asco_dagster.methods.disclosure.rules import AUXILIARY, DisclosureRules
 from asco_dagster.methods.disclosure.summary import summary, suppressed_percent
 from asco_dagster.methods.disclosure.versions import Version
+from asco_dagster.releases.contract import CELLS, contract_of
 from asco_testing.worlds.true_size_respondents import table
 
 RULES = DisclosureRules()
@@ -53,7 +54,7 @@ def test_the_share_suppressed_is_what_anyone_can_compute_from_the_release(protec
 def test_no_number_of_a_suppressed_cell_enters_it(protected, families):
     planted = protected.copy()
     hidden = planted["status"] != "V"
-    for name in (*NUMBERS, *AUXILIARY):
+    for name in (*contract_of(CELLS).named("measure"), *AUXILIARY):
         planted[name] = planted[name].astype(float)
         planted.loc[hidden, name] = 7712300.25
     pd.testing.assert_frame_equal(summary(planted), summary(protected))

@@ -5,9 +5,14 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from asco_dagster.methods.disclosure.rules import KEYS, NUMBERS
-from asco_dagster.releases.verify import CELLS, PROFILES, _disclosed
+from asco_dagster.methods.disclosure.rules import KEYS
+from asco_dagster.releases import contract
+from asco_dagster.releases.contract import contract_of
+from asco_dagster.releases.verify import _disclosed
 from asco_testing.worlds.true_size_respondents import table
+
+CELLS, PROFILES = (contract_of(name).parquet for name in (contract.CELLS, contract.PROFILES))
+NUMBERS = contract_of(contract.CELLS).named("measure")
 
 RULES = {
     "recoding": [{"code": "OM", "geography": "region", "areas": ["r1", "r2"], "unit_types": ["commune"]}]

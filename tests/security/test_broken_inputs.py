@@ -20,11 +20,10 @@ from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.operations.backup import restore
 from asco_dagster.orchestration.checks import run_gate
-from asco_dagster.releases.contract import ReleasedFile
+from asco_dagster.releases.contract import CELLS, PROFILES, ReleasedFile, contract_of
 from asco_dagster.releases.disclosure import rounding_steps
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import ReleaseStore
-from asco_dagster.releases.verify import CELLS, CELLS_AS_CSV, PROFILES
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database
@@ -170,7 +169,8 @@ def test_a_broken_release_folder_does_not_hold(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert set(FILES) == {CELLS, CELLS_AS_CSV, PROFILES}
+    cells, profiles = contract_of(CELLS), contract_of(PROFILES)
+    assert set(FILES) == {cells.parquet, f"{cells.file}.csv", profiles.parquet}
     folder = tmp_path / "judged" / "1.0.0"
     shutil.copytree(places.releases("2014") / "1.0.0", folder)
     broken.make(folder)

@@ -17,7 +17,7 @@ from asco_dagster.methods.disclosure.counts import with_more_counts
 from asco_dagster.methods.disclosure.family import Family, Table
 from asco_dagster.methods.disclosure.links import Link, linked
 from asco_dagster.methods.disclosure.masks import Mask, search
-from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, DisclosureRules
+from asco_dagster.methods.disclosure.rules import ATTACKED, CELL, KEYS, DisclosureRules
 from asco_dagster.methods.disclosure.spread import spread
 
 EARLIER = "closed in an earlier release"
@@ -80,18 +80,17 @@ def protect(
 
 
 def released(cells: pd.DataFrame) -> pd.DataFrame:
-    """What may be published: every number of a suppressed cell empty, one status for all of them.
+    """What the attack is given of a release: numbers of suppressed cells empty, one status for all of them.
 
     Args:
         cells: ``cells`` of ``protect``.
 
     Returns:
-        ``KEYS``, the numbers (nullable where suppressed) and ``status`` (``V`` or ``c``), sorted by ``KEYS``.
+        ``KEYS``, ``ATTACKED`` (null where suppressed) and ``status`` (``V`` or ``c``), sorted by ``KEYS``.
     """
-    numbers = [name for name in NUMBERS if name in cells.columns]
-    public = cells[[*KEYS, *numbers, "status"]].sort_values(list(KEYS), ignore_index=True)
+    public = cells[[*KEYS, *ATTACKED, "status"]].sort_values(list(KEYS), ignore_index=True)
     public["status"] = np.where(public["status"] == "V", "V", "c")
-    for name in numbers:
+    for name in ATTACKED:
         public[name] = public[name].astype("Float64").mask(public["status"] != "V", pd.NA)
     return public
 

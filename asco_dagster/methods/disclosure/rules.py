@@ -15,17 +15,8 @@ KEYS = ("unit_type", "indicator", "statistic", *CELL)
 STATISTICS = ("share", "population_share", "total")
 TOTAL = "total"
 
-# Every number of a cell that a release must leave empty when the cell is suppressed.
-NUMBERS = (
-    "estimate",
-    "standard_error",
-    "ci_low",
-    "ci_high",
-    "cv",
-    "respondents",
-    "weighted_units",
-    "denominator",
-)
+# The numbers of a released cell that the attack computes with; ``releases/tables.yaml`` has all of them.
+ATTACKED = ("estimate", "denominator")
 # What the rules need beside the numbers and what is never released, for any cell.
 AUXILIARY = (
     "positive_respondents",

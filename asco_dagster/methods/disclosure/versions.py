@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.disclosure.areas import Areas, partitions
-from asco_dagster.methods.disclosure.rules import CELL, KEYS, NUMBERS, DisclosureRules
+from asco_dagster.methods.disclosure.rules import CELL, KEYS, DisclosureRules
 
 _PLACE = ["region_code", "departement_code", "size_class"]
 _NOISE = 1e-6  # relative: sums of floats
@@ -180,15 +180,14 @@ def hold_back(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataFrame:
     """
     done = cells.assign(as_of=None).astype({"as_of": object})
     held = (done["status"] == "D") & (done["published_in"] != "") & ~done["closed"]
-    numbers = [name for name in NUMBERS if name in done.columns]
     for version in versions:
         rows = (held & (done["published_in"] == version.name)).to_numpy()
         if not rows.any():
             continue
         keyed = pd.MultiIndex.from_frame(done.loc[rows, list(KEYS)])
         shown = version.cells.set_index(list(KEYS)).reindex(keyed)
-        for name in [*numbers, "quality_flag"]:
-            if name in shown.columns and name in done.columns and name != "denominator":
+        for name in shown.columns.intersection(done.columns):
+            if name not in ("denominator", "status", "as_of"):
                 kind = done[name].dtype
                 mixed = done[name].astype(object)  # released numbers are nullable, those inside are not
                 mixed[rows] = shown[name].to_numpy(object, na_value=np.nan)

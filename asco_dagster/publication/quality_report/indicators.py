@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from asco_dagster.publication.quality_report.earlier import beside, other_cells
 from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.waves import Wave, readable_waves
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import duckdb
 
 COLUMNS = ["concept", "indicator", "unit_type", "breakdown", "category", "value"]
-CELLS = "tables/asco_cells.parquet"
-KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
 DECIMALS = 6
 RESULTS = ("share ", "revision ")
 """How the names of key figures begin that tell what the survey found."""
@@ -150,16 +149,9 @@ def _completeness(cells: pd.DataFrame) -> Iterator[list[Any]]:
 
 
 def _revisions(cells: pd.DataFrame, store: ReleaseStore) -> Iterator[list[Any]]:
-    """Shares of France against the newest earlier release whose cells are others than these.
-
-    A release made of the same cells is this one: without that rule the second run of the same inputs would
-    tell of itself and be another release.
-    """
-    for version in reversed(store.known()):
-        former = pd.read_parquet(store.content(version) / CELLS)
-        both = former.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")
-        if same_cells(both):
-            continue
+    """Shares of France against the newest earlier release whose cells are others than these."""
+    for version, former in other_cells(cells, store, reversed(store.known())):
+        both = beside(former, cells)
         both = both[(both["geography"] == "france") & both["statistic"].isin(["share", "population_share"])]
         moved = (both["estimate"] - both["estimate_former"]).dropna()
         yield _row("revision", "compared", len(moved), version)
@@ -169,11 +161,3 @@ def _revisions(cells: pd.DataFrame, store: ReleaseStore) -> Iterator[list[Any]]:
             yield _row("revision", "largest", moved.abs().max(), version)
         return
     yield _row("revision", "compared", 0)
-
-
-def same_cells(both: pd.DataFrame) -> bool:
-    """Whether two releases tell the same cells, given both beside each other (``…_former`` and now)."""
-    return all(
-        both[f"{name}_former"].equals(both[name].astype(both[f"{name}_former"].dtype))
-        for name in ("estimate", "standard_error", "status")
-    )

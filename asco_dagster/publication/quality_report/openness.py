@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
+from asco_dagster.publication.quality_report.earlier import other_cells
 from asco_dagster.releases.store import ReleaseStore
 
 _TABLE = ["unit_type", "statistic", "level"]
@@ -40,11 +40,7 @@ def open_by_level(cells: pd.DataFrame, former: pd.DataFrame | None = None) -> li
 
 def former_cells(cells: pd.DataFrame, store: ReleaseStore) -> pd.DataFrame | None:
     """Cells of the newest version that published other ones than these; None where there is none."""
-    for version in reversed(store.standing()):
-        before = pd.read_parquet(store.content(version) / CELLS)
-        if not same_cells(before.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")):
-            return before
-    return None
+    return next((before for _, before in other_cells(cells, store, reversed(store.standing()))), None)
 
 
 def _counts(cells: pd.DataFrame) -> dict[tuple[str, str, str], tuple[int, int, float]]:

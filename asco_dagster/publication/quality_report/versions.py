@@ -5,13 +5,12 @@ before. Other waves are left out: what a release says must not depend on which w
 does not belong here: runs, which are nobody's business outside (``gates.history``).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from asco_dagster.publication.quality_report.indicators import CELLS, KEYS, same_cells
+from asco_dagster.publication.quality_report.earlier import other_cells
 from asco_dagster.releases.store import ReleaseStore
 
 SHOWN = 5  # earlier versions of the wave, the newest ones
@@ -44,7 +43,8 @@ def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, store: Rele
         No row where no earlier version told other cells; None for a share that an earlier version does not
         tell. A share that this version suppresses has no row.
     """
-    told = [*_earlier(cells, store), ("", _shares(cells))]
+    earlier = other_cells(cells, store, store.standing()[-SHOWN:])
+    told = [*((version, _shares(before)) for version, before in earlier), ("", _shares(cells))]
     rows = []
     for known in indicators.drop_duplicates(["unit_type", "indicator"]).itertuples(index=False):
         values = [shares.get((str(known.unit_type), str(known.indicator))) for _, shares in told]
@@ -53,13 +53,6 @@ def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, store: Rele
             words = {name: getattr(known, name) for name in ("unit_type", "label_fr", "label_en")}
             rows.append({**words, "values": values})
     return Versions([name for name, _ in told], rows)
-
-
-def _earlier(cells: pd.DataFrame, store: ReleaseStore) -> Iterator[tuple[str, Shares]]:
-    for version in store.standing()[-SHOWN:]:
-        before = pd.read_parquet(store.content(version) / CELLS)
-        if not same_cells(before.merge(cells, on=KEYS, suffixes=("_former", ""), how="outer")):
-            yield version, _shares(before)
 
 
 def _shares(cells: pd.DataFrame) -> Shares:
