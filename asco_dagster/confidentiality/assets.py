@@ -110,7 +110,7 @@ def _composition(step: WaveStep, areas: Any) -> pd.DataFrame:
 
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     shares = cells["statistic"].isin(["share", "population_share"])
-    # A total stands on those who contribute to it, however many others answered nothing or zero.
+    # A total rests on those who contribute to it, however many others answered nothing or zero.
     behind = cells["respondents"].where(shares, cells["positive_respondents"])
     return quality_flag(
         cells["cv"].to_numpy(dtype=float),
@@ -166,8 +166,8 @@ def sec_asco__audit(step: WaveStep) -> Table:
     rows = rows.rename(columns={"exact": "recovered"}).astype(
         {"recovered": int, "too_close": int, "answers": int}
     )
-    told = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
-    return Table(rows, {**told, "seconds": round(time.perf_counter() - started, 1)})
+    figures = {f"attack: {name.replace('_', ' ')}": count for name, count in found.summary().items()}
+    return Table(rows, {**figures, "seconds": round(time.perf_counter() - started, 1)})
 
 
 confidentiality_assets = [

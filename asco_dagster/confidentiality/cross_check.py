@@ -1,4 +1,4 @@
-"""The cross-check: τ-Argus's optimum beside the own suppression, on single tables, by hand or in tests.
+"""The cross-check: τ-Argus's optimum beside this project's suppression, on single tables.
 
 τ-Argus protects one table at a time; a release is many that are linked. So both are given the same single
 table (values, sensitive cells, protection levels, losses) and nothing else; then τ-Argus's masks are
@@ -48,8 +48,8 @@ class Single:
     layout: Layout
     cells: pd.DataFrame
 
-    def own(self) -> np.ndarray:
-        """The secondary cells that the own search finds on this table alone; shape (cells,)."""
+    def suppressed(self) -> np.ndarray:
+        """The secondary cells that this project's search finds on this table alone; shape (cells,)."""
         values, loss, lower, upper = (
             self.cells[name].to_numpy(float) for name in ("value", "loss", "lower", "upper")
         )
@@ -83,10 +83,10 @@ def single_tables(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules, name
         known = layout(zip(*(part[key] for key in CELL), strict=True), public)
         order = known.index()
         place = [order[cell] for cell in zip(*(part[key] for key in CELL), strict=True)]
-        own = part.iloc[np.argsort(place)].reset_index(drop=True)
-        sensitive = own["status"].isin(["A", "B"])
-        if sensitive.any() and (own["geography"] == "france").any():
-            yield Single(f"{name}, {kind}", known, _given(own, known, public, rules))
+        ordered = part.iloc[np.argsort(place)].reset_index(drop=True)
+        sensitive = ordered["status"].isin(["A", "B"])
+        if sensitive.any() and (ordered["geography"] == "france").any():
+            yield Single(f"{name}, {kind}", known, _given(ordered, known, public, rules))
 
 
 def _merged(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
@@ -111,26 +111,26 @@ def _merged(rows: pd.DataFrame, areas: Areas, rules: DisclosureRules) -> pd.Data
     return rows
 
 
-def _given(own: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
+def _given(cells: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRules) -> pd.DataFrame:
     """The rows of a table with what both are given beside them."""
-    table = Table.of(own.drop(columns=["published_in"], errors="ignore"), known, "cross-check")
+    table = Table.of(cells.drop(columns=["published_in"], errors="ignore"), known, "cross-check")
     up, down = table.level(rules)
-    cost = Family.of(str(own["unit_type"].iloc[0]), known, [table], [], rules).cost
-    area = own["geography"] + " " + own["area_code"]  # régions and départements share codes
-    whole = str(area[own["geography"] == "france"].iloc[0])
+    cost = Family.of(str(cells["unit_type"].iloc[0]), known, [table], [], rules).cost
+    area = cells["geography"] + " " + cells["area_code"]  # régions and départements share codes
+    whole = str(area[cells["geography"] == "france"].iloc[0])
     within = {
         ("departement", code): f"region {areas.region_of(code)}"
-        for code in own.loc[own["geography"] == "departement", "area_code"]
+        for code in cells.loc[cells["geography"] == "departement", "area_code"]
     }
-    return own.assign(
+    return cells.assign(
         area=area,
         within=[
             "" if place[0] == "france" else within.get(place, whole)
-            for place in zip(own["geography"], own["area_code"], strict=True)
+            for place in zip(cells["geography"], cells["area_code"], strict=True)
         ],
         value=table.values,
         loss=np.where(np.isfinite(cost), cost, _NEVER),
-        sensitive=own["status"].isin(["A", "B"]),
+        sensitive=cells["status"].isin(["A", "B"]),
         lower=np.minimum(down, table.values),
         upper=up,
     )
@@ -152,7 +152,7 @@ def compare(
         with tempfile.TemporaryDirectory() as folder:
             tau = optimal_suppression(table.cells, Path(folder), seconds)
         taken = round(time.perf_counter() - started, 1)
-        own, loss = table.own(), table.cells["loss"]
+        ours, loss = table.suppressed(), table.cells["loss"]
         masked = table.cells.assign(status=table.cells["status"].mask(tau, "D"))
         masks.append(masked)
         found.append(
@@ -161,9 +161,9 @@ def compare(
                 "cells": len(masked),
                 "sensitive": int(masked["sensitive"].sum()),
                 "tau_cells": int(tau.sum()),
-                "own_cells": int(own.sum()),
+                "own_cells": int(ours.sum()),
                 "tau_loss": round(float(loss[tau].sum()), 1),
-                "own_loss": round(float(loss[own].sum()), 1),
+                "own_loss": round(float(loss[ours].sum()), 1),
                 "tau_broken": _broken(masked, Areas(areas.regions, _departements(areas)), rules),
                 "seconds": taken,
             }
@@ -212,12 +212,12 @@ def main(wave_name: str) -> int:
     for unit_type, name, table in magnitudes(cells):
         rows += compare(table, areas[unit_type], rules, name)
         print(f"{name}: done", file=sys.stderr)
-    told = pd.DataFrame(rows)
+    comparison = pd.DataFrame(rows)
     target = places.wave(wave_name) / "cross_check.csv"
-    told.to_csv(target, index=False)
-    print(told.to_string(index=False))
-    both = told[["tau_cells", "own_cells", "tau_loss", "own_loss"]].sum().round(1).to_dict()
-    print(f"{len(told)} tables, in all {both}; kept in {target}")
+    comparison.to_csv(target, index=False)
+    print(comparison.to_string(index=False))
+    both = comparison[["tau_cells", "own_cells", "tau_loss", "own_loss"]].sum().round(1).to_dict()
+    print(f"{len(comparison)} tables, in all {both}; kept in {target}")
     return 0
 
 

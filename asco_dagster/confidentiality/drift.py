@@ -25,7 +25,7 @@ COLUMNS = [
 @wave_asset(deps=["sec_asco__cells"], state=COMPARED_RELEASES)
 def sec_quality__drift(step: WaveStep) -> Table:
     """One row a number of France released before: by how much it moves, and how much the wave allows."""
-    own = latest_release(step.places.releases(step.wave.wave))
+    latest = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
     cells = read_table(step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"])
     compared = [
@@ -35,7 +35,7 @@ def sec_quality__drift(step: WaveStep) -> Table:
             step.wave.bounds[f"drift_{against}_share"],
             step.wave.bounds[f"drift_{against}_total"],
         ).assign(against=against, release=f"{release.parent.name}/{release.name}")
-        for against, release in (("last_release", own), ("former_wave", former))
+        for against, release in (("last_release", latest), ("former_wave", former))
         if release is not None
     ]
     rows = pd.concat(compared, ignore_index=True)[COLUMNS] if compared else _nothing()

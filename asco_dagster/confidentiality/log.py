@@ -1,7 +1,7 @@
 """The disclosure log and what the UI shows of the suppression: counts by table, reasons, rules, tools.
 
-Counts, reasons, and shares that anyone can compute from the release: no estimate of a suppressed cell stands
-in any of it, and none was used to make it.
+Counts, reasons, and shares that anyone can compute from the release: none of it holds an
+estimate of a suppressed cell, or was computed from one.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def disclosure_log(cells: pd.DataFrame, versions: Sequence[Version]) -> pd.DataF
 
 
 def held_back_metadata(cells: pd.DataFrame) -> dict[str, Any]:
-    """What the operator is told of corrections that do not show yet."""
+    """What is reported to the operator of corrections that do not show yet."""
     held = cells[cells["as_of"].notna()]
     return {
         "cells held back": len(held),
@@ -82,10 +82,10 @@ def _proved(families: pd.DataFrame) -> int:
     return int((families["bound"] >= families["loss"] * (1 - 1e-6)).sum())
 
 
-def _readable(told: pd.DataFrame) -> pd.DataFrame:
-    percent = told["value_suppressed_percent"]
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    percent = table["value_suppressed_percent"]
     text = percent.map("{:.1f} %".format).where(percent.notna(), "France's figures are closed")
-    return told.assign(value_suppressed_percent=text).astype(object)
+    return table.assign(value_suppressed_percent=text).astype(object)
 
 
 def closed_for_france(cells: pd.DataFrame) -> list[str]:

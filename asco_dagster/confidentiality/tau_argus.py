@@ -1,12 +1,12 @@
 """τ-Argus on one table: its files in, its secondary cells out; only the engine's traps are handled here.
 
 The engine is ``pytauargus`` (an optional dependency, EUPL), always with OPT, in a child process with a time
-limit and a folder of its own, which also takes what it leaves in the temporary folder. Primary cells are
-handed over as statuses with their protection levels, codes as ASCII of one width, values as whole numbers of
-which the totals are sums to the last digit. It takes the smallest and the largest value of a table for bounds
-that an intruder knows, and then protects small cells downwards no more: a cell of 0 that must stay open is
-added. What comes back is compared cell by cell with what went in, since some of its failures are silent.
-Which tables are compared, and with what, stands in ``cross_check``.
+limit and a folder that it alone uses, which also takes its temporary files. Primary cells are handed over as
+statuses with their protection levels, codes as ASCII of one width, values as whole numbers of which the
+totals are sums to the last digit. It takes the smallest and the largest value of a table for bounds that an
+intruder knows, and then protects small cells downwards no more: a cell of 0 that must stay open is added.
+What comes back is compared cell by cell with what went in, since some of its failures are silent. Which
+tables are compared, and with what: ``cross_check``.
 """
 
 import os
@@ -85,7 +85,7 @@ def _coded(cells: pd.DataFrame) -> pd.DataFrame:
     sizes = {size: f"S{n:04d}" for n, size in enumerate(sorted(set(cells["size_class"]) - {TOTAL}), 1)}
     return _whole_numbers(
         cells.assign(
-            own=[areas.get(area, _ALL) for area in cells["area"]],
+            code=[areas.get(area, _ALL) for area in cells["area"]],
             above=[areas.get(area, _ALL) for area in cells["within"]],
             size=[sizes.get(size, _ALL) for size in cells["size_class"]],
         )
@@ -97,10 +97,10 @@ def _whole_numbers(cells: pd.DataFrame) -> pd.DataFrame:
     scale = _LARGEST / max(float(cells["value"].max()), 1e-9)
     whole = cells.assign(**{name: (cells[name] * scale).round() for name in ("value", "lower", "upper")})
     by_size = (whole["size"] != _ALL).any()
-    parts = whole[~whole["own"].isin(whole["above"]) & ((whole["size"] != _ALL) | (not by_size))]
+    parts = whole[~whole["code"].isin(whole["above"]) & ((whole["size"] != _ALL) | (not by_size))]
     sums = []
-    for area, size in whole[["own", "size"]].itertuples(index=False, name=None):
-        within = (area == _ALL) | (parts["own"] == area) | (parts["above"] == area)
+    for area, size in whole[["code", "size"]].itertuples(index=False, name=None):
+        within = (area == _ALL) | (parts["code"] == area) | (parts["above"] == area)
         sums.append(parts.loc[within & ((size == _ALL) | (parts["size"] == size)), "value"].sum())
     return whole.assign(value=sums, lower=whole["lower"].clip(upper=pd.Series(sums, index=whole.index)))
 
@@ -109,7 +109,7 @@ def _write(cells: pd.DataFrame, folder: Path, seconds: int) -> None:
     by_size = (cells["size"] != _ALL).any()
     lines = []
     for row in cells.to_dict("records"):
-        codes = [row["own"], *([row["size"]] if by_size else [])]
+        codes = [row["code"], *([row["size"]] if by_size else [])]
         numbers = [f"{row['value']:.0f}", f"{row['respondents']:.0f}", f"{max(row['loss'], 1e-6):.6f}"]
         levels = [f"{row[name] if row['sensitive'] else 0:.0f}" for name in ("lower", "upper")]
         lines.append(";".join([*codes, *numbers, "U" if row["sensitive"] else "S", *levels]))
@@ -125,10 +125,10 @@ def _write(cells: pd.DataFrame, folder: Path, seconds: int) -> None:
 
 def _hierarchy(cells: pd.DataFrame) -> str:
     """Areas below the whole, each followed by those below it."""
-    known = cells[["own", "above"]].drop_duplicates().sort_values("own")
+    known = cells[["code", "above"]].drop_duplicates().sort_values("code")
     lines = []
-    for area in known.loc[(known["above"] == _ALL) & (known["own"] != _ALL), "own"]:
-        lines += [area, *("@" + part for part in known.loc[known["above"] == area, "own"])]
+    for area in known.loc[(known["above"] == _ALL) & (known["code"] != _ALL), "code"]:
+        lines += [area, *("@" + part for part in known.loc[known["above"] == area, "code"])]
     return "\n".join([*lines, _NOTHING]) + "\n"
 
 
@@ -151,16 +151,16 @@ def _metadata(by_size: bool) -> str:
 
 def _read(cells: pd.DataFrame, folder: Path) -> pd.Series:
     """Secondary cells of the result, once it is seen to be the table that was given."""
-    keys = ["own", "size"] if (cells["size"] != _ALL).any() else ["own"]
-    names = [*keys, "told", "n", "loss", "status", "lower", "upper"]
+    keys = ["code", "size"] if (cells["size"] != _ALL).any() else ["code"]
+    names = [*keys, "given", "n", "loss", "status", "lower", "upper"]
     done = pd.read_csv(folder / "done.tab", sep=";", header=None, names=names).set_index(keys)
     back = done.reindex(pd.MultiIndex.from_frame(cells[keys]) if len(keys) > 1 else cells[keys[0]])
     back = back.set_axis(cells.index)
-    off = (back["told"] - cells["value"]).abs() > 0.5
+    off = (back["given"] - cells["value"]).abs() > 0.5
     lost = cells["sensitive"] & (back["status"] != "U")
-    if off.any() or back["told"].isna().any() or lost.any():
+    if off.any() or back["given"].isna().any() or lost.any():
         raise DisclosureError(
-            f"τ-Argus gave back another table: {int(off.sum() + back['told'].isna().sum())} values differ, "
+            f"τ-Argus gave back another table: {int(off.sum() + back['given'].isna().sum())} values differ, "
             f"{int(lost.sum())} sensitive cells are not",
             remedy="Do not trust this comparison; look at the files that it was given",
         )

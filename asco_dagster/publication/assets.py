@@ -101,8 +101,8 @@ def pub_asco__revisions(step: WaveStep) -> Table:
     rules = wave.disclosure.model_dump()
     rows = revisions(store, later, reason_of(store, wave.release.reasons, inputs, code_version(), rules))
     since = store.known()[-1] if store.known() else "no version yet"
-    own = rows[rows["former_version"] == since]
-    counts = {str(name): int(count) for name, count in own["change"].value_counts().items()}
+    newest = rows[rows["former_version"] == since]
+    counts = {str(name): int(count) for name, count in newest["change"].value_counts().items()}
     return Table(rows, {"since": since, **counts})
 
 
@@ -129,7 +129,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     )
     keep_shelf(step.settings, wave)
     record_release(step, RELEASE)
-    word = "new release" if published.is_new else "unchanged, the release stands"
+    word = "new release" if published.is_new else "unchanged"
     if published.sealed_until is not None:
         word = f"sealed until {published.sealed_until.isoformat()}"
     step.log.info("wave %s: %s %s in %s", wave, word, published.version, published.folder)
@@ -202,21 +202,21 @@ def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> l
         record = materialization(instance, wave, asset)
         made = record.asset_materialization if record else None
         recorded = made.metadata.get("files") if made else None
-        told: Any = recorded.value if recorded else []
-        files += [{"asset": asset, **file} for file in told]
+        read: Any = recorded.value if recorded else []
+        files += [{"asset": asset, **file} for file in read]
     return files
 
 
 def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:
-    """How long the cells were protected and attacked, as these steps told."""
-    told = {}
+    """How long the cells were protected and attacked, as these steps recorded it."""
+    seconds = {}
     for asset, work in (("sec_asco__cells", "protection"), ("sec_asco__audit", "attack")):
         record = materialization(instance, wave, asset)
         made = record.asset_materialization if record else None
         taken = made.metadata.get("seconds") if made else None
         if taken is not None:
-            told[work] = float(taken.value)  # type: ignore[arg-type]
-    return told
+            seconds[work] = float(taken.value)  # type: ignore[arg-type]
+    return seconds
 
 
 def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
@@ -235,7 +235,7 @@ def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
 def code_version() -> str:
     """The commit of the checkout, marked when something is not committed; else the package's version."""
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40"],
             capture_output=True,
             text=True,
@@ -243,4 +243,4 @@ def code_version() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return package_version("asco_dagster")
-    return told.stdout.strip()
+    return described.stdout.strip()

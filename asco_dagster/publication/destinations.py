@@ -3,9 +3,7 @@
 Each file is there once, whatever interrupted an earlier push and whatever was done by hand since: a file
 that is there already, byte for byte, is not sent again, one that someone renamed gets its name back, one that
 someone altered is sent again, and an exact copy under another name in the version's folder is removed. The
-manifest goes last: a release whose manifest is there is whole. Another release is never overwritten. What
-does not belong here: the datasets of data portals (``portals``), publishing (``releases.release``), and any
-address or key, which are the caller's.
+manifest goes last: a release whose manifest is there is whole. Another release is never overwritten.
 """
 
 import hashlib
@@ -36,10 +34,10 @@ def push_to_store(release: Path, address: str) -> Pushed:
     Args:
         release: the release folder.
         address: a folder, or an address that fsspec knows such as ``s3://bucket/folder`` (endpoint and keys
-            from fsspec's own environment, for example ``FSSPEC_S3_ENDPOINT_URL``).
+            from fsspec's environment variables, for example ``FSSPEC_S3_ENDPOINT_URL``).
 
     Raises:
-        ReleaseError: another release stands there under this version, or a local file was altered.
+        ReleaseError: another release is there under this version, or a local file was altered.
     """
     from fsspec.core import url_to_fs
 
@@ -100,12 +98,12 @@ def in_order(release: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, 
     yield MANIFEST, sha256_of(release / MANIFEST)
 
 
-def _refuse_another(store: Any, standing: str, release: Path, path: str) -> None:
-    """What differs is what a stopped push left or someone altered, unless another release is there."""
-    if store.exists(standing) and _sum(store, standing) != sha256_of(release / MANIFEST):
+def _refuse_another(store: Any, manifest: str, release: Path, path: str) -> None:
+    """What differs is left from a stopped push or was altered, unless another release is there."""
+    if store.exists(manifest) and _sum(store, manifest) != sha256_of(release / MANIFEST):
         raise ReleaseError(
-            f"another version {release.name} stands there: its {path} is not this one's",
-            remedy="Nothing is overwritten; look into what stands there",
+            f"another version {release.name} is there: its {path} is not this one's",
+            remedy="Nothing is overwritten; check what is there",
         )
 
 

@@ -1,8 +1,7 @@
 """Evolution since the former wave, from the two releases and nothing else.
 
-It stands behind the release, not in it: whether a former wave has been released does not depend on this
-wave's inputs, and must not change its bytes. What does not belong here: which releases are compared
-(``releases.compared``), the difference and its error (``methods.evolution``).
+It comes after the release and is not in it: whether a former wave has been released does not depend on this
+wave's inputs, and must not change its bytes. The difference and its error: ``methods.evolution``.
 
 Geography: released areas are France, and the régions and départements of the publication geography, whose
 codes both waves share. A release holds no list of communes, so an estimate of the former wave cannot be made
@@ -38,13 +37,13 @@ def pub_asco__evolution(step: WaveStep) -> Table:
     movements = read_table(step.database, "sec_territory__movements")
     moved = list(map(dg.TableRecord, counted(movements)))
     # Dagster refuses a table without a row
-    told: dict[str, Any] = {"movements of communes": dg.MetadataValue.table(moved)} if moved else {}
+    shown: dict[str, Any] = {"movements of communes": dg.MetadataValue.table(moved)} if moved else {}
     if later is None or former is None:
         rows = _compared(None, None, "", step.wave.wave)
-        return Table(with_movements(rows, movements), {"former wave": "none is released", **told})
+        return Table(with_movements(rows, movements), {"former wave": "none is released", **shown})
     rows = with_movements(_compared(former, later, former.parent.name, step.wave.wave), movements)
-    told |= {"former release": f"{former.parent.name}/{former.name}", "release": later.name}
-    return Table(rows, {**told, "significant": int(rows["significant"].sum())})
+    shown |= {"former release": f"{former.parent.name}/{former.name}", "release": later.name}
+    return Table(rows, {**shown, "significant": int(rows["significant"].sum())})
 
 
 def with_movements(rows: pd.DataFrame, movements: pd.DataFrame) -> pd.DataFrame:
@@ -58,10 +57,10 @@ def with_movements(rows: pd.DataFrame, movements: pd.DataFrame) -> pd.DataFrame:
         The rows with the counts of their area, and ``same_territory``: 1 where no commune moved into the area
         or out of it, 0 where one did; all null where the movements are not known.
     """
-    own = movements[[*AREA, *COUNTS, "moved_in", "moved_out"]].astype(
+    counts = movements[[*AREA, *COUNTS, "moved_in", "moved_out"]].astype(
         dict.fromkeys([*COUNTS, "moved_in", "moved_out"], "Int64")
     )
-    joined = rows.merge(own, on=AREA, how="left", validate="many_to_one")
+    joined = rows.merge(counts, on=AREA, how="left", validate="many_to_one")
     same = (joined["moved_in"] + joined["moved_out"] == 0).astype("Int64")
     return joined.drop(columns=["moved_in", "moved_out"]).assign(same_territory=same)
 

@@ -1,8 +1,7 @@
 """One OpenLineage event a published version, to the collector that OPENLINEAGE_URL names; without it, none.
 
 The event names inputs and released files, never a row. A collector that is away delays nothing and refuses
-nothing: the release stands, and the log says so. What does not belong here: provenance inside the release
-(``metadata.prov``).
+nothing: the release is published, and the log says so.
 """
 
 import datetime as dt
@@ -19,7 +18,7 @@ _PATIENCE = 5  # seconds
 
 
 def run_event(published: Published, run_id: str, now: dt.datetime) -> dict[str, Any]:
-    """The event that tells of one published version.
+    """The event of one published version.
 
     Args:
         published: the version.

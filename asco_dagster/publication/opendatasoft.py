@@ -3,9 +3,8 @@
 Source: Opendatasoft's Automation API 1.0 (datasets, attachments, resources and their files, publish). An
 attachment has a name and no checksum, so one that is there is read back and compared; exact copies under
 other names, as someone who renames a file by hand leaves them, are removed. The records that the portal's
-Explore API serves come from one resource, whose title tells version and bytes; an older version never takes
-the place of a newer one. What does not belong here: other kinds of portals, and making the dataset with its
-title and rights, which is its editor's.
+Explore API serves come from one resource, whose title holds version and checksum; an older version never
+replaces a newer one. The dataset with its title and rights is made by its editor.
 """
 
 import re
@@ -59,8 +58,8 @@ def push(release: Path, portal: Portal) -> Pushed:
     """
     manifest = read_manifest(release)
     attached: dict[str, list[str]] = {}
-    for told in _listed(portal, "attachments/"):
-        attached.setdefault(told["filename"], []).append(told["uid"])
+    for entry in _listed(portal, "attachments/"):
+        attached.setdefault(entry["filename"], []).append(entry["uid"])
     files = {_name(manifest, path): (path, sha256) for path, sha256 in in_order(release, manifest)}
     sent: list[str] = []
     there: list[str] = []
@@ -94,10 +93,10 @@ def _without_copies(
     names: Mapping[str, str],
 ) -> list[str]:
     """Remove attachments that are exact copies of the files under other names; gives those names."""
-    own = _name(manifest, "")
+    prefix = _name(manifest, "")
     removed = []
     for name, uids in attached.items():
-        if name in names or (_ATTACHED.match(name) and not name.startswith(own)):
+        if name in names or (_ATTACHED.match(name) and not name.startswith(prefix)):
             continue  # a file of this release or of another one
         for uid in uids:
             if _sum(portal, uid) in names.values():
@@ -117,9 +116,9 @@ def _refuse_another(
     manifest: Mapping[str, Any],
     path: str,
 ) -> None:
-    """What differs is what a stopped push left, unless a whole release stands there that is not ours."""
-    standing, expected = attached.get(_name(manifest, MANIFEST), []), sha256_of(release / MANIFEST)
-    if standing and all(_sum(portal, uid) != expected for uid in standing):
+    """What differs is left from a stopped push, unless another whole release is attached."""
+    there, expected = attached.get(_name(manifest, MANIFEST), []), sha256_of(release / MANIFEST)
+    if there and all(_sum(portal, uid) != expected for uid in there):
         raise ReleaseError(
             f"another version {manifest['version']} is attached there: its {path} is not this one's",
             remedy="Nothing is overwritten; look into what is attached",
@@ -127,12 +126,12 @@ def _refuse_another(
 
 
 def _set_records(portal: Portal, release: Path, version: str) -> None:
-    """Have the dataset's records come from the cells of this version, unless a newer one stands."""
+    """Have the dataset's records come from the cells of this version, unless those of a newer one do."""
     title = f"{_RECORDS} {version} {sha256_of(release / RECORDS)[:12]}"
-    ours = [(told, found) for told in _listed(portal, "resources/") if (found := _version_of(told))]
-    for told, _ in ours[1:]:
-        portal.ask("DELETE", f"resources/{told['uid']}/")
-    if any(told["title"] == title or numbers(found) > numbers(version) for told, found in ours[:1]):
+    ours = [(entry, found) for entry in _listed(portal, "resources/") if (found := _version_of(entry))]
+    for entry, _ in ours[1:]:
+        portal.ask("DELETE", f"resources/{entry['uid']}/")
+    if any(entry["title"] == title or numbers(found) > numbers(version) for entry, found in ours[:1]):
         return
     file = portal.send("POST", "resources/files/", f"{version}-{_RECORDS}", release / RECORDS)
     source = {"type": "uploaded_file", "file": {"uid": file["uid"]}}

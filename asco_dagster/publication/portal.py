@@ -1,8 +1,4 @@
-"""A dataset of a data portal: the session with its key, and answers told without that key.
-
-What does not belong here: which kind of portal it is (``portals``), and what one kind wants to hear
-(``udata``, ``opendatasoft``).
-"""
+"""A dataset of a data portal: the session with its key, and its answers without that key."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +17,7 @@ _NOT_DONE = 300  # HTTP statuses from here on: elsewhere, refused, failed
 
 
 class Portal:
-    """A dataset of a portal: asks with the key; neither address nor key stand in what it raises.
+    """A dataset of a portal: asks with the key; its errors hold neither address nor key.
 
     Args:
         dataset: API address of the dataset.

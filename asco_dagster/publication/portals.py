@@ -1,7 +1,6 @@
 """Data portals that take a release: which kind an address belongs to.
 
-What does not belong here: how all of them are asked (``portal``), what one kind of portal wants to hear
-(``udata``, ``opendatasoft``), folders and stores (``destinations``).
+``portal`` is what all kinds share, ``udata`` and ``opendatasoft`` are the kinds.
 """
 
 from pathlib import Path
@@ -15,7 +14,7 @@ _SAFE = ("https://", "http://127.0.0.1", "http://localhost")
 
 
 def push_to_portal(release: Path, dataset: str, key: str) -> Pushed:
-    """Upload the tables and metadata of a release to a dataset of a portal; its address tells which kind.
+    """Upload the tables and metadata of a release to a dataset of a portal; its address shows which kind.
 
     Args:
         release: the release folder.
@@ -35,5 +34,5 @@ def push_to_portal(release: Path, dataset: str, key: str) -> Pushed:
     raise ConfigurationError(
         f"{dataset} is the address of no dataset in a known kind of portal",
         expected=FORMS,
-        remedy="Take the address from the portal's own documentation of its API",
+        remedy="Take the address from the documentation of the portal's API",
     )

@@ -5,7 +5,7 @@ replaces it by hand), and this push then writes title and SHA-256. So a push tha
 resource that someone renamed and one that was uploaded by hand are found again and get their title; one that
 was altered gets the bytes of the release again; exact copies are removed. Source: the portal's guide to its
 API and its code (``udata/core/dataset/api.py``: ``datasets/<id>/upload/``, ``datasets/<id>/resources/<id>/``
-and its ``upload/``). What does not belong here: other kinds of portals.
+and its ``upload/``).
 """
 
 import hashlib
@@ -114,12 +114,12 @@ def _describe(portal: Portal, resource: Resource, file: _File) -> None:
 
 
 def _refuse_another(resources: list[Resource], manifest: _File, file: _File) -> None:
-    """Other bytes under a title are what someone altered, unless another release is there."""
-    standing = [resource for resource in resources if resource.get("title") == manifest.title]
-    if standing and not any(manifest.is_held_by(resource) for resource in standing):
+    """Other bytes under a title were altered by someone, unless another release is there."""
+    manifests = [resource for resource in resources if resource.get("title") == manifest.title]
+    if manifests and not any(manifest.is_held_by(resource) for resource in manifests):
         raise ReleaseError(
             f"another version {manifest.title.partition('/')[0]} is there: its {file.path} is not this one's",
-            remedy="Nothing is overwritten; look at the resources of the dataset",
+            remedy="Nothing is overwritten; check the resources of the dataset",
         )
 
 

@@ -15,7 +15,7 @@ from asco_dagster.releases.contract import tables
 
 Level = Literal["major", "minor", "patch"]
 CHANGES = ["quantity", "old", "new", "change"]
-# It lists the changes of others, so its own growth is no change.
+# It lists the changes of the other tables, so that it grows is no change.
 NOT_COMPARED = frozenset({"revisions"})
 
 
@@ -85,7 +85,7 @@ def changed_numbers(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) ->
     Args:
         old: the table as it was published.
         new: the table as it is to be published.
-        key: columns that tell its rows apart; empty compares row by row.
+        key: columns that identify a row; empty compares row by row.
 
     Returns:
         One row a changed number: the key, ``quantity`` (its column), ``old``, ``new``, ``change``.
@@ -113,7 +113,7 @@ def changed_numbers(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) ->
 
 
 def key_of(stem: str, old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
-    """What tells the rows of a table apart: its key columns, or their order where these do not."""
+    """What identifies the rows of a table: its key columns, or their order where these do not."""
     known = tables().get(stem)
     key = known.named("key") if known else []
     whole = key and set(key) <= set(old.columns) & set(new.columns)

@@ -1,8 +1,4 @@
-"""Which releases a wave is compared with: its own latest, and that of the wave before it.
-
-What does not belong here: the comparison of two versions of one wave (``changes``), and what the numbers of
-two waves say beside each other (``publication.evolution``, ``confidentiality.drift``).
-"""
+"""Which releases a wave is compared with: its latest, and that of the wave before it."""
 
 from pathlib import Path
 

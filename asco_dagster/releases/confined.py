@@ -1,8 +1,7 @@
 """Whether a release folder may be read at all: it comes from anywhere, and so does its manifest.
 
 Nothing outside the folder is opened, no link is followed, no pipe is waited for, and nothing is read that is
-larger than a release can be. What does not belong here: whether the files are what the manifest says
-(``verify``).
+larger than a release can be.
 """
 
 import json
@@ -89,15 +88,15 @@ def _parquet(path: Path, name: str, entry: Mapping[str, Any]) -> Iterator[str]:
     import pyarrow.parquet
 
     try:
-        told = pyarrow.parquet.read_metadata(path)
+        found = pyarrow.parquet.read_metadata(path)
     except (OSError, pyarrow.ArrowException) as error:
         yield f"{name} is no Parquet file ({type(error).__name__})."
         return
-    size = sum(told.row_group(number).total_byte_size for number in range(told.num_row_groups))
-    if told.num_rows > MOST_ROWS or size > LARGEST_FILE:
-        yield f"{name} unpacks to {told.num_rows} rows and {size} bytes, more than a release holds."
-    elif told.num_rows != entry.get("rows"):
-        yield f"{name} has {told.num_rows} rows; the manifest says {entry.get('rows')}."
+    size = sum(found.row_group(number).total_byte_size for number in range(found.num_row_groups))
+    if found.num_rows > MOST_ROWS or size > LARGEST_FILE:
+        yield f"{name} unpacks to {found.num_rows} rows and {size} bytes, more than a release holds."
+    elif found.num_rows != entry.get("rows"):
+        yield f"{name} has {found.num_rows} rows; the manifest says {entry.get('rows')}."
 
 
 def _workbook(path: Path, name: str) -> Iterator[str]:

@@ -75,9 +75,9 @@ def themes(wave: Wave) -> list[Theme]:
     placed = first.merge(asked, on=["unit_type", "question"], how="left", validate="many_to_one")
     found = []
     for unit_type, questionnaire in sorted(wave.questionnaires.items()):
-        own = placed[placed["unit_type"] == unit_type]
+        asked_of = placed[placed["unit_type"] == unit_type]
         for module in load_codebook(questionnaire).modules:
-            codes = tuple(own.loc[own["module"] == module.code, "indicator"])
+            codes = tuple(asked_of.loc[asked_of["module"] == module.code, "indicator"])
             if codes:
                 found.append(Theme(unit_type, Text(fr=module.label.fr, en=module.label.en), codes))
     return found

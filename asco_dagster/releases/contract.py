@@ -44,7 +44,7 @@ class Column(_Declared):
         name: its name, in every format but the French file.
         name_fr: its name in the French file.
         label: what it holds.
-        role: ``key`` tells rows apart; ``measure`` is a published number, empty where suppressed; ``flag``
+        role: ``key`` identifies rows; ``measure`` is a published number, empty where suppressed; ``flag``
             says what such a number is worth; ``attribute`` describes the row.
         type: DuckDB's type.
         unit: of a number; ``by …`` where another column of the row decides.

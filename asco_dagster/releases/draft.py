@@ -1,7 +1,6 @@
 """The draft of a version: a folder written under a draft name, checked, fsynced, then renamed into its place.
 
-Belongs here: what makes a folder whole or not there at all, whichever process is killed when. What does not
-belong here: which version it becomes and whether its day has come (``release``).
+The folder is whole or not there at all, whichever process is killed when.
 """
 
 import hashlib
@@ -91,11 +90,11 @@ def put(store: ReleaseStore, draft: Path, version: str) -> Path:
     """Rename a sealed draft to its version and make ``latest`` point to it.
 
     Raises:
-        ReleaseError: the version stands already.
+        ReleaseError: the version exists already.
     """
     target = store.releases / version
     if target.exists():
-        raise ReleaseError(f"release {version} stands already", file=target, remedy="Nothing is overwritten")
+        raise ReleaseError(f"release {version} exists already", file=target, remedy="Nothing is overwritten")
     draft.rename(target)
     sync(store.releases)
     point_latest(store.releases, version)
@@ -103,7 +102,7 @@ def put(store: ReleaseStore, draft: Path, version: str) -> Path:
 
 
 def sweep(store: ReleaseStore) -> None:
-    """Finish or remove what a killed process left; whoever holds the store finds dead drafts only."""
+    """Finish or remove what a killed process left behind; under the lock there are dead drafts only."""
     make_folder(store.releases, PUBLIC)
     for folder in (store.releases, store.sealed, store.withdrawn):
         for path in folder.glob(f"{DRAFT}*") if folder.is_dir() else ():

@@ -1,8 +1,8 @@
 """The version of a wave that waits for its day: sealed, confidential, one at a time.
 
-It lies in ``sealed/<wave>/`` under its version and the hash of its content; ``next`` points to it and is
-replaced by rename, so a process killed at any instant leaves the former one or the new one. A plan may open
-it later than the wave file says, never earlier. What does not belong here: publishing it (``release``).
+It is in ``sealed/<wave>/`` under its version and the hash of its content; ``next`` points to it and is
+replaced by rename, so after a kill at any instant there is the former one or the new one. A plan may open it
+later than the wave file says, never earlier.
 """
 
 import datetime as dt
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from asco_dagster.durable import point, sync, write_whole
 from asco_dagster.errors import ConfigurationError, ReleaseError
 from asco_dagster.releases.store import ReleaseStore, read_manifest
+from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 
 NEXT = "next"
@@ -62,7 +63,7 @@ def plan(store: ReleaseStore, version: str, when: dt.datetime) -> None:
     """Set the instant at which the sealed version is to be published.
 
     Raises:
-        ConfigurationError: the instant lies before the embargo's end, or names no offset.
+        ConfigurationError: the instant is before the embargo's end, or names no offset.
         ReleaseError: that version is not sealed.
     """
     sealed = waiting(store)
@@ -79,7 +80,7 @@ def plan(store: ReleaseStore, version: str, when: dt.datetime) -> None:
         )
     if when < dt.datetime.fromisoformat(manifest["public_from"]):
         raise ConfigurationError(
-            f"{when.isoformat()} lies before the end of the embargo",
+            f"{when.isoformat()} is before the end of the embargo",
             expected=f"{manifest['public_from']} or later",
             remedy="Give a later instant, or change release.embargo in the wave file and run the wave again",
         )
@@ -104,6 +105,18 @@ def due(store: ReleaseStore, now: dt.datetime) -> str | None:
         return None
     manifest = read_manifest(sealed)
     return str(manifest["version"]) if now >= opening(store, manifest) else None
+
+
+def due_versions(places: Places, waves: list[str], now: dt.datetime) -> dict[str, str]:
+    """The sealed versions whose instant has come, by wave.
+
+    Args:
+        places: the folders of the home.
+        waves: the waves to look at.
+        now: the present instant, with its offset.
+    """
+    found = {wave: due(ReleaseStore.of(places, wave), now) for wave in waves}
+    return {wave: version for wave, version in found.items() if version is not None}
 
 
 def _remove_others(store: ReleaseStore, kept: str) -> None:

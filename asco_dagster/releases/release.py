@@ -2,8 +2,7 @@
 
 A process killed at any instant leaves the former state or the new one: the folder is written as a draft and
 renamed (``draft``), ``latest`` is replaced by rename. Before the day of its embargo a version is sealed
-(``embargo``). What does not belong here: what the tables say (``publication``), which versions there
-are (``store``), and the attack on them (``verify``).
+(``embargo``). Which versions there are: ``store``.
 """
 
 import datetime as dt
@@ -21,29 +20,13 @@ from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.draft import content_hash, draft_in, entries_of, put, seal, write_manifest
 from asco_dagster.releases.signature import Sign
 from asco_dagster.releases.store import (
-    LATEST,
     MANIFEST,
     TOMBSTONE,
     ReleaseStore,
-    latest_release,
     next_version,
     point_latest,
     read_manifest,
-    versions,
 )
-
-__all__ = [
-    "LATEST",
-    "MANIFEST",
-    "Description",
-    "Provenance",
-    "Published",
-    "ReleaseStore",
-    "latest_release",
-    "publish",
-    "read_manifest",
-    "versions",
-]
 
 
 @dataclass(frozen=True)
@@ -75,7 +58,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Description:
-    """What the files that describe a new version are told: they are written once its content is known.
+    """A new version, as the files that describe it need it: they are written once its content is known.
 
     Attributes:
         version: the version.
@@ -99,7 +82,7 @@ class Published:
     Attributes:
         folder: the folder of the version.
         version: the version.
-        is_new: False when it stood already.
+        is_new: False when it existed already.
         sealed_until: first instant at which it may be public; None when it is.
     """
 
@@ -136,15 +119,15 @@ def publish(
         store: its folders.
         write: writes the files of the content into the folder that it is given, and lists them.
         provenance: where they come from.
-        describe: writes the files that tell of the version itself; they do not count as content.
-        announce: is told version and content hash right before a new version becomes public.
+        describe: writes the files that describe the version itself; they do not count as content.
+        announce: is given version and content hash right before a new version becomes public.
         remember: is given the content hash before the version can become public, and also when the version
             is there already: what it keeps is then there however an earlier run ended.
         public_from: first instant at which the version may be public; None means at once.
         sign: signs its manifest; None leaves it unsigned.
 
     Raises:
-        ReleaseError: a written file is not what the manifest says, the version stands already, or the content
+        ReleaseError: a written file is not what the manifest says, the version exists already, or the content
             is that of a withdrawn version.
     """
     now = _now()
@@ -154,29 +137,29 @@ def publish(
         content = content_hash(files)
         if remember is not None:
             remember(content)
-        standing = _standing_with(store, content)
-        if standing is not None:
-            return standing
+        existing = _version_with(store, content)
+        if existing is not None:
+            return existing
         waiting = embargo.waiting(store)
         if early and waiting is not None and read_manifest(waiting)["content_sha256"] == content:
             return Published(waiting, read_manifest(waiting)["version"], False, public_from)
-        told = _described(draft, store, files, provenance)
-        more = entries_of(draft, describe(draft, told)) if describe is not None else {}
-        manifest = _manifest(wave, told, {**files, **more}, content, provenance)
+        description = _describe_version(draft, store, files, provenance)
+        more = entries_of(draft, describe(draft, description)) if describe is not None else {}
+        manifest = _manifest(wave, description, {**files, **more}, content, provenance)
         manifest |= (
-            {"sealed_at": _told(now), "public_from": _told(public_from)}
+            {"sealed_at": _instant(now), "public_from": _instant(public_from)}
             if early
-            else {"released_at": _told(now)}
+            else {"released_at": _instant(now)}
         )
         write_manifest(draft, manifest, sign)
         seal(draft)
         if early:
-            return Published(embargo.keep(store, draft), told.version, True, public_from)
+            return Published(embargo.keep(store, draft), description.version, True, public_from)
         if announce is not None:
-            announce(told.version, content)
-        target = put(store, draft, told.version)
+            announce(description.version, content)
+        target = put(store, draft, description.version)
         embargo.clear(store)
-        return Published(target, told.version, is_new=True)
+        return Published(target, description.version, is_new=True)
 
 
 def publish_sealed(store: ReleaseStore, version: str, sign: Sign | None = None) -> Published:
@@ -185,7 +168,7 @@ def publish_sealed(store: ReleaseStore, version: str, sign: Sign | None = None) 
     Args:
         store: the wave's folders.
         version: the version.
-        sign: signs its manifest, which tells then when it was released.
+        sign: signs its manifest, which then holds the time of release.
 
     Raises:
         ReleaseError: it is not sealed, its instant has not come, or another was published since.
@@ -197,7 +180,7 @@ def publish_sealed(store: ReleaseStore, version: str, sign: Sign | None = None) 
 def _publish_sealed(store: ReleaseStore, version: str, sign: Sign | None) -> Published:
     sealed = embargo.waiting(store)
     if sealed is None or read_manifest(sealed)["version"] != version:
-        if version in store.standing():
+        if version in store.public():
             return Published(store.releases / version, version, is_new=False)
         raise ReleaseError(
             f"no version {version} is sealed",
@@ -208,22 +191,22 @@ def _publish_sealed(store: ReleaseStore, version: str, sign: Sign | None) -> Pub
     opens = embargo.opening(store, manifest)
     if now < opens:
         raise ReleaseError(
-            f"version {version} is under embargo until {_told(opens)}", remedy="Publish it then, or later"
+            f"version {version} is under embargo until {_instant(opens)}", remedy="Publish it then, or later"
         )
-    standing = _standing_with(store, manifest["content_sha256"])
-    if standing is None:
+    existing = _version_with(store, manifest["content_sha256"])
+    if existing is None:
         _require_same_former(store, manifest)
         with draft_in(store, store.releases) as draft:
             shutil.copytree(sealed, draft, dirs_exist_ok=True)
             (draft / MANIFEST).unlink()
-            write_manifest(draft, {**manifest, "released_at": _told(now)}, sign)
+            write_manifest(draft, {**manifest, "released_at": _instant(now)}, sign)
             seal(draft)
-            standing = Published(put(store, draft, version), version, is_new=True)
+            existing = Published(put(store, draft, version), version, is_new=True)
     embargo.clear(store)
-    return standing
+    return existing
 
 
-def _standing_with(store: ReleaseStore, content: str) -> Published | None:
+def _version_with(store: ReleaseStore, content: str) -> Published | None:
     """The newest version when it says the same; a killed process may have left it unpointed to.
 
     Raises:
@@ -234,16 +217,16 @@ def _standing_with(store: ReleaseStore, content: str) -> Published | None:
     if newest is None or read_manifest(newest)["content_sha256"] != content:
         return None
     if newest.parent != store.releases:
-        told = json.loads((store.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
+        tombstone = json.loads((store.releases / known[-1] / TOMBSTONE).read_text(encoding="utf-8"))
         raise ReleaseError(
-            f"this is what version {known[-1]} said, which was withdrawn: {told['reason']}",
+            f"this is the content of version {known[-1]}, which was withdrawn: {tombstone['reason']}",
             remedy="Correct what it was withdrawn for, then run the wave again",
         )
     point_latest(store.releases, known[-1])
     return Published(newest, known[-1], is_new=False)
 
 
-def _described(
+def _describe_version(
     draft: Path, store: ReleaseStore, files: Mapping[str, Mapping[str, Any]], provenance: Provenance
 ) -> Description:
     known = store.known()
@@ -260,21 +243,21 @@ def _require_same_former(store: ReleaseStore, manifest: Mapping[str, Any]) -> No
         raise ReleaseError(
             f"version {newest} was published since version {manifest['version']} was sealed",
             expected=f"{manifest['former_version'] or 'no version'}, with which it was protected",
-            remedy="Run the wave again: it is compared and protected anew",
+            remedy="Run the wave again: it is then compared and protected with that version",
         )
 
 
 def _manifest(
-    wave: str, told: Description, files: Mapping[str, Any], content: str, provenance: Provenance
+    wave: str, description: Description, files: Mapping[str, Any], content: str, provenance: Provenance
 ) -> dict[str, Any]:
     return {
         "wave": wave,
-        "version": told.version,
-        "former_version": told.former.name if told.former else None,
-        "change": told.changes.level if told.changes else None,
+        "version": description.version,
+        "former_version": description.former.name if description.former else None,
+        "change": description.changes.level if description.changes else None,
         "content_sha256": content,
         "files": dict(sorted(files.items())),
-        "describing": sorted(set(files) - set(told.files)),
+        "describing": sorted(set(files) - set(description.files)),
         **asdict(provenance),
     }
 
@@ -283,5 +266,5 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _told(instant: dt.datetime | None) -> str | None:
+def _instant(instant: dt.datetime | None) -> str | None:
     return instant.astimezone(dt.UTC).isoformat(timespec="seconds") if instant else None

@@ -1,8 +1,8 @@
-"""The signature of a manifest, and with it of the whole release, whose checksums stand in the manifest.
+"""The signature of a manifest, and with it of the whole release, whose checksums are in the manifest.
 
-Ed25519 of the ``cryptography`` package, which is here anyway; ``pynacl`` would bring another library for it.
-Signed is the manifest without its ``signature``, as JSON with sorted keys, without white space, in UTF-8. The
-key belongs to the home. What does not belong here: whether the files are what the manifest says (``verify``).
+Ed25519 of the ``cryptography`` package, which is installed anyway; ``pynacl`` would be one library more. What
+is signed is the manifest without its ``signature``, as JSON with sorted keys, without white space, in UTF-8.
+The key belongs to the home.
 """
 
 import base64
@@ -87,19 +87,19 @@ def signature_fault(manifest: Mapping[str, Any], key: "Ed25519PublicKey") -> str
     """Why the signature of a manifest does not hold under a public key, as a sentence; None when it does."""
     from cryptography.exceptions import InvalidSignature
 
-    told = manifest.get("signature")
-    if told is None:
+    signature = manifest.get("signature")
+    if signature is None:
         return "the manifest is not signed."
     try:
-        value = base64.b64decode(told["value"], validate=True)
-        if told["algorithm"] != ALGORITHM:
+        value = base64.b64decode(signature["value"], validate=True)
+        if signature["algorithm"] != ALGORITHM:
             return f"the manifest is not signed with {ALGORITHM}."
         key.verify(value, signed_bytes(manifest))
     except (TypeError, KeyError, binascii.Error, ValueError):
         return "the signature of the manifest cannot be read."
     except InvalidSignature:
-        if told.get("key") != _fingerprint(key):
-            return f"the manifest was signed with another key ({str(told.get('key'))[:16]})."
+        if signature.get("key") != _fingerprint(key):
+            return f"the manifest was signed with another key ({str(signature.get('key'))[:16]})."
         return "the manifest was altered: its signature does not hold."
     return None
 

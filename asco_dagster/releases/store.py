@@ -1,8 +1,4 @@
-"""Where the versions of one wave stand: published, sealed until their day, withdrawn.
-
-Belongs here: which versions there are, and reading a manifest. What does not belong here: making a version
-(``release``), opening a sealed one (``embargo``), taking one back (``withdrawal``).
-"""
+"""The versions of one wave: published, sealed until their day, withdrawn; and their manifests."""
 
 import fcntl
 import json
@@ -33,7 +29,7 @@ class ReleaseStore:
     Attributes:
         releases: public: one folder a version, a tombstone in place of a withdrawn one, ``latest``.
         sealed: confidential: the version that waits for its day.
-        withdrawn: confidential: what withdrawn versions said, since what was public once stays known.
+        withdrawn: confidential: the content of withdrawn versions, since what was public once stays known.
     """
 
     releases: Path
@@ -54,9 +50,9 @@ class ReleaseStore:
             yield
 
     def content(self, version: str) -> Path:
-        """The folder that holds what a version said, withdrawn or not."""
-        standing = self.releases / version
-        return standing if (standing / MANIFEST).is_file() else self.withdrawn / version
+        """The folder that holds the content of a version, withdrawn or not."""
+        public = self.releases / version
+        return public if (public / MANIFEST).is_file() else self.withdrawn / version
 
     def known(self) -> list[str]:
         """Every version that ever was public, oldest first."""
@@ -66,7 +62,7 @@ class ReleaseStore:
         """Every version that ever was public with the hash of its content, oldest first."""
         return [[version, read_manifest(self.content(version))["content_sha256"]] for version in self.known()]
 
-    def standing(self) -> list[str]:
+    def public(self) -> list[str]:
         """Versions that are public today, oldest first."""
         return [version for version in versions(self.releases) if not is_withdrawn(self.releases / version)]
 
@@ -82,9 +78,9 @@ def read_manifest(release: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_distinct))
     except FileNotFoundError as error:
         if is_withdrawn(release):
-            told = json.loads((release / TOMBSTONE).read_text(encoding="utf-8"))
+            tombstone = json.loads((release / TOMBSTONE).read_text(encoding="utf-8"))
             raise ReleaseError(
-                f"version {told['version']} was withdrawn: {told['reason']}",
+                f"version {tombstone['version']} was withdrawn: {tombstone['reason']}",
                 file=release,
                 remedy="Take the version that latest points to",
             ) from error
@@ -101,7 +97,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; one that names a key twice would say different things to different readers."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is there twice")
     return found
 
 
@@ -139,7 +135,7 @@ def next_version(known: list[str], level: "Level" = "major") -> str:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """A version as numbers, in whose order versions stand."""
+    """A version as numbers, by which versions are sorted."""
     return tuple(int(part) for part in version.split("."))
 
 

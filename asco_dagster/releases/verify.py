@@ -43,11 +43,6 @@ class Examination:
     figures: dict[str, int]
 
 
-def faults_of(release: Path) -> list[str]:
-    """What does not hold in a release folder, as sentences; empty when everything holds."""
-    return examine(release).faults
-
-
 def examine(release: Path, public_key: Path | None = None) -> Examination:
     """Examine a release folder, of which nothing is trusted: signature, names, hashes, rules, disclosure.
 
@@ -81,12 +76,12 @@ def examine(release: Path, public_key: Path | None = None) -> Examination:
 
 
 def _readable(faults: Iterator[str]) -> Iterator[str]:
-    """The faults that a look finds; that it cannot look is one: a file may hold whatever its hash allows."""
+    """The faults found; that something cannot be read is one: a file may hold whatever its hash allows."""
     try:
         yield from faults
     except Exception as error:
-        told = str(error) if isinstance(error, AscoError) else type(error).__name__
-        yield f"the release cannot be read to the end: {told}"
+        cause = str(error) if isinstance(error, AscoError) else type(error).__name__
+        yield f"the release cannot be read to the end: {cause}"
 
 
 def _unsigned(manifest: dict[str, Any], key: "Ed25519PublicKey | None") -> Iterator[str]:
@@ -148,9 +143,9 @@ def _unrounded(cells: "pd.DataFrame", steps: Mapping[str, float]) -> Iterator[st
 
     for kind, step in steps.items():
         unit_type, _, statistic = kind.rpartition(" ")
-        own = cells["statistic"] == statistic
-        own &= cells["unit_type"].eq(unit_type) if unit_type else True
-        rows = cells[own]["estimate"] if kind not in cells else cells[kind]
+        of_kind = cells["statistic"] == statistic
+        of_kind &= cells["unit_type"].eq(unit_type) if unit_type else True
+        rows = cells[of_kind]["estimate"] if kind not in cells else cells[kind]
         values = rows.dropna().to_numpy(float)
         finer = ~np.isclose(values, np.round(values / step) * step, rtol=1e-9, atol=step * 1e-6)
         if finer.any():
@@ -167,7 +162,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     cells = folder.rows(declared)
     unknown = sorted(set(cells["status"]) - {"V", "c"})
     if unknown:
-        yield f"{declared.parquet}: status {', '.join(unknown)} tells by which rule a cell was suppressed."
+        yield f"{declared.parquet}: status {', '.join(unknown)} shows by which rule a cell was suppressed."
     suppressed = cells[cells["status"] != "V"]
     shown = suppressed[[*declared.named("measure"), "quality_flag"]].notna().any(axis=1)
     if shown.any():
@@ -180,7 +175,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
         for unit_type, rows in cells.groupby("unit_type")
     )
     if finer:
-        yield f"{finer} cells lie in a breakdown that is not released."
+        yield f"{finer} cells are of a breakdown that is not released."
     yield from _suppressed_in_profiles(folder, cells)
     yield from faults_of_files(folder)
     try:

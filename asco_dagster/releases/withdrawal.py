@@ -1,8 +1,7 @@
-"""Taking a version back: a tombstone with the reason stands in its place, and ``latest`` moves away from it.
+"""Withdrawing a version: a tombstone with the reason takes its place, and ``latest`` points elsewhere.
 
-What it said moves to a confidential folder: those who have it keep it, so the next version is still protected
-and revised against it. Each step can be made again, so a process killed at any instant is finished by the
-next one. What does not belong here: deciding it.
+Its content moves to a confidential folder: those who have it keep it, so the next version is still protected
+and revised against it. Each step can be repeated, so what a killed process began is finished by the next one.
 """
 
 import datetime as dt
@@ -32,7 +31,7 @@ def withdraw(store: ReleaseStore, version: str, reason: str) -> None:
     Args:
         store: the wave's folders.
         version: the version.
-        reason: why, as the tombstone tells everybody.
+        reason: why, as the tombstone says it to everybody.
 
     Raises:
         ConfigurationError: no reason is given.
@@ -46,14 +45,14 @@ def withdraw(store: ReleaseStore, version: str, reason: str) -> None:
 
 def _withdraw(store: ReleaseStore, version: str, reason: str) -> None:
     finish_withdrawals(store)
-    if version not in store.standing():
+    if version not in store.public():
         raise ReleaseError(
             f"no version {version} is public",
-            expected=f"one of {', '.join(store.standing()) or 'none'}",
+            expected=f"one of {', '.join(store.public()) or 'none'}",
             remedy="“asco releases” lists them",
         )
     manifest = read_manifest(store.releases / version)
-    told = {
+    note = {
         "wave": manifest["wave"],
         "version": version,
         "reason": " ".join(reason.split()),
@@ -62,24 +61,24 @@ def _withdraw(store: ReleaseStore, version: str, reason: str) -> None:
         "content_sha256": manifest["content_sha256"],
     }
     make_folder(store.withdrawn)
-    text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(note, ensure_ascii=False, indent=2) + "\n"
     write_whole(store.withdrawn / f"{version}.json", text)
     finish_withdrawals(store)
 
 
 def finish_withdrawals(store: ReleaseStore) -> None:
     """Carry out every withdrawal decided: move ``latest``, then the folder, then put the tombstone."""
-    for note in sorted(store.withdrawn.glob("*.json")) if store.withdrawn.is_dir() else []:
-        told = json.loads(note.read_text(encoding="utf-8"))
-        if not is_withdrawn(store.releases / told["version"]):
-            _carry_out(store, told)
+    for path in sorted(store.withdrawn.glob("*.json")) if store.withdrawn.is_dir() else []:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        if not is_withdrawn(store.releases / note["version"]):
+            _carry_out(store, note)
 
 
-def _carry_out(store: ReleaseStore, told: dict[str, Any]) -> None:
-    version = told["version"]
+def _carry_out(store: ReleaseStore, note: dict[str, Any]) -> None:
+    version = note["version"]
     latest = latest_release(store.releases)
     if latest is not None and latest.name == version:
-        others = [other for other in store.standing() if other != version and _whole(store, other)]
+        others = [other for other in store.public() if other != version and _whole(store, other)]
         if others:
             point_latest(store.releases, others[-1])
         else:
@@ -91,7 +90,7 @@ def _carry_out(store: ReleaseStore, told: dict[str, Any]) -> None:
     shutil.rmtree(tombstone, ignore_errors=True)
     tombstone.mkdir()
     tombstone.chmod(PUBLIC)
-    text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(note, ensure_ascii=False, indent=2) + "\n"
     (tombstone / TOMBSTONE).write_text(text, encoding="utf-8")
     (tombstone / TOMBSTONE).chmod(0o444)
     sync_folder(tombstone)

@@ -1,7 +1,7 @@
 """The schedule of the release calendar: every five minutes it asks what is due, and publishes it in a run.
 
 A tick without anything due starts no run. The run carries the wave's partition tag, so that it never overlaps
-a run of that wave. What does not belong here: what is due (``releases.due``).
+a run of that wave.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ import dagster as dg
 
 from asco_dagster.orchestration.run_guard import require_home_instance
 from asco_dagster.orchestration.tags import PARTITION_TAG
-from asco_dagster.releases.due import due_versions
+from asco_dagster.releases.embargo import due_versions
 from asco_dagster.releases.release import publish_sealed
 from asco_dagster.releases.signature import signer
 from asco_dagster.releases.store import ReleaseStore

@@ -51,7 +51,7 @@ def test_the_graph_tells_which_tables_rest_on_releases(which: str) -> None:
 def test_definitions_without_a_layer_release_nothing() -> None:
     from asco_dagster.publication.assets import publication_assets
 
-    part = dg.Definitions(assets=publication_assets, resources={"settings": None})
+    part = dg.Definitions(assets=publication_assets([]), resources={"settings": None})
     job = part.resolve_implicit_global_asset_job_def()
     with pytest.raises(ConfigurationError, match=r"lack .*sec_asco__cells.*, on which pub_"):
         upstream(whole_graph(_step(job).context), RELEASE)

@@ -232,7 +232,7 @@ def test_a_withdrawn_version_leaves_a_tombstone_and_stays_known(store: ReleaseSt
     assert told["reason"] == "A delivery was mixed up"
     with pytest.raises(ReleaseError, match="was withdrawn: A delivery was mixed up"):
         read_manifest(store.releases / "2.0.0")
-    assert (store.known(), store.standing()) == (["1.0.0", "2.0.0"], ["1.0.0"])
+    assert (store.known(), store.public()) == (["1.0.0", "2.0.0"], ["1.0.0"])
     with pytest.raises(ReleaseError, match="was withdrawn"):
         _publish(store, _tables(corrected))
     assert _publish(store, _tables()).version == "3.0.0"

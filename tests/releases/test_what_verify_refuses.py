@@ -39,7 +39,7 @@ def test_the_rule_of_a_closed_cell_is_refused(tmp_path):
     cells = cells_of("share")
     cells.loc[[0, 1], "status"] = ["A", "D"]
     faults = first_faults(tmp_path, cells, 2)
-    assert faults[0] == f"{CELLS}: status A, D tells by which rule a cell was suppressed."
+    assert faults[0] == f"{CELLS}: status A, D shows by which rule a cell was suppressed."
     assert faults[1] == "2 suppressed cells carry a number or a quality flag."
 
 
@@ -47,12 +47,12 @@ def test_shares_of_population_below_france_are_refused(tmp_path):
     people = cells_of("population_share")
     below = (people["geography"] != "france").sum()
     assert below == 13
-    assert first_faults(tmp_path, people, 1) == [f"{below} cells lie in a breakdown that is not released."]
+    assert first_faults(tmp_path, people, 1) == [f"{below} cells are of a breakdown that is not released."]
 
 
 def test_areas_that_are_shown_together_are_refused_one_by_one(tmp_path):
     shares = cells_of("share")
     single = shares["area_code"].isin(["r1", "r2"]) & (shares["size_class"] != "total")
     assert first_faults(tmp_path, shares, 1) == [
-        f"{single.sum()} cells lie in a breakdown that is not released."
+        f"{single.sum()} cells are of a breakdown that is not released."
     ]

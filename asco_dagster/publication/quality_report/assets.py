@@ -2,8 +2,7 @@
 
 Before the day of the release the page among the quality pages shows quality and no result; the page within
 the release shows both. It is written from tables and gates that a second run of the same inputs makes again,
-so that its bytes are the same: no clock, no pseudonym, nothing that was merely seen. What does not belong
-here: what is counted (``indicators``) and how it looks (``page``).
+so that its bytes are the same: no clock, no pseudonym, nothing that was only observed.
 """
 
 import datetime as dt
@@ -56,32 +55,32 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 
 
 def pub_asco__quality_report(step: WaveStep) -> Table:
-    """One row an indicator of the quality report; the page itself stands among the quality pages."""
+    """One row an indicator of the quality report; the page itself is one of the quality pages."""
     rows = quality_indicators(step.database, step.wave, ReleaseStore.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
-    told = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
+    links = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
     pictures = {
         f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
         for words, picture in map_pictures(rows, step.wave).items()
     }
-    return Table(rows, {**told, "bytes": len(page.encode()), **pictures, **_history(step, rows)})
+    return Table(rows, {**links, "bytes": len(page.encode()), **pictures, **_history(step, rows)})
 
 
 def _history(step: WaveStep, rows: Any) -> dict[str, Any]:
     """The key figures, kept for the history of the wave's runs, and that history as metadata.
 
-    It stands on Dagster's pages and on the wave's history page only: the report must be the same however
+    It is on Dagster's pages and on the wave's history page only: the report must be the same however
     often the wave ran.
     """
     folder = step.places.wave(step.wave.wave)
-    told = key_figures(rows, step.database)
+    figures = key_figures(rows, step.database)
     if not _is_open(step):
-        told = without_results(told)
+        figures = without_results(figures)
         for beginning in RESULTS:  # kept by runs before the wave had an embargo
             forget_figures(folder, beginning)
-    keep_figures(folder, step.context.run.run_id, told)
+    keep_figures(folder, step.context.run.run_id, figures)
     return figure_history(folder.parent, step.wave.wave, DRAWN)
 
 

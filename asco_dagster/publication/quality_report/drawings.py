@@ -1,8 +1,7 @@
 """Charts and maps of the quality report, as inline SVG: the same bytes for the same numbers.
 
-Written as text, since a plotting library would bring fonts, identifiers and clocks of its own into a page
-that must not change. Colours alone say nothing: each drawing stands beside a table with its numbers. What
-does not belong here: which numbers are shown (``page``).
+They are written as text, since a plotting library would add fonts, identifiers and clocks to a page that must
+not change. Colours alone say nothing: each drawing is beside a table with its numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +40,7 @@ def departement_map(values: Mapping[str, float], limits: Sequence[float], identi
         f'<path d="M0 14L14 0" stroke="{INK}" stroke-width="1.5"/></pattern></defs>'
     )
     box = departements()["viewBox"]
-    return Markup(  # noqa: S704 (made of numbers and of this project's own file)
+    return Markup(  # noqa: S704 (made of numbers and of a file of this package)
         f'<svg class="map" role="img" aria-labelledby="{identifier}" viewBox="{box}">{hatch}'
         f'<g stroke="{INK}" stroke-width="1">{"".join(drawn)}</g></svg>'
     )
@@ -118,7 +117,7 @@ def dots(rows: Sequence[tuple[str, Sequence[float | None]]], identifier: str) ->
     """Shares (0 to 1) of several versions on one line each; the last version is filled.
 
     Args:
-        rows: label and its shares, oldest version first; None where a version tells none.
+        rows: label and its shares, oldest version first; None where a version has none.
         identifier: of the element that names the chart.
     """
     parts, left = [], 340

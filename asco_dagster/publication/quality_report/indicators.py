@@ -3,7 +3,7 @@
 Named after the quality and performance indicators of the European Statistical System (ESS guidelines for the
 implementation of the ESS quality and performance indicators, Eurostat, 2014): coverage, unit and item
 non-response, imputation, sampling error, revision, timeliness and punctuality, coherence; besides them edits,
-weighting, disclosure and burden. What does not belong here: how they are shown (``page``).
+weighting, disclosure and burden.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ["concept", "indicator", "unit_type", "breakdown", "category", "value"]
 DECIMALS = 6
 RESULTS = ("share ", "revision ")
-"""How the names of key figures begin that tell what the survey found."""
+"""How the names of those key figures begin that are results of the survey."""
 _COUNTS = Path(__file__).with_name("counts.sql")
 
 
@@ -44,8 +44,8 @@ def quality_indicators(
     """
     counted = database.execute(_COUNTS.read_text(encoding="utf-8")).df()
     cells = database.table("publication.pub_asco__cells").df()
-    told = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, store)]
-    rows = pd.concat([counted, pd.DataFrame(told, columns=COLUMNS)], ignore_index=True)
+    rest = [*_timeliness(wave), *_comparability(wave), *_completeness(cells), *_revisions(cells, store)]
+    rows = pd.concat([counted, pd.DataFrame(rest, columns=COLUMNS)], ignore_index=True)
     rows["value"] = rows["value"].astype(float).round(DECIMALS)
     return rows.sort_values(COLUMNS[:5], kind="stable", ignore_index=True)
 
@@ -62,7 +62,7 @@ def key_figures(indicators: pd.DataFrame, database: "duckdb.DuckDBPyConnection")
     """
     whole = indicators[(indicators["breakdown"] == "total") & (indicators["category"] == "")]
     names = whole["concept"] + " " + whole["indicator"] + ", " + whole["unit_type"]
-    told = dict(zip(names, whole["value"].astype(float).tolist(), strict=True))
+    figures = dict(zip(names, whole["value"].astype(float).tolist(), strict=True))
     shares = database.execute(
         """
         select 'share ' || indicator || ', ' || unit_type, estimate
@@ -73,11 +73,11 @@ def key_figures(indicators: pd.DataFrame, database: "duckdb.DuckDBPyConnection")
         order by all
         """
     ).fetchall()
-    return {**told, **dict(shares)}
+    return {**figures, **dict(shares)}
 
 
 def without_results(figures: Mapping[str, float]) -> dict[str, float]:
-    """The key figures of quality: no share, and no revision, which tells a share to who knows the former."""
+    """The key figures of quality: no share, and no revision, which would give the new share away."""
     return {name: value for name, value in figures.items() if not name.startswith(RESULTS)}
 
 

@@ -31,16 +31,16 @@ def open_by_level(cells: pd.DataFrame, former: pd.DataFrame | None = None) -> li
     nothing = (None, None, None)
     rows = []
     for table in order:
-        own, other = now.get(table, nothing), before.get(table, nothing)
-        figures = dict(zip(("cells", "open", "share"), own, strict=True))
-        figures |= dict(zip(("former_cells", "former_open", "former_share"), other, strict=True))
+        these, others = now.get(table, nothing), before.get(table, nothing)
+        figures = dict(zip(("cells", "open", "share"), these, strict=True))
+        figures |= dict(zip(("former_cells", "former_open", "former_share"), others, strict=True))
         rows.append({**dict(zip(_TABLE, table, strict=True)), **figures})
     return rows
 
 
 def former_cells(cells: pd.DataFrame, store: ReleaseStore) -> pd.DataFrame | None:
     """Cells of the newest version that published other ones than these; None where there is none."""
-    return next((before for _, before in other_cells(cells, store, reversed(store.standing()))), None)
+    return next((before for _, before in other_cells(cells, store, reversed(store.public()))), None)
 
 
 def _counts(cells: pd.DataFrame) -> dict[tuple[str, str, str], tuple[int, int, float]]:

@@ -1,8 +1,5 @@
-"""The quality report as one HTML page that stands alone: French and English, no network, no clock, no script
-but the one that changes its language.
-
-What does not belong here: the indicators (``indicators``), the drawings (``drawings``), the words of the page
-(``page.html.j2``, ``names.yaml``).
+"""The quality report as one self-contained HTML page: French and English, no network, no clock, no script
+but the one that changes its language. Its words are in ``page.html.j2`` and ``names.yaml``.
 """
 
 import base64
@@ -69,8 +66,8 @@ def render(
         results=results,
         figures=figures,
         names=names(),
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (a file of this package)
+        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704 (a file of this package)
         published=[row for row in published.to_dict("records") if row["estimate"] == row["estimate"]],
         hidden=int(published["estimate"].isna().sum()),
         gates=[_gate(gate) for gate in gates],
@@ -130,22 +127,22 @@ def percent(value: float | None, decimals: int = 1) -> Markup:
     """A share as per cent in both languages; a dash without a value."""
     if value is None or value != value:
         return Markup("–")
-    told = f"{100 * value:.{decimals}f}"
+    text = f"{100 * value:.{decimals}f}"
     if decimals == 0 and 0 < 100 * value < 0.5:
         return both("< 1 %", "< 1%")
-    return both(f"{told.replace('.', ',')} %", f"{told}%")
+    return both(f"{text.replace('.', ',')} %", f"{text}%")
 
 
 def number(value: float | None, decimals: int = 0) -> Markup:
     """A number in both languages; a dash without a value."""
     if value is None or value != value:
         return Markup("–")
-    told = f"{value:,.{decimals}f}"
-    return both(told.replace(",", " ").replace(".", ","), told)
+    text = f"{value:,.{decimals}f}"
+    return both(text.replace(",", " ").replace(".", ","), text)
 
 
 def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
-    """A gate as the report tells it: what was asked and whether it held, never what was seen."""
+    """A gate as the report shows it: what was required and whether it held, never what was observed."""
     verdicts = [
         {
             "expectation": verdict["expectation"].removeprefix("expect_").replace("_", " "),
@@ -198,8 +195,8 @@ def _maps(figures: Figures, wave: Wave) -> list[dict[str, Any]]:
     ]
     made = []
     for name, concept, indicator, limits in wanted:
-        told = figures.by(concept, indicator, "commune", "departement")
-        values = {code: value for area, value in told.items() for code in groups.get(area, [area])}
+        shares = figures.by(concept, indicator, "commune", "departement")
+        values = {code: value for area, value in shares.items() for code in groups.get(area, [area])}
         places = departements()["departements"]
         counts = [sum(drawings.class_of(v, limits) == n for v in values.values()) for n in range(5)]
         made.append(
@@ -234,13 +231,13 @@ def _collection(figures: Figures) -> dict[str, list[tuple[str, float]]]:
 
 def _moved(versions: Versions) -> list[tuple[str, list[float | None]]]:
     """The shares that differ most between the version before this one and this one, for the drawing."""
-    told: list[tuple[float, str, list[float | None]]] = []
+    moved: list[tuple[float, str, list[float | None]]] = []
     for row in versions.rows:
         values: Any = row["values"]
         known = [value for value in values if value is not None]
         if len(known) > 1:
-            told.append((-abs(known[-1] - known[-2]), str(row["label_fr"]), values))
-    return [(label, values) for _, label, values in sorted(told, key=lambda one: one[:2])[:WORST]]
+            moved.append((-abs(known[-1] - known[-2]), str(row["label_fr"]), values))
+    return [(label, values) for _, label, values in sorted(moved, key=lambda one: one[:2])[:WORST]]
 
 
 def _statuses(figures: Figures) -> Markup:

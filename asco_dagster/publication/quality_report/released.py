@@ -1,4 +1,4 @@
-"""What a release tells of its quality as tables beside the page: every gate's verdicts, every indicator.
+"""The quality of a release as tables beside the page: every gate's verdicts, every indicator.
 
 A verdict says whether an expectation holds and why it is required, never what was observed: that may be an
 answer.

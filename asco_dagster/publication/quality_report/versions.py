@@ -1,8 +1,6 @@
-"""Shares of France as each public version of the wave told them: the history that anyone may read.
+"""Shares of France as each public version of the wave has them: the history that anyone may read.
 
-Versions that tell the same cells as this one are this one: the report must not change because it was made
-before. Other waves are left out: what a release says must not depend on which wave was released first. What
-does not belong here: runs, which are nobody's business outside (``gates.history``).
+Other waves are left out: what a release says must not depend on which wave was released first.
 """
 
 from dataclasses import dataclass
@@ -40,19 +38,19 @@ def national_versions(cells: pd.DataFrame, indicators: pd.DataFrame, store: Rele
         store: its versions.
 
     Returns:
-        No row where no earlier version told other cells; None for a share that an earlier version does not
-        tell. A share that this version suppresses has no row.
+        No row where no earlier version had other cells; None for a share that an earlier version lacks. A
+        share that this version suppresses has no row.
     """
-    earlier = other_cells(cells, store, store.standing()[-SHOWN:])
-    told = [*((version, _shares(before)) for version, before in earlier), ("", _shares(cells))]
+    earlier = other_cells(cells, store, store.public()[-SHOWN:])
+    shares_by_version = [*((version, _shares(before)) for version, before in earlier), ("", _shares(cells))]
     rows = []
     for known in indicators.drop_duplicates(["unit_type", "indicator"]).itertuples(index=False):
-        values = [shares.get((str(known.unit_type), str(known.indicator))) for _, shares in told]
-        # what this version suppresses is not told again, though an earlier one told it
+        values = [shares.get((str(known.unit_type), str(known.indicator))) for _, shares in shares_by_version]
+        # what this version suppresses is not repeated, though an earlier one had it
         if values[-1] is not None and any(value is not None for value in values[:-1]):
             words = {name: getattr(known, name) for name in ("unit_type", "label_fr", "label_en")}
             rows.append({**words, "values": values})
-    return Versions([name for name, _ in told], rows)
+    return Versions([name for name, _ in shares_by_version], rows)
 
 
 def _shares(cells: pd.DataFrame) -> Shares:
@@ -63,6 +61,6 @@ def _shares(cells: pd.DataFrame) -> Shares:
         & (cells["size_class"] == "total")
         & (cells["status"] == "V")
     )
-    own = cells[wanted].dropna(subset=["estimate"])
-    keys = zip(own["unit_type"].astype(str), own["indicator"].astype(str), strict=True)
-    return dict(zip(keys, own["estimate"].astype(float).tolist(), strict=True))
+    released = cells[wanted].dropna(subset=["estimate"])
+    keys = zip(released["unit_type"].astype(str), released["indicator"].astype(str), strict=True)
+    return dict(zip(keys, released["estimate"].astype(float).tolist(), strict=True))

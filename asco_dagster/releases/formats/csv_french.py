@@ -11,7 +11,7 @@ from asco_dagster.releases.labels import Labels, french_labels
 
 
 def write(content: Content, folder: Path) -> list[ReleasedFile]:
-    """Write each table; the tables of the quality report, which the wave's own staff reads, have none."""
+    """Write each table but those of the quality report."""
     return [_write(table, content.labels, folder) for table in content.of("tables")]
 
 

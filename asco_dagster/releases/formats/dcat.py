@@ -1,7 +1,7 @@
 """DCAT-AP 3 (JSON-LD): the release as a dataset in a catalogue, each file a distribution of it.
 
 Things that the profile gives a class carry that very class, not a narrower one alone: its official shapes are
-read without the vocabularies that would tell one from the other.
+read without the vocabularies that would relate the two.
 
 It describes the version, so it is written once the version is known. Addresses are relative to the release
 folder, wherever a copy of it is.

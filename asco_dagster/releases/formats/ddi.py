@@ -8,7 +8,7 @@ from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.format import ContentFormat, ReleaseFolder
 
-FREQUENCIES = ("<catStat", "<sumStat")  # elements in which DDI tells how often something was answered
+FREQUENCIES = ("<catStat", "<sumStat")  # elements in which DDI gives how often something was answered
 
 
 def write(content: Content, folder: Path) -> list[ReleasedFile]:

@@ -19,7 +19,7 @@ from asco_testing.worlds.small_france import SCALE, shrink
 
 WAVE = "2014"
 _WORDS = {
-    **{"open": "passed", "passed": "passed", "warns": "warned", "warned": "warned", "WARN": "warned"},
+    **{"open": "passed", "passed": "passed", "warning": "warned", "warned": "warned", "WARN": "warned"},
     **{"closed": "failed", "ERROR": "failed", "not judged": "never"},
 }
 ASSET = "est_asco__weights"

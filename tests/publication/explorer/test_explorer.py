@@ -100,18 +100,18 @@ def test_both_languages_and_the_keyboard(page) -> None:
     assert page.locator("h1").inner_text().startswith("Social action")
     page.locator("#shapes path[tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
-    assert page.locator("#told").inner_text().startswith("Aisne")
+    assert page.locator("#reading").inner_text().startswith("Aisne")
     assert page.locator("#shapes path[tabindex='0']").count() == 1
 
 
 def test_what_the_map_said_last_follows_language_and_indicator(page) -> None:
-    assert page.locator("#told").inner_text().startswith("Survolez")
+    assert page.locator("#reading").inner_text().startswith("Survolez")
     page.locator("#inset path[data-code='75']").hover()
-    before = page.locator("#told").inner_text()
+    before = page.locator("#reading").inner_text()
     assert before.startswith("Paris")
     page.select_option("#indicator", "ccas")
-    assert page.locator("#told").inner_text().startswith("Paris")
-    assert page.locator("#told").inner_text() != before
+    assert page.locator("#reading").inner_text().startswith("Paris")
+    assert page.locator("#reading").inner_text() != before
     inset = page.locator("#inset path[data-code='92']").get_attribute("fill")
     fill = page.locator("#shapes path[data-code='92']").get_attribute("fill")
     assert inset.removesuffix("-inset)") == fill.removesuffix(")")

@@ -77,7 +77,7 @@ def _cells(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]
     for unit_type, indicator, statistic, *cell in plain[columns].itertuples(index=False, name=None):
         found.setdefault(unit_type, {}).setdefault(indicator, {}).setdefault(statistic, []).append(cell)
     return {
-        unit_type: {code: _sorted(own) for code, own in indicators.items() if own}
+        unit_type: {code: _sorted(statistics) for code, statistics in indicators.items() if statistics}
         for unit_type, indicators in found.items()
     }
 

@@ -7,8 +7,8 @@ const texts = {
   fr: {
     skip: "Aller au contenu", language: "Langue", choose: "Choisir un indicateur", unit: "Qui répond", indicator: "Indicateur",
     statistic: "Statistique", map: "Carte des départements", chart: "France, selon la taille", signs: "Signes",
-    mapHelp: "Les flèches du clavier passent d'un département à l'autre. Le tableau dit les mêmes nombres.",
-    tell: "Survolez ou touchez un département pour lire sa valeur.", inset: "Paris et petite couronne", colon: "\u00a0: ",
+    mapHelp: "Les flèches du clavier passent d'un département à l'autre. Le tableau donne les mêmes valeurs.",
+    hint: "Survolez ou touchez un département pour lire sa valeur.", inset: "Paris et petite couronne", colon: "\u00a0: ",
     chartHelp: "Trait noir : intervalle de confiance à 95\u00a0%.", files: "Fichiers de cette version",
     filesList: { "tables/asco_tables.xlsx": "Tableaux thématiques (Excel)", "tables/fr/asco_cells.csv": "Toutes les cellules (CSV français)",
       "tables/asco_cells.csv": "Toutes les cellules (CSV international)", "tables/asco_cells.parquet": "Toutes les cellules (Parquet)",
@@ -22,8 +22,8 @@ const texts = {
   en: {
     skip: "Skip to content", language: "Language", choose: "Choose an indicator", unit: "Who answers", indicator: "Indicator",
     statistic: "Statistic", map: "Map of the départements", chart: "France, by size", signs: "Signs",
-    mapHelp: "The arrow keys move from one département to the next. The table says the same numbers.",
-    tell: "Point at or touch a département to read its value.", inset: "Paris and inner suburbs", colon: ": ",
+    mapHelp: "The arrow keys move from one département to the next. The table has the same values.",
+    hint: "Point at or touch a département to read its value.", inset: "Paris and inner suburbs", colon: ": ",
     chartHelp: "Black line: 95% confidence interval.", files: "Files of this version",
     filesList: { "tables/asco_tables.xlsx": "Thematic tables (Excel)", "tables/asco_cells.csv": "All cells (international CSV)",
       "tables/fr/asco_cells.csv": "All cells (French CSV)", "tables/asco_cells.parquet": "All cells (Parquet)",
@@ -59,7 +59,7 @@ function shown(cell) {
 function interval(cell) {
   return cell[6] === "V" && cell[4] !== null ? `${number(cell[4])} ${texts[state.language].to} ${number(cell[5])}` : "";
 }
-function said(cell) {
+function reading(cell) {
   const value = cell[6] === "V" ? shown(cell) : texts[state.language].suppressed;
   const between = interval(cell);
   return `${label("area_code", `${cell[0]}:${cell[1]}`)}${texts[state.language].colon}${value}${between && ` (${between})`}`;
@@ -103,7 +103,7 @@ function drawMap() {
     path.setAttribute("fill", open ? colours[scale.of(cell[3])] : closed ? hatch : "#f2f2f2");
     if (!small) continue;
     const name = content.shapes.departements[path.dataset.code].name;
-    path.setAttribute("aria-label", cell ? said(cell) : `${name}${texts[state.language].colon}${texts[state.language].none}`);
+    path.setAttribute("aria-label", cell ? reading(cell) : `${name}${texts[state.language].colon}${texts[state.language].none}`);
   }
   tell();
   const items = scale.starts.map((start, n) => {
@@ -159,7 +159,7 @@ function heading() {
 // What the map says of the département last pointed at, touched or reached by keyboard.
 function tell() {
   const path = document.querySelector(`#shapes path[data-code="${state.area}"]`);
-  at("told").textContent = path ? path.getAttribute("aria-label") : texts[state.language].tell;
+  at("reading").textContent = path ? path.getAttribute("aria-label") : texts[state.language].hint;
 }
 function drawFiles() {
   const files = Object.entries(texts[state.language].filesList);

@@ -1,4 +1,4 @@
-"""The workbook of a release: contents, notes, and one sheet a thematic table, as the DREES lays them out.
+"""The workbook of a release: contents, notes, and one sheet a thematic table, in the form of the DREES.
 
 XlsxWriter writes it: the same calls give the same bytes (its zip carries no date but the one given), and it
 holds no formula, so no value is cached beside what a cell shows. Which number is where: ``layout``.
@@ -119,13 +119,14 @@ def notes(content: Content) -> list[tuple[str, str]]:
         ("Collecte / Collection", f"Année de référence {wave.reference_year} ; {days}."),
         ("Estimation", "Réponses pondérées : plan de sondage, non-réponse, calage sur marges."),
         ("Secret statistique",
-         f"Aucune valeur de moins de {wave.disclosure.minimum_respondents} répondants, ni dont un "
-         f"contributeur fait plus de {100 * wave.disclosure.dominance_share:g} %, ni recalculable."),
+         f"Aucune valeur n'est diffusée si elle repose sur moins de {wave.disclosure.minimum_respondents} "
+         f"répondants, si un contributeur en représente plus de {100 * wave.disclosure.dominance_share:g} %, "
+         "ou si elle permet d'en retrouver une autre."),
         ("Précision",
          f"¹ et ² suivent les seuils de la vague : moins de {precision.respondents.low_precision:g} ou "
          f"{precision.respondents.unreliable:g} répondants, ou un intervalle trop large."),
         *((sign, f"{fr} / {en}") for sign, fr, en in LEGEND),
-        ("Lecture", "Une part de 72,0 dit que 72,0 % des collectivités du champ répondent oui."),
+        ("Lecture", "Une part de 72,0 signifie que 72,0 % des collectivités du champ répondent oui."),
         ("Contact", wave.release.contact),
         ("Licence", "Licence Ouverte 2.0 / Open Licence 2.0 (Etalab)"),
     ]  # fmt: skip

@@ -27,7 +27,7 @@ class Thematic:
     Attributes:
         name: name of its sheet.
         title: French and English title.
-        unit: French and English unit; empty when each row names its own.
+        unit: French and English unit; empty when each row has another.
         columns: headings of its columns of numbers.
         rows: heading (French), heading (English) and values of each row; a row without values is a heading.
         unit_type: whom it is about.
@@ -56,23 +56,25 @@ def thematic_tables(content: Content) -> list[Thematic]:
 def _of_theme(
     content: Content, theme: Theme, cells: pd.DataFrame, found: Mapping[tuple, Value]
 ) -> Iterator[Thematic]:
-    own = cells[(cells["unit_type"] == theme.unit_type) & cells["indicator"].isin(theme.indicators)]
-    statistics = [name for name in UNITS if (own["statistic"] == name).any()]
+    asked = cells[(cells["unit_type"] == theme.unit_type) & cells["indicator"].isin(theme.indicators)]
+    statistics = [name for name in UNITS if (asked["statistic"] == name).any()]
     if statistics:
-        yield _by_size(content, theme, own, statistics, found)
-    below_france = set(own.loc[own["geography"] != "france", "statistic"])
+        yield _by_size(content, theme, asked, statistics, found)
+    below_france = set(asked.loc[asked["geography"] != "france", "statistic"])
     for statistic in (name for name in statistics if name in below_france):
-        yield _by_area(content, theme, own, statistic, found)
+        yield _by_area(content, theme, asked, statistic, found)
 
 
 def _by_size(
-    content: Content, theme: Theme, own: pd.DataFrame, statistics: list[str], found: Mapping[tuple, Value]
+    content: Content, theme: Theme, asked: pd.DataFrame, statistics: list[str], found: Mapping[tuple, Value]
 ) -> Thematic:
-    sizes = sorted(set(own.loc[own["geography"] == "france", "size_class"]), key=lambda s: (s != "total", s))
+    sizes = sorted(
+        set(asked.loc[asked["geography"] == "france", "size_class"]), key=lambda s: (s != "total", s)
+    )
     rows: list[tuple[str, list[Value]]] = []
     for statistic in statistics:
         rows.append((UNITS[statistic][0], []))
-        for indicator in _having(own, theme, statistic):
+        for indicator in _having(asked, theme, statistic):
             key = (theme.unit_type, indicator, statistic, "france", "FR")
             rows.append((_label(content, theme, indicator), [found.get((*key, s), NOTHING) for s in sizes]))
     title = (f"{_who(content, theme, 0)} – {theme.label.fr}, selon la taille",
@@ -83,12 +85,12 @@ def _by_size(
 
 
 def _by_area(
-    content: Content, theme: Theme, own: pd.DataFrame, statistic: str, found: Mapping[tuple, Value]
+    content: Content, theme: Theme, asked: pd.DataFrame, statistic: str, found: Mapping[tuple, Value]
 ) -> Thematic:
-    indicators = _having(own, theme, statistic)
+    indicators = _having(asked, theme, statistic)
     rows: list[tuple[str, list[Value]]] = []
     for geography, heading in (("france", "France"), ("region", "Régions"), ("departement", "Départements")):
-        areas = sorted(set(own.loc[own["geography"] == geography, "area_code"]))
+        areas = sorted(set(asked.loc[asked["geography"] == geography, "area_code"]))
         if geography != "france":
             rows.append((heading, []))
         for area in areas:
@@ -103,8 +105,8 @@ def _by_area(
     return Thematic("", title, (fr, en), headings, rows, theme.unit_type)
 
 
-def _having(own: pd.DataFrame, theme: Theme, statistic: str) -> list[str]:
-    present = set(own.loc[own["statistic"] == statistic, "indicator"])
+def _having(asked: pd.DataFrame, theme: Theme, statistic: str) -> list[str]:
+    present = set(asked.loc[asked["statistic"] == statistic, "indicator"])
     return [code for code in theme.indicators if code in present]
 
 
