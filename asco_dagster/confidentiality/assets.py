@@ -23,7 +23,7 @@ from asco_dagster.processors import processors
 from asco_dagster.releases.disclosure import (
     UNIT_TYPES,
     areas_of,
-    kinds_of_catalogue,
+    indicator_kinds,
     links_of,
     rounding_steps,
     rules_of,
@@ -95,7 +95,8 @@ def _composition(step: WaveStep, areas: Any) -> pd.DataFrame:
     answers = read_table(
         step.database, "est_asco__indicators", ["unit_id", "unit_type", "indicator", "value"]
     )
-    answers = answers.merge(kinds_of_catalogue(), on=["unit_type", "indicator"], validate="many_to_one")
+    kinds = indicator_kinds(step.wave)
+    answers = answers.merge(kinds, on=["unit_type", "indicator"], validate="many_to_one")
     parts = [
         contributions(
             respondents[respondents["unit_type"] == unit_type],

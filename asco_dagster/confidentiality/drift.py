@@ -1,7 +1,7 @@
 """Drift: what is about to be released beside what has been released, of this wave and of the former one.
 
 A number that moved far is more often a fault than news. How far it may move is in the wave file, under
-``bounds``.
+``drift``.
 """
 
 import numpy as np
@@ -32,10 +32,13 @@ def sec_quality__drift(step: WaveStep) -> Table:
         drift(
             pd.read_parquet(release / contract_of(CELLS).parquet),
             cells,
-            step.wave.bounds[f"drift_{against}_share"],
-            step.wave.bounds[f"drift_{against}_total"],
+            allowed.share,
+            allowed.total,
         ).assign(against=against, release=f"{release.parent.name}/{release.name}")
-        for against, release in (("last_release", latest), ("former_wave", former))
+        for against, release, allowed in (
+            ("last_release", latest, step.wave.drift.last_release),
+            ("former_wave", former, step.wave.drift.former_wave),
+        )
         if release is not None
     ]
     rows = pd.concat(compared, ignore_index=True)[COLUMNS] if compared else _nothing()

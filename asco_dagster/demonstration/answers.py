@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from asco_dagster.demonstration.consistency import reconcile
-from asco_dagster.questionnaires.codebook import Codebook, Question
+from asco_dagster.questionnaires.questions import Codebook, Question
 
 PROFILES = Path(__file__).parent / "answer_profiles.yaml"
 # Share of a unit's own propensity in each of its answers: sectors go together more than benefits do.
@@ -163,7 +163,8 @@ def _boolean(question: Question, units: Units, answers: Answers) -> np.ndarray:
 def _choice(question: Question, units: Units, answers: Answers) -> np.ndarray:
     codes = [choice.code for choice in question.choices]
     shares = units.profile["choices"].get(question.code, {})
-    weight = np.array([shares.get(code, 1.0 if not shares else 0.0) for code in codes])
+    # A version of the questionnaire may have other choices than the profile knows.
+    weight = np.array([shares[code] for code in codes] if set(shares) == set(codes) else [1.0] * len(codes))
     drawn = units.generator(question.code).choice(len(codes), len(units.population), p=weight / weight.sum())
     return np.array(codes, dtype=object)[drawn]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from asco_dagster.questionnaires.codebook import Codebook, Question
 from asco_dagster.questionnaires.edits import Edit
+from asco_dagster.questionnaires.questions import Codebook, Question
 
 Answers = dict[str, np.ndarray]
 Generator = Callable[[str], np.random.Generator]

@@ -32,7 +32,8 @@ from asco_dagster.demonstration.staff_file import write_aid_staff
 from asco_dagster.demonstration.territory_files import write_members, write_populations
 from asco_dagster.durable import make_folder, private_files
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.questionnaires.codebook import Codebook, load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
+from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import UnitType
@@ -216,9 +217,7 @@ def _survey(
 ) -> _Survey:
     communes = commune_frame(territory, wave, passage)
     frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
-    codebooks = {
-        str(unit_type): load_codebook(name) for unit_type, name in sorted(wave.questionnaires.items())
-    }
+    codebooks = load_questionnaire(wave.questionnaire).codebooks
     truth = true_answers(communes, frames["epci"], codebooks, wave=wave.wave, seed=seed)
     samples = {
         unit_type: draw_sample(frame, wave.design(unit_type), scale=scale, seed=seed)

@@ -16,7 +16,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from asco_dagster.questionnaires import workbook_layout as at
-from asco_dagster.questionnaires.codebook import Codebook, load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
+from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES, build_workbook, stamped
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import UnitType
@@ -59,7 +60,7 @@ class Form:
     """
 
     def __init__(self, wave: Wave, unit_type: UnitType) -> None:
-        codebook = load_codebook(wave.questionnaires[unit_type])
+        codebook = load_questionnaire(wave.questionnaire).codebooks[unit_type]
         self._words = {
             question.code: {value: escape(word) for word, value in at.words(question).items()}
             for question in codebook.questions

@@ -15,7 +15,8 @@ import pandas as pd
 from asco_dagster.demonstration.answers import profiles
 from asco_dagster.demonstration.filling import Return, write_workbooks
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.questionnaires.codebook import Codebook, Question, load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
+from asco_dagster.questionnaires.questions import Codebook, Question
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import UnitType
 from asco_dagster.waves.wave import Collection
@@ -106,7 +107,7 @@ def write_returns(path: Path, returns: pd.DataFrame, wave: Wave, unit_type: Unit
     Raises:
         ConfigurationError: another ending.
     """
-    codebook = load_codebook(wave.questionnaires[unit_type])
+    codebook = load_questionnaire(wave.questionnaire).codebooks[unit_type]
     if path.suffix == ".csv":
         decimals = [question.code for question in codebook.questions if question.type in DECIMALS]
         export = returns.assign(**{code: returns[code].str.replace(".", ",") for code in decimals})

@@ -17,8 +17,10 @@ from asco_dagster.storage.places import DBT_PROJECT
 
 _PACKAGE = "asco_dagster"
 _DBT_FILES = ("dbt_project.yml", "profiles.yml")
-# A wave's files count by what they declare, which is part of every fingerprint (``base_fingerprint``).
+# Wave files and questionnaires count by what they declare, which is part of every fingerprint
+# (``base_fingerprint``), and of those only what belongs to the wave.
 _WAVES = CHECKOUT / _PACKAGE / "waves"
+_QUESTIONNAIRES = CHECKOUT / _PACKAGE / "questionnaires"
 _VOLATILE = {"created_at", "build_path", "compiled_path"}  # of a node in dbt's manifest: not its content
 
 
@@ -105,7 +107,8 @@ def _data_files(folder: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.is_dir():
-            found += () if (path / "__init__.py").is_file() else _data_files(path)
+            apart = folder == _QUESTIONNAIRES or (path / "__init__.py").is_file()
+            found += () if apart else _data_files(path)
         elif path.suffix not in (".py", ".pyc") and path.parent != _WAVES:
             found.append(path)
     return tuple(found)

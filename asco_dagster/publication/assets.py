@@ -25,7 +25,7 @@ from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.lineage import emit, run_event
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
-from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import PROFILES, released, tables
 from asco_dagster.releases.disclosure import rounding_steps, tools

@@ -8,22 +8,21 @@ asks for; no package at hand ships that schema, so the structure is held by a te
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from asco_dagster.questionnaires.codebook import load_codebook
-from asco_dagster.questionnaires.forms import Label
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Codebook, Question
 from asco_dagster.questionnaires.workbook_layout import NO, YES
 from asco_dagster.waves import Wave
-from asco_dagster.waves.form import UnitType
+from asco_dagster.waves.form import Text, UnitType
 
 NAMESPACE = "ddi:codebook:2_5"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _UNIVERSE = {
-    "commune": Label(fr="Communes de l'échantillon", en="Communes of the sample"),
-    "epci": Label(
+    "commune": Text(fr="Communes de l'échantillon", en="Communes of the sample"),
+    "epci": Text(
         fr="EPCI à fiscalité propre de l'échantillon", en="Sampled EPCI with own-source tax revenue"
     ),
 }
-_YES_NO = (("1", Label(fr=YES, en="Yes")), ("0", Label(fr=NO, en="No")))
+_YES_NO = (("1", Text(fr=YES, en="Yes")), ("0", Text(fr=NO, en="No")))
 
 
 def ddi_codebook(wave: Wave, unit_type: UnitType) -> bytes:
@@ -36,8 +35,8 @@ def ddi_codebook(wave: Wave, unit_type: UnitType) -> bytes:
     Returns:
         The XML document, UTF-8; the same codebook and wave give the same bytes.
     """
-    codebook = load_codebook(wave.questionnaires[unit_type])
-    name = wave.questionnaires[unit_type]
+    questionnaire = load_questionnaire(wave.questionnaire)
+    codebook, name = questionnaire.codebooks[unit_type], questionnaire.identifier(unit_type)
     root = ET.Element("codeBook", {"xmlns": NAMESPACE, "version": "2.5", "ID": name})
     _study(ET.SubElement(root, "stdyDscr"), wave, codebook)
     data = ET.SubElement(root, "dataDscr")
@@ -97,19 +96,19 @@ def _variable(data: ET.Element, question: Question, asked: dict[str, Question], 
     ET.SubElement(variable, "varFormat", {"type": "character" if question.type == "choice" else "numeric"})
 
 
-def _universe(question: Question, asked: dict[str, Question], codebook: Codebook) -> Label:
+def _universe(question: Question, asked: dict[str, Question], codebook: Codebook) -> Text:
     """Who is asked."""
     universe = _UNIVERSE[codebook.questionnaire]
     if question.asked_if is None:
         return universe
     above = asked[question.asked_if].label
-    return Label(
+    return Text(
         fr=f"{universe.fr} ayant répondu « {YES} » à {question.asked_if} ({above.fr})",
         en=f"{universe.en} that answered yes to {question.asked_if} ({above.en})",
     )
 
 
-def _both(parent: ET.Element, tag: str, label: Label) -> None:
+def _both(parent: ET.Element, tag: str, label: Text) -> None:
     _text(parent, tag, label.fr, "fr")
     _text(parent, tag, label.en, "en")
 

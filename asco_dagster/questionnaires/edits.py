@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from asco_dagster.questionnaires.forms import Form, Label
+from asco_dagster.waves.form import Form, Text
 
 Rule = Literal[
     "sum_at_most",
@@ -57,7 +57,7 @@ class Edit(Form):
     between: tuple[float, float] | None = None
     tolerance: float = Field(default=0.0, ge=0, lt=1)
     clears: list[str] = Field(default=[])
-    label: Label
+    label: Text
 
     @model_validator(mode="after")
     def _complete(self) -> "Edit":

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from asco_dagster.questionnaires.edits import Edit
-from asco_dagster.questionnaires.forms import Form, Label
+from asco_dagster.waves.form import Form, Text
 
 QuestionType = Literal["boolean", "choice", "integer", "decimal", "amount"]
 
@@ -18,7 +18,7 @@ class Choice(Form):
     """One answer of a closed question."""
 
     code: str
-    label: Label
+    label: Text
 
 
 class Question(Form):
@@ -35,7 +35,7 @@ class Question(Form):
     """
 
     code: str = Field(pattern=r"^[A-Z][A-Z0-9_]+$")
-    label: Label
+    label: Text
     type: QuestionType
     unit: str | None = None
     asked_if: str | None = None
@@ -55,7 +55,7 @@ class Module(Form):
     """
 
     code: str
-    label: Label
+    label: Text
     tab: str | None = Field(default=None, min_length=1, max_length=31, pattern=r"^[^\[\]:*?/\\']+$")
     source: str | None = None
     questions: list[Question]
@@ -75,7 +75,7 @@ class Codebook(Form):
 
     questionnaire: Literal["commune", "epci"]
     version: str
-    provenance: Label | None = None
+    provenance: Text | None = None
     modules: list[Module]
     edits: list[Edit] = Field(default=[])
     contact: list[str]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.questionnaires import workbook_layout as at
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Codebook, Module, Question
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import UnitType
@@ -69,8 +69,8 @@ def build_workbook(wave: Wave, unit_type: UnitType, unit_code: str | None = None
     """
     from openpyxl import Workbook
 
-    name = wave.questionnaires[unit_type]
-    codebook = load_codebook(name)
+    questionnaire = load_questionnaire(wave.questionnaire)
+    codebook, name = questionnaire.codebooks[unit_type], questionnaire.identifier(unit_type)
     book = Workbook()
     book.remove(book.active)
     meta = (codebook.version, unit_type, unit_code, wave.wave, name)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asco_dagster.questionnaires.codebook import indicators_table, load_codebook, questions_table
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
+from asco_dagster.questionnaires.tables import indicators_table, questions_table
 from asco_dagster.releases.contract import ReleasedTable, undeclared
 from asco_dagster.releases.labels import Labels
 from asco_dagster.waves import Wave
@@ -74,9 +75,9 @@ def themes(wave: Wave) -> list[Theme]:
     asked = questions_table(wave)[["unit_type", "question", "module"]]
     placed = first.merge(asked, on=["unit_type", "question"], how="left", validate="many_to_one")
     found = []
-    for unit_type, questionnaire in sorted(wave.questionnaires.items()):
+    for unit_type, codebook in sorted(load_questionnaire(wave.questionnaire).codebooks.items()):
         asked_of = placed[placed["unit_type"] == unit_type]
-        for module in load_codebook(questionnaire).modules:
+        for module in codebook.modules:
             codes = tuple(asked_of.loc[asked_of["module"] == module.code, "indicator"])
             if codes:
                 found.append(Theme(unit_type, Text(fr=module.label.fr, en=module.label.en), codes))

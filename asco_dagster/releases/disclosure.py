@@ -11,7 +11,7 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.methods.disclosure.areas import AreaGroup, Areas
 from asco_dagster.methods.disclosure.links import Definition, Link, links
 from asco_dagster.methods.disclosure.rules import DisclosureRules
-from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
@@ -102,20 +102,21 @@ def links_of(wave: Wave) -> dict[str, list[Link]]:
     return {unit_type: links(_definitions(wave, unit_type)) for unit_type in UNIT_TYPES}
 
 
-def kinds_of_catalogue() -> pd.DataFrame:
+def indicator_kinds(wave: Wave) -> pd.DataFrame:
     """Kind of each indicator: ``unit_type``, ``indicator``, ``kind``."""
     rows = [
         (unit_type, one.code, one.kind)
-        for unit_type in UNIT_TYPES
-        for one in getattr(load_indicators(), unit_type)
+        for unit_type, indicators in load_questionnaire(wave.questionnaire).indicators.items()
+        for one in indicators
     ]
     return pd.DataFrame(rows, columns=["unit_type", "indicator", "kind"])
 
 
 def _definitions(wave: Wave, unit_type: UnitType) -> list[Definition]:
+    questionnaire = load_questionnaire(wave.questionnaire)
     questions = {
         question.code: question
-        for module in load_codebook(wave.questionnaires[unit_type]).modules
+        for module in questionnaire.codebooks[unit_type].modules
         for question in module.questions
     }
     return [
@@ -131,7 +132,7 @@ def _definitions(wave: Wave, unit_type: UnitType) -> list[Definition]:
             filtered_by=questions[one.questions[0]].asked_if if one.when_filtered == "missing" else None,
             choices=len(questions[one.questions[0]].choices) if one.rule == "equals" else 0,
         )
-        for one in getattr(load_indicators(), unit_type)
+        for one in questionnaire.indicators[unit_type]
     ]
 
 

@@ -7,7 +7,7 @@ statuses, flags) is here. Labels of columns are in ``tables.yaml``.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from asco_dagster.connectors.fetch import fetch, told_of
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.questionnaires.codebook import edits_table, indicators_table, questions_table
+from asco_dagster.questionnaires.tables import edits_table, indicators_table, questions_table
 from asco_dagster.sources.census_individuals import no_individuals, tabulate_individuals
 from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables

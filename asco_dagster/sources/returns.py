@@ -19,8 +19,7 @@ from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.escaping import on_one_line
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
-from asco_dagster.questionnaires.codebook import load_codebook
-from asco_dagster.questionnaires.questions import Codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.settings import Settings
 from asco_dagster.sources.quarantine import Entry, Quarantine
 from asco_dagster.sources.readers.return_members import files_below
@@ -167,7 +166,7 @@ def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
     """
     return read_returns(
         deliveries,
-        codebooks={unit_type: load_codebook(name) for unit_type, name in wave.questionnaires.items()},
+        codebooks=load_questionnaire(wave.questionnaire).codebooks,
         wave=wave.wave,
         sampled=sampled_units(wave, places),
         collection=Window(wave.collection.start, wave.collection.end),
@@ -202,9 +201,7 @@ def try_again(
             remedy=f"See asco quarantine list {wave.wave}",
         )
     entries = [waiting[name] for name in ids] if ids is not None else list(waiting.values())
-    codebooks: dict[str, Codebook] = {
-        unit_type: load_codebook(name) for unit_type, name in wave.questionnaires.items()
-    }
+    codebooks = load_questionnaire(wave.questionnaire).codebooks
     expected = forms(codebooks, wave.wave, sampled_units(wave, places))
     tried = []
     with contextlib.ExitStack() as afterwards:

@@ -1,11 +1,12 @@
-"""What every part of a wave file is made of: a closed form, codes, numbers, texts in two languages."""
+"""Building blocks of the files that describe a wave: closed forms, codes, numbers, texts in two languages."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 UnitType = Literal["commune", "epci"]
+UNIT_TYPES: tuple[UnitType, ...] = get_args(UnitType)
 
 
 def _number(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """What statisticians decide for a wave: sample design, calibration margins, precision, disclosure rules.
 
-The form of these parts of a wave file. What does not belong here: the methods that follow them
-(``asco_dagster/methods``), and sources and calendar (``wave``).
+The form of these parts of a wave file; the methods that follow them are in ``asco_dagster/methods``.
 """
 
 from typing import Annotated, Literal
@@ -211,6 +210,25 @@ class Disclosure(Form):
                         f"recoding: {geography} {twice[0]} is in two groups of {unit_type} tables"
                     )
         return self
+
+
+class Movement(Form):
+    """By how much a national number may move from a former release.
+
+    Attributes:
+        share: difference allowed of a share (0.05 is five points).
+        total: factor by which a total may rise or fall.
+    """
+
+    share: float = Field(gt=0)
+    total: float = Field(gt=1)
+
+
+class Drift(Form):
+    """Movements allowed against the last release of the same wave, and against the former wave."""
+
+    last_release: Movement
+    former_wave: Movement
 
 
 class PublishedFigure(Form):

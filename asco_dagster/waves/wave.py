@@ -1,34 +1,38 @@
-"""The form of a wave file, checked by pydantic: an unknown key, a missing file or an impossible date is an
-error that names the file, the key and the remedy. What does not belong here: reading the sources themselves.
+"""The form of a wave file, and where wave files and versions of the questionnaire are found.
+
+An unknown key, a missing file or an impossible date is an error that names the file, the key and the remedy.
 """
 
 import datetime as dt
 import functools
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.waves.bounds import DEFAULTS, check_bounds, with_defaults
 from asco_dagster.waves.form import Bound, Code, Form, Text, UnitType
 from asco_dagster.waves.statistics import (
     Calibration,
     Design,
     Disclosure,
+    Drift,
     Precision,
     PublishedFigure,
     Sampling,
 )
-from asco_dagster.waves.yaml_file import read_yaml
+from asco_dagster.waves.yaml_file import read_yaml, validated
 
 SHIPPED = Path(__file__).parent
-# Read here and judged by Settings: the partitions are made of it when the code is imported.
+# Read here and checked by Settings: the partitions are built from it when the code is imported.
 FOLDER = Path(os.environ.get("ASCO_WAVES") or SHIPPED).expanduser().absolute()
 _WAVE_FILE = re.compile(r"[0-9]{4}\.yaml")
-QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
+SHIPPED_QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
 
 ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
 
@@ -142,13 +146,21 @@ class Release(Form):
 
 
 class Wave(Form):
-    """One wave of the survey, as its YAML file declares it."""
+    """One wave of the survey, as its YAML file declares it.
+
+    Attributes:
+        questionnaire: version of the questionnaire: the name of its folder, see :func:`questionnaire_folder`.
+        aid_year: year of the Aide sociale survey that the wave is read with.
+        bounds: every parameter of the suites: defaults, what the file states, and what its rules give.
+        drift: by how much national numbers may move from former releases.
+        published: national figures that the publisher has printed of this wave.
+    """
 
     wave: str = Field(pattern=r"^\d{4}$")
     label: Text
     reference_year: int = Field(ge=1990, le=2100)
     collection: Collection
-    questionnaires: dict[UnitType, Code]
+    questionnaire: Code
     sources: Sources
     aid_year: int = Field(ge=1990, le=2100)
     sampling: Sampling
@@ -156,6 +168,7 @@ class Wave(Form):
     precision: Precision
     disclosure: Disclosure
     bounds: dict[Code, Bound]
+    drift: Drift
     published: list[PublishedFigure] = Field(default=[])
     release: Release
 
@@ -163,13 +176,10 @@ class Wave(Form):
     def _coherent(self) -> "Wave":
         if self.collection.start.year < self.reference_year:
             raise ValueError(
-                f"collection.start {self.collection.start} lies before the year {self.reference_year}"
+                f"collection.start {self.collection.start} is before the year {self.reference_year}"
             )
         if self.release.embargo is not None and self.release.embargo <= self.collection.end:
-            raise ValueError(f"release.embargo {self.release.embargo} lies before the end of collection")
-        for unit_type in ("commune", "epci"):
-            if unit_type not in self.questionnaires:
-                raise ValueError(f"questionnaires.{unit_type} is missing")
+            raise ValueError(f"release.embargo {self.release.embargo} is before the end of collection")
         return self
 
     def design(self, unit_type: str) -> Design:
@@ -179,6 +189,16 @@ class Wave(Form):
     def deliveries(self) -> list[Delivery]:
         """Every file that the wave pulls."""
         return [delivery for field in Sources.model_fields for delivery in getattr(self.sources, field)]
+
+
+_BY_RULE: dict[str, tuple[str, Callable[[Wave], float]]] = {
+    "minimum_respondents": (
+        "disclosure.minimum_respondents",
+        lambda wave: wave.disclosure.minimum_respondents,
+    ),
+    "published_figures": ("the number of figures under published", lambda wave: len(wave.published)),
+}
+"""Parameters of the suites that are rules of the wave: the key that gives each, and how."""
 
 
 @dataclass(frozen=True)
@@ -239,19 +259,10 @@ def _load(name: str, folder: Path) -> Wave:
         raise ConfigurationError(
             f"there is no wave “{name}”",
             expected=f"one of {', '.join(wave_names(folder))}",
-            remedy=f"Name one of these, or add {name}.yaml to asco_dagster/waves",
+            remedy=f"Name one of these, or add {name}.yaml to {folder}",
         )
     content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            "it holds no keys", file=path, expected="the keys of a wave file", remedy="Correct the file"
-        )
-    try:
-        wave = Wave.model_validate(content)
-    except ValidationError as error:
-        raise ConfigurationError(
-            _first_fault(error), file=path, remedy="Correct this key of the file"
-        ) from error
+    wave = validated(Wave, with_defaults(content) if isinstance(content, dict) else content, path)
     if wave.wave != name:
         raise ConfigurationError(
             f"key wave says “{wave.wave}”",
@@ -259,19 +270,46 @@ def _load(name: str, folder: Path) -> Wave:
             expected=f"“{name}”, as the file's name",
             remedy="Correct this key, or rename the file",
         )
-    for questionnaire in wave.questionnaires.values():
-        if not (QUESTIONNAIRES / f"{questionnaire}.yaml").is_file():
-            raise ConfigurationError(
-                f"key questionnaires names “{questionnaire}”, but there is no such codebook",
-                file=path,
-                expected=f"asco_dagster/questionnaires/{questionnaire}.yaml",
-                remedy="Add the codebook or correct the name",
-            )
-    return wave
+    if questionnaire_folder(wave.questionnaire, folder) is None:
+        raise ConfigurationError(
+            f"key questionnaire: there is no version “{wave.questionnaire}” of the questionnaire",
+            file=path,
+            expected=f"a folder questionnaires/{wave.questionnaire} beside the wave files, or one of"
+            f" {', '.join(_shipped_questionnaires())}",
+            remedy="Add the folder or correct this key",
+        )
+    return wave.model_copy(update={"bounds": _complete_bounds(wave, path)})
+
+
+def _complete_bounds(wave: Wave, path: Path) -> dict[str, float]:
+    """Every parameter of the suites; the sample has the size of its design unless the file states bounds."""
+    size = float(wave.sampling.commune.size + wave.sampling.epci.size)
+    bounds = {"sample_units_min": size, "sample_units_max": size, **wave.bounds}
+    check_bounds(bounds, {name: key for name, (key, _) in _BY_RULE.items()}, path)
+    return {**bounds, **{name: float(rule(wave)) for name, (_, rule) in _BY_RULE.items()}}
+
+
+def questionnaire_folder(version: str, folder: Path | None = None) -> Path | None:
+    """Folder of a version of the questionnaire: beside the wave files, else of the versions shipped.
+
+    Args:
+        version: for example ``"2014"``.
+        folder: where the wave files are; None means those of the installation.
+
+    Returns:
+        The folder; None where there is none.
+    """
+    places = ((folder or FOLDER) / "questionnaires" / version, SHIPPED_QUESTIONNAIRES / version)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _shipped_questionnaires() -> list[str]:
+    return sorted(path.parent.name for path in SHIPPED_QUESTIONNAIRES.glob("*/indicators.yaml"))
 
 
 def _yaml_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+    return [path for path in files if path != DEFAULTS]
 
 
 def _is_wave_file(path: Path) -> bool:
@@ -287,14 +325,3 @@ def _stray(path: Path) -> str:
             remedy="Rename it, or move it out of the folder of the waves",
         )
     )
-
-
-def _first_fault(error: ValidationError) -> str:
-    faults = error.errors()
-    first = faults[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
-    message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
-    )
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"key {key}: {message}{more}"

@@ -1,15 +1,18 @@
-"""YAML read strictly: a key that is given twice, an impossible date and endless nesting are sentences.
+"""YAML files that people edit, read strictly: every fault is a sentence that names file, key and remedy.
 
-YAML's reader takes the last of two equal keys, so that a bound added at the end of a wave file would silently
-replace another. What does not belong here: what a wave file may say (``wave``).
+PyYAML keeps the last of two equal keys, so that a bound added at the end of a wave file would silently
+replace another.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from asco_dagster.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -21,7 +24,7 @@ class _StrictLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key “{key.value}” is there twice", key.start_mark
+                    None, None, f"the key “{key.value}” is given twice", key.start_mark
                 )
             seen.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep)
@@ -64,6 +67,35 @@ def read_yaml(path: Path) -> Any:
         raise _refused(path, f"not valid YAML: {error}") from error
     except RecursionError as error:
         raise _refused(path, "not valid YAML: it is nested too deeply") from error
+
+
+def validated(form: type[Model], content: Any, path: Path) -> Model:
+    """The content of a file in its form.
+
+    Raises:
+        ConfigurationError: names the first key that is unknown, missing or impossible.
+    """
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            "it holds no keys", file=path, expected="a mapping of keys", remedy="Correct the file"
+        )
+    try:
+        return form.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(
+            _first_fault(error), file=path, remedy="Correct this key of the file"
+        ) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    faults = error.errors()
+    first = faults[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
+    message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"key {key}: {message}{more}"
 
 
 def _refused(path: Path, what: str) -> ConfigurationError:

@@ -8,7 +8,7 @@ import pytest
 
 from asco_dagster.demonstration import write_deliveries
 from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 from asco_testing import REAL
@@ -49,11 +49,11 @@ def sent(wave: Wave, truth: pd.DataFrame, delivered: dict[str, Path]) -> dict[st
         unit_type: returned(
             truth[truth["unit_type"] == unit_type].reset_index(drop=True),
             sample,
-            load_codebook(name),
+            codebook,
             wave.collection,
             returns_seed(wave.sampling.seed, wave, unit_type),
         )
-        for unit_type, name in wave.questionnaires.items()
+        for unit_type, codebook in load_questionnaire(wave.questionnaire).codebooks.items()
     }
 
 

@@ -13,7 +13,7 @@ from asco_dagster.demonstration.filling import Form, Return
 from asco_dagster.demonstration.returns import write_returns
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.questionnaires import workbook_layout as at
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.waves import Wave
 
 ZIPS = {"commune": "asco-returns-communes-2014.zip", "epci": "asco-returns-epci-2014.zip"}
@@ -44,7 +44,7 @@ def test_there_is_one_workbook_a_return(
 def test_workbooks_hold_what_was_sent_and_nothing_else(
     delivered: dict[str, Path], sent: dict[str, pd.DataFrame], wave: Wave, unit_type: str
 ) -> None:
-    codebook = load_codebook(wave.questionnaires[unit_type])  # type: ignore[index]
+    codebook = load_questionnaire(wave.questionnaire).codebooks[unit_type]
     questions = {question.code: question for question in codebook.questions}
     with zipfile.ZipFile(delivered[ZIPS[unit_type]]) as archive:
         for number in range(0, len(sent[unit_type]), 97):
@@ -87,7 +87,7 @@ def test_a_text_that_looks_like_xml_stays_a_text(wave: Wave) -> None:
 
 def test_ten_thousand_workbooks_would_take_less_than_three_minutes_on_one_core(wave: Wave) -> None:
     form = Form(wave, "commune")
-    codebook = load_codebook("commune_2014")
+    codebook = load_questionnaire("2014").codebooks["commune"]
     answers = {
         question.code: next(iter(at.words(question).values()), "12.5") for question in codebook.questions
     }

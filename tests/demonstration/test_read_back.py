@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.sources.returned_questionnaires import Delivered, read_returns
 from asco_dagster.waves import Wave
 
@@ -14,7 +14,7 @@ ZIPS = {"commune": "asco-returns-communes-2014.zip", "epci": "asco-returns-epci-
 def test_every_answer_written_is_read(
     wave: Wave, delivered: dict[str, Path], sent: dict[str, pd.DataFrame]
 ) -> None:
-    codebooks = {str(unit_type): load_codebook(name) for unit_type, name in wave.questionnaires.items()}
+    codebooks = load_questionnaire(wave.questionnaire).codebooks
     deliveries = [Delivered(delivered[name], "workbooks", unit_type) for unit_type, name in ZIPS.items()]
     read = read_returns(deliveries, codebooks=codebooks, wave="2014", sampled=None)
     assert read.counts == {

@@ -12,8 +12,10 @@ from asco_dagster.demonstration.answers import true_answers
 from asco_dagster.demonstration.frame import commune_frame, epci_frame, invented_territory
 from asco_dagster.demonstration.sample import draw_sample
 from asco_dagster.errors import EstimationError
-from asco_dagster.questionnaires.codebook import Codebook, Label, Module, Question, load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
+from asco_dagster.questionnaires.questions import Codebook, Module, Question
 from asco_dagster.waves import Wave
+from asco_dagster.waves.form import Text
 
 UNIT_TYPES = ("commune", "epci")
 
@@ -101,7 +103,7 @@ def test_take_all_units_inside_a_size_class_make_a_stratum_of_their_own(wave: Wa
 def test_returns_have_the_columns_of_the_codebook(
     exports: dict[str, Path], wave: Wave, unit_type: str, sample: pd.DataFrame
 ) -> None:
-    codebook = load_codebook(wave.questionnaires[unit_type])  # type: ignore[index]
+    codebook = load_questionnaire(wave.questionnaire).codebooks[unit_type]
     table = read_export(exports[unit_type])
     questions = [question.code for question in codebook.questions]
     assert list(table) == ["unit_code", "submitted_at", "version", *questions, *codebook.contact]
@@ -117,7 +119,7 @@ def test_answers_are_coded_as_the_export_codes_them(
 ) -> None:
     patterns = {"boolean": "[01]", "integer": r"\d+", "decimal": r"\d+,\d", "amount": r"\d+,\d\d"}
     table = read_export(exports[unit_type])
-    for question in load_codebook(wave.questionnaires[unit_type]).questions:  # type: ignore[index]
+    for question in load_questionnaire(wave.questionnaire).codebooks[unit_type].questions:
         choices = "|".join(choice.code for choice in question.choices)
         pattern = patterns.get(question.type, choices)
         assert table[question.code].str.fullmatch(f"(?:{pattern})?").all(), question.code
@@ -223,7 +225,7 @@ def test_answers_do_not_depend_on_the_sample(small: Any, truth: pd.DataFrame) ->
 
 
 def test_a_question_that_is_not_known_gets_an_answer_by_its_type(wave: Wave) -> None:
-    label = Label(fr="?", en="?")
+    label = Text(fr="?", en="?")
     new = [
         Question(code="NEW_YES", label=label, type="boolean"),
         Question(code="NEW_COUNT", label=label, type="integer", asked_if="NEW_YES", range=(0, 2)),
@@ -234,7 +236,7 @@ def test_a_question_that_is_not_known_gets_an_answer_by_its_type(wave: Wave) -> 
     territory = invented_territory(wave, 1)
     communes = commune_frame(territory, wave)
     epci = epci_frame(communes, territory, wave)
-    books = {str(unit_type): load_codebook(name) for unit_type, name in wave.questionnaires.items()}
+    books = load_questionnaire(wave.questionnaire).codebooks
     before = true_answers(communes, epci, books, wave="2014", seed=1)["commune"]
     longer: Codebook = books["commune"].model_copy(
         update={"modules": [*books["commune"].modules, Module(code="NEW", label=label, questions=new)]}

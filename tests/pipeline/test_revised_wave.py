@@ -21,7 +21,7 @@ from openpyxl import load_workbook
 from asco_dagster.demonstration.archives import write_zip
 from asco_dagster.orchestration.tags import UNCHANGED
 from asco_dagster.questionnaires import workbook_layout as at
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
 from asco_dagster.releases.store import latest_release, read_manifest
 from asco_testing.home_instances import home_instance
@@ -69,7 +69,7 @@ def _revised(own: SmallWave) -> Revised:
     assert [path.name for path in releases.glob("[0-9]*")] == ["1.0.0"]
     before = _bytes(releases / "1.0.0")
     address = own.wave.sources.commune_returns[0].address
-    _correct(own.places.inbox("2014") / address, own.wave.questionnaires["commune"])
+    _correct(own.places.inbox("2014") / address, own.wave.questionnaire)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asco_dagster.publication.assets.keep_shelf", _dies)
         died = materialize(own, only_changed=True)
@@ -93,7 +93,8 @@ def _anew(run: dg.ExecuteInProcessResult) -> set[str]:
 
 def _correct(delivery: Path, questionnaire: str) -> None:
     """Turn a no into a yes in the first returns that hold one; moments of saving stay."""
-    (place,) = (place for place in at.layout(load_codebook(questionnaire)) if place.question == QUESTION)
+    codebook = load_questionnaire(questionnaire).codebooks["commune"]
+    (place,) = (place for place in at.layout(codebook) if place.question == QUESTION)
     with zipfile.ZipFile(delivery) as archive:
         returns = [(name, archive.read(name)) for name in archive.namelist()]
     left, corrected = CORRECTED, []

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from asco_dagster.cli.main import app
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.questionnaires import workbook_layout as at
-from asco_dagster.questionnaires.codebook import load_codebook
 from asco_dagster.questionnaires.ddi import NAMESPACE, ddi_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.workbook import build_workbook
 from asco_dagster.waves import load_wave
 from asco_testing.questionnaires.ddi_structure import faults
@@ -24,7 +24,7 @@ UNIT_TYPES = ("commune", "epci")
 
 @pytest.mark.parametrize("unit_type", UNIT_TYPES)
 def test_only_answers_are_open(unit_type: str) -> None:
-    codebook = load_codebook(WAVE.questionnaires[unit_type])  # type: ignore[index]
+    codebook = load_questionnaire(WAVE.questionnaire).codebooks[unit_type]
     book = load_workbook(io.BytesIO(build_workbook(WAVE, unit_type)))  # type: ignore[arg-type]
     answers = {(place.tab, place.row, place.column) for place in at.layout(codebook)}
     contact = {
@@ -48,7 +48,7 @@ def test_only_answers_are_open(unit_type: str) -> None:
 
 @pytest.mark.parametrize("unit_type", UNIT_TYPES)
 def test_drop_downs_offer_the_words_and_numbers_have_bounds(unit_type: str) -> None:
-    codebook = load_codebook(WAVE.questionnaires[unit_type])  # type: ignore[index]
+    codebook = load_questionnaire(WAVE.questionnaire).codebooks[unit_type]
     book = load_workbook(io.BytesIO(build_workbook(WAVE, unit_type)))  # type: ignore[arg-type]
     questions = {question.code: question for question in codebook.questions}
     for place in at.layout(codebook):
@@ -103,7 +103,7 @@ def test_what_cannot_be_written_is_told(arguments: list[str], told: str) -> None
 @pytest.mark.parametrize("unit_type", UNIT_TYPES)
 @pytest.mark.parametrize("wave", ["2014", "2025"])
 def test_ddi_describes_every_question(wave: str, unit_type: str) -> None:
-    codebook = load_codebook(f"{unit_type}_{wave}")
+    codebook = load_questionnaire(wave).codebooks[unit_type]
     root = ET.fromstring(ddi_codebook(load_wave(wave), unit_type))  # type: ignore[arg-type]  # noqa: S314
     spaces = {"d": NAMESPACE}
     variables = root.findall("d:dataDscr/d:var", spaces)

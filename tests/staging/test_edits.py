@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from asco_dagster.orchestration.dbt_run import build
-from asco_dagster.questionnaires.codebook import edits_table, questions_table
+from asco_dagster.questionnaires.tables import edits_table, questions_table
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave

@@ -1,4 +1,4 @@
-"""Wave files: the shipped ones are right, and each kind of mistake is told with file, key and remedy."""
+"""Wave files: the shipped ones are valid, and each kind of mistake is reported with file, key and remedy."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.waves import load_wave, readable_waves, wave_names
+from asco_dagster.waves.bounds import suite_parameters
 from asco_dagster.waves.wave import FOLDER, Delivery, Sources
 
 
@@ -17,6 +18,47 @@ def test_both_waves_are_shipped_and_valid() -> None:
     assert load_wave("2014").sampling.epci.size == 1400
     later = load_wave("2025").sampling
     assert later.commune.size + later.epci.size == 12000
+
+
+def test_a_wave_states_only_what_differs() -> None:
+    earlier, later = load_wave("2014"), load_wave("2025")
+    stated = yaml.safe_load((FOLDER / "2014.yaml").read_text(encoding="utf-8"))["bounds"]
+    assert {name: bound for name, bound in earlier.bounds.items() if bound != later.bounds[name]} == {
+        **stated,
+        **{"sample_units_min": 10000, "sample_units_max": 10000, "published_figures": 28},
+    }
+    assert later.bounds["sample_units_min"] == later.bounds["sample_units_max"] == 12000
+    assert earlier.bounds["minimum_respondents"] == earlier.disclosure.minimum_respondents
+    assert set(earlier.bounds) == set(later.bounds) == set(suite_parameters())
+
+
+def test_a_stated_bound_and_drift_replace_the_default(tmp_path: Path) -> None:
+    def change(content: dict) -> None:
+        content["bounds"] |= {"weight_max": 300, "sample_units_min": 9000}
+        content["drift"] = {"former_wave": {"share": 0.5}}
+        content["disclosure"]["minimum_respondents"] = 5
+
+    changed, shipped = load_wave("2014", _changed(tmp_path, change)), load_wave("2014")
+    assert changed.bounds == {
+        **shipped.bounds,
+        **{"weight_max": 300, "sample_units_min": 9000, "minimum_respondents": 5},
+    }
+    assert changed.drift.former_wave.share == 0.5
+    assert changed.drift.former_wave.total == shipped.drift.former_wave.total
+    assert changed.drift.last_release == shipped.drift.last_release
+
+
+def test_a_parameter_of_a_suite_without_a_bound_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = {**suite_parameters(), "rows_max": "est_x__y.json"}
+    monkeypatch.setattr("asco_dagster.waves.bounds.suite_parameters", lambda: found)
+    with pytest.raises(ConfigurationError) as caught:
+        load_wave("2014", _changed(tmp_path, lambda _: None))
+    assert str(caught.value) == (
+        "file 2014.yaml: the suite est_x__y.json takes the parameter “rows_max”, which has no bound. "
+        "Add rows_max under bounds of this file or of defaults.yaml, or correct the suite."
+    )
 
 
 def _changed(tmp_path: Path, change) -> Path:
@@ -50,7 +92,10 @@ def _set(path: str, value):
         (_set("release.embargo", "2015-09-02"), ["2014.yaml", "embargo", "before the end of collection"]),
         (_set("disclosure.minimum_respondents", 1), ["2014.yaml", "disclosure.minimum_respondents"]),
         (_set("sources.epci_members", []), ["2014.yaml", "sources.epci_members"]),
-        (_set("questionnaires.epci", "epci_1999"), ["2014.yaml", "epci_1999", "no such codebook"]),
+        (
+            _set("questionnaire", "1999"),
+            ["2014.yaml", "key questionnaire", "no version “1999”", "questionnaires/1999", "2014, 2025"],
+        ),
         (_set("wave", "2015"), ["2014.yaml", "2015", "“2014”"]),
         (_set("sampling.commune.size_classes", [{"code": "a", "from_population": 5}]), ["size_classes"]),
         (
@@ -60,7 +105,21 @@ def _set(path: str, value):
             ),
             ["2014.yaml", "disclosure", "departement 75 is in two groups of commune tables"],
         ),
-        (lambda content: content.pop("bounds"), ["2014.yaml", "key bounds", "missing key"]),
+        (_set("bounds", None), ["2014.yaml", "key bounds", "valid dictionary"]),
+        (
+            _set("bounds.wieght_max", 120),
+            ["2014.yaml", "key bounds.wieght_max: no suite takes this parameter", "weight_max"],
+        ),
+        (
+            _set("bounds.minimum_respondents", 3),
+            [
+                "2014.yaml",
+                "key bounds.minimum_respondents repeats disclosure.minimum_respondents",
+                "Remove it",
+            ],
+        ),
+        (_set("bounds.published_figures", 28), ["bounds.published_figures repeats the number of figures"]),
+        (_set("drift", {"former_wave": {"share": -1}}), ["2014.yaml", "key drift.former_wave.share"]),
     ],
 )
 def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, change, told: list[str]) -> None:

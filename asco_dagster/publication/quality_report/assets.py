@@ -31,7 +31,7 @@ from asco_dagster.publication.quality_report.openness import former_cells, open_
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
 from asco_dagster.publication.quality_report.versions import national_versions
-from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.embargo import public_from, waiting
 from asco_dagster.releases.store import ReleaseStore

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from asco_dagster.questionnaires.ddi import ddi_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.format import ContentFormat, ReleaseFolder
+from asco_dagster.waves.form import UNIT_TYPES
 
 FREQUENCIES = ("<catStat", "<sumStat")  # elements in which DDI gives how often something was answered
 
@@ -15,8 +17,9 @@ def write(content: Content, folder: Path) -> list[ReleasedFile]:
     """Write one codebook a questionnaire."""
     files = []
     (folder / "ddi").mkdir(exist_ok=True)
-    for unit_type in sorted(content.wave.questionnaires):
-        path = f"ddi/{content.wave.questionnaires[unit_type]}.xml"
+    questionnaire = load_questionnaire(content.wave.questionnaire)
+    for unit_type in UNIT_TYPES:
+        path = f"ddi/{questionnaire.identifier(unit_type)}.xml"
         (folder / path).write_bytes(ddi_codebook(content.wave, unit_type))
         files.append(ReleasedFile(path))
     return files

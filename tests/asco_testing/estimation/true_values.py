@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from asco_dagster.questionnaires.codebook import Indicator, load_indicators
+from asco_dagster.questionnaires.indicators import Indicator
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.waves import Wave
 from asco_dagster.waves.statistics import AreaGroup
 
@@ -52,7 +53,7 @@ def true_cells(truth: pd.DataFrame, wave: Wave) -> pd.DataFrame:
     tables = []
     for unit_type in ("commune", "epci"):
         units = truth[truth["unit_type"] == unit_type].reset_index(drop=True)
-        for indicator in getattr(load_indicators(), unit_type):
+        for indicator in load_questionnaire(wave.questionnaire).indicators[unit_type]:
             values = indicator_values(units, indicator)
             groups = [group for group in wave.disclosure.recoding if unit_type in group.unit_types]
             own = _cells(units, values, indicator.kind == "binary", groups)

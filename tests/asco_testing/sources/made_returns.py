@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from asco_dagster.demonstration.filling import Form, Return
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.questionnaires.workbook_layout import layout
 from asco_dagster.sources.quarantine import Quarantine
@@ -23,7 +23,7 @@ Change = Callable[[bytes], bytes]
 
 
 def codebook(unit_type: str = "commune") -> Codebook:
-    return load_codebook(load_wave("2014").questionnaires[unit_type])
+    return load_questionnaire(load_wave("2014").questionnaire).codebooks[unit_type]
 
 
 @cache

@@ -40,7 +40,6 @@ BOUNDS = {
     "frame_census_worst_min": -1.0,
     "sample_units_min": 100,
     "weight_max": 5000,
-    "published_figures": 0,
     "cv_france_share_max": 0.6,
     "cv_france_total_max": 1.5,
 }
@@ -51,7 +50,7 @@ def write_waves(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in WAVES:
         wave = yaml.safe_load((SHIPPED_WAVES / f"{name}.yaml").read_text(encoding="utf-8"))
-        wave["bounds"] = {**wave["bounds"], **BOUNDS}
+        wave["bounds"] = {**wave.get("bounds", {}), **BOUNDS}
         wave["published"] = []
         # The communes that were merged lead to some that the small world does not have.
         for source in ("former_communes", "commune_passage"):

@@ -28,7 +28,7 @@ def write_small_waves(folder: Path, names: dict[str, str]) -> Path:
     for name, model in names.items():
         wave = yaml.safe_load((SHIPPED_WAVES / f"{model}.yaml").read_text(encoding="utf-8"))
         wave["wave"] = name
-        wave["bounds"] = {**wave["bounds"], **BOUNDS}
+        wave["bounds"] = {**wave.get("bounds", {}), **BOUNDS}
         (folder / f"{name}.yaml").write_text(
             yaml.safe_dump(wave, allow_unicode=True, sort_keys=False), encoding="utf-8"
         )

@@ -3,7 +3,7 @@
 import pandas as pd
 import pyarrow as pa
 
-from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import CELLS, PROFILES, contract_of, released
 from asco_dagster.releases.labels import code_labels, labels_frame

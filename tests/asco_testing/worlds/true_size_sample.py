@@ -15,7 +15,7 @@ from asco_dagster.estimation.design_strata import draw_by_design
 from asco_dagster.estimation.draw import frame_by_design, with_probabilities
 from asco_dagster.estimation.estimates import Answered, estimates_of
 from asco_dagster.estimation.weighting import Weighting, weigh
-from asco_dagster.questionnaires.codebook import load_codebook, load_indicators
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.waves import Wave
 from asco_testing.estimation.true_values import indicator_values
 
@@ -62,7 +62,7 @@ class MadeUpWave:
 
 def answered(answers: pd.DataFrame, unit_type: str) -> Answered:
     """The indicators of units that answered everything."""
-    indicators = getattr(load_indicators(), unit_type)
+    indicators = load_questionnaire("2014").indicators[unit_type]
     return Answered(
         values=pd.DataFrame({one.code: indicator_values(answers, one) for one in indicators}),
         kinds={one.code: "share" if one.kind == "binary" else "amount" for one in indicators},
@@ -74,7 +74,7 @@ def made_up_wave(wave: Wave, territory: Territory, seed: int) -> MadeUpWave:
     """Draw, let answer, and keep the truth."""
     communes = commune_frame(territory, wave)
     frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
-    codebooks = {str(name): load_codebook(book) for name, book in wave.questionnaires.items()}
+    codebooks = load_questionnaire(wave.questionnaire).codebooks
     answers = true_answers(communes, frames["epci"], codebooks, wave=wave.wave, seed=seed)
     frame = pd.concat([own.assign(unit_type=name) for name, own in frames.items()], ignore_index=True)
     frame["unit_id"] = frame["unit_type"] + ":" + frame["unit_code"]

@@ -7,7 +7,7 @@ import pytest
 
 from asco_dagster.publication.quality_report import drawings
 from asco_dagster.publication.quality_report.versions import Versions, national_versions
-from asco_dagster.questionnaires.codebook import indicators_table
+from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.releases.store import MANIFEST, ReleaseStore
 from asco_dagster.waves import load_wave
 from asco_testing.worlds.tiny_content import NUMBERS, cells

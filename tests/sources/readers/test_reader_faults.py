@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.errors import SourceError
-from asco_dagster.questionnaires.forms import Label
 from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import Place
 from asco_dagster.sources.readers.delimited_table import GROUP
@@ -19,6 +18,7 @@ from asco_dagster.sources.readers.insee_populations import read_legal_population
 from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.sample_list import read_sample
 from asco_dagster.sources.readers.web_returns import read_export
+from asco_dagster.waves.form import Text
 from asco_testing.sources.reader_fixtures import FIXTURES, cells_of, write_workbook
 
 DGCL = "dgcl_2014_lost_zero_and_quoted_name_input.csv"
@@ -28,7 +28,7 @@ EXPORTED = Expected(
     "2025.1",
     "2025",
     tuple(Place(code, "A", row, 3) for row, code in enumerate(_QUESTIONS, 1)),
-    tuple(Question(code=code, label=Label(fr=code, en=code), type="decimal") for code in _QUESTIONS),
+    tuple(Question(code=code, label=Text(fr=code, en=code), type="decimal") for code in _QUESTIONS),
     frozenset({"CONTACT_EMAIL"}),
     None,
 )

@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 
 from asco_dagster.demonstration.filling import Return, write_workbooks
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Question
 from asco_dagster.questionnaires.workbook_layout import tabs
 from asco_dagster.waves import load_wave
@@ -31,7 +31,7 @@ WAVE = "2014"
 def make_returns(path: Path, count: int) -> None:
     """Write a zip of filled questionnaires with random answers."""
     wave = load_wave(WAVE)
-    codebook = load_codebook(wave.questionnaires["commune"])
+    codebook = load_questionnaire(wave.questionnaire).codebooks["commune"]
     generator = random.Random(2014)
 
     def answer(question: Question) -> str:
@@ -59,7 +59,7 @@ def read_into_duckdb(path: Path, database: Path, workers: int) -> str:
     from asco_dagster.sources.returned_questionnaires import read_returns
     from asco_dagster.storage.warehouse import count_rows, open_database, write_table
 
-    codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])
+    codebook = load_questionnaire(load_wave(WAVE).questionnaire).codebooks["commune"]
     began = time.perf_counter()
     found = read_returns(path, codebooks={"commune": codebook}, wave=WAVE, sampled=None, workers=workers)
     with open_database(database) as connection:
@@ -116,7 +116,7 @@ def _told(told: dict, cost: Cost, by_pandas: float, given: argparse.Namespace) -
     from rich.console import Console
     from rich.table import Table
 
-    codebook = load_codebook(load_wave(WAVE).questionnaires["commune"])
+    codebook = load_questionnaire(load_wave(WAVE).questionnaire).codebooks["commune"]
     returns, answers, seconds = told["returns"], told["answers"], told["seconds"]
     own = seconds / returns
     times = by_pandas / own

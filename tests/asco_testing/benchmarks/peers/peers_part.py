@@ -20,7 +20,7 @@ import pandas as pd
 
 from asco_dagster.estimation.estimates import answers_of
 from asco_dagster.estimation.weights import FRAME
-from asco_dagster.questionnaires.codebook import load_codebook
+from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.workbook_layout import words
 from asco_dagster.storage.warehouse import open_database, read_table
 from asco_dagster.waves import load_wave
@@ -104,7 +104,7 @@ def _sampled_returns(inbox: Path, work: Path) -> int:
             (work / "returns" / Path(name).name).write_bytes(archive.read(name))
     meanings = [
         (question.code, word, value)
-        for codebook in map(load_codebook, wave.questionnaires.values())
+        for codebook in load_questionnaire(wave.questionnaire).codebooks.values()
         for question in codebook.questions
         for word, value in words(question).items()
     ]

@@ -28,9 +28,7 @@ WAVE = "2014"
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 NUMBER = "[0-9A-Za-z]{3}"
 # bounds that count units or inhabitants
-COUNTED = re.compile(
-    r"(?:communes|epci|sample_units|frame_units|outside_epci|absent_.*)_(?:min|max)|population_max"
-)
+COUNTED = re.compile(r"(?:communes|epci|frame_units|outside_epci|absent_.*)_(?:min|max)|population_max")
 
 
 def write_wave(folder: Path, times: int) -> Path:
@@ -41,16 +39,16 @@ def write_wave(folder: Path, times: int) -> Path:
         for delivery in wave["sources"][f"{name}_returns"]:
             delivery["address"] = delivery["address"].replace(".zip", ".csv")
         wave["sampling"][name]["size"] *= times
+    defaults = yaml.safe_load((SHIPPED / "defaults.yaml").read_text(encoding="utf-8"))
+    wave["bounds"] = {**defaults["bounds"], **wave["bounds"]}
     for name, bound in wave["bounds"].items():
         if COUNTED.fullmatch(name):
             wave["bounds"][name] = bound * times
     # the census and the départements' aid stay those of one France: the suites know how large it is
     wave["bounds"] |= dict.fromkeys(("frame_census_max", "frame_census_worst_max"), float(times))
-    wave["bounds"]["published_figures"] = 0
     wave["published"] = []
     # a stratum of which nobody answers is so many times as large, and so is the smallest open cell
     wave["bounds"]["response_rate_stratum_min"] = 0.0
-    wave["bounds"]["minimum_respondents"] *= times
     for name in ("minimum_respondents", "group_threshold"):
         wave["disclosure"][name] *= times
     text = yaml.safe_dump(wave, allow_unicode=True, sort_keys=False)
