@@ -59,7 +59,8 @@ class Settings:
         log_format: ``text`` or ``json``, one object a line (``ASCO_LOG_FORMAT``).
         memory: what DuckDB may hold in memory before it spills into the wave's folder (``ASCO_MEMORY``,
             default ``1GiB``); a wave at true size needs less.
-        waves: folder of the wave files (``ASCO_WAVES``); None means those that ship with the code.
+        waves: folder of the wave files and, in ``questionnaires/``, of versions of the questionnaire
+            (``ASCO_WAVES``); None means those that ship with the code.
         portal_key: key of the data portal's API (``ASCO_PORTAL_KEY``), for ``asco release push``.
         store: S3-compatible store that machines share (``ASCO_STORE``: ``s3://bucket/folder``; endpoint
             and keys from fsspec's or AWS' own environment); None means this home alone.

@@ -1,8 +1,8 @@
 """A questionnaire as DDI Codebook 2.5, the form in which statistical archives describe a survey's variables.
 
-Belongs here: one study description and one variable a question, in French and English. Does not belong here:
-data and their frequencies, which are confidential. Elements stand in the order that the schema of DDI 2.5
-asks for; no package at hand ships that schema, so the structure is held by a test after its tag library.
+One study description and one variable a question, in French and English; no frequencies, which are
+confidential. Elements are in the order that the schema of DDI 2.5 requires; no package at hand ships that
+schema, so a test checks the structure against its tag library.
 """
 
 import xml.etree.ElementTree as ET

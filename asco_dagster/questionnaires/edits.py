@@ -1,8 +1,7 @@
-"""Edit rules: small declarative comparisons between the answers of one unit.
+"""Edit rules: small declarative comparisons between the answers of one unit, and their rows for dbt.
 
-Belongs here: their form, and the rows that the edit models of staging read. Does not belong here: running
-them (``dbt_project/models/staging``). What one answer alone cannot be (its type, its range, its choices, its
-filter) needs no rule here: it follows from the question.
+They run in ``dbt_project/models/staging``. What a single answer cannot be (its type, its range, its choices,
+its filter) needs no rule: it follows from the question.
 """
 
 from typing import Any, Literal
@@ -26,12 +25,12 @@ _CONDITIONAL = {"positive_if", "zero_if", "zero_if_not"}
 
 
 class Edit(Form):
-    """A rule that the answers of a unit should, or must, keep.
+    """A rule that the answers of a unit should, or must, satisfy.
 
     Attributes:
         code: its code in the edit log.
-        severity: ``hard``: the answers cannot all be, and ``clears`` is set to missing; ``soft``: somebody
-            should look.
+        severity: ``hard``: the answers cannot all be true, and ``clears`` is set to missing; ``soft``: to
+            be reviewed.
         rule: with S the sum of ``questions`` (a question not asked counts zero) and T the sum of ``of``:
             ``sum_at_most`` S ≤ T·(1 + tolerance); ``sum_equals`` S = T within tolerance·T;
             ``ratio_between`` low ≤ S/T ≤ high; ``per_inhabitant_between`` low ≤ S/inhabitants ≤ high;
@@ -44,7 +43,7 @@ class Edit(Form):
         between: smallest and largest value of a ratio.
         tolerance: relative slack, for rounding.
         clears: questions that a failed hard rule sets to missing; ``questions`` when there is none.
-        label: what is wrong, for the person who looks.
+        label: what is wrong, for the reviewer.
     """
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]+$")

@@ -1,8 +1,4 @@
-"""The form of a codebook: questions in modules, and the edit rules between them.
-
-What does not belong here: reading the files (``codebook``), and whether a codebook holds together
-(``coherence``).
-"""
+"""The form of a codebook: questions in modules, and the edit rules between them."""
 
 from typing import Literal
 

@@ -1,10 +1,8 @@
 """The blank Excel questionnaire of a codebook: tabs, drop-downs, locked cells, and the hidden sheet.
 
-Belongs here: how the workbook looks to the person who fills it in, in French. Does not belong here: where
-questions stand (``workbook_layout``), and filling it (``demonstration/filling``).
-
-openpyxl writes it: xlsxwriter was measured at 0.04 s instead of 0.16, but a blank is made once per type of
-unit, and openpyxl is there already.
+How the workbook looks to the person who fills it in, in French; the cells of the questions are in
+``workbook_layout``. openpyxl writes it: xlsxwriter takes 0.04 s instead of 0.16, but a blank is written once
+a type of unit, and the demonstration needs openpyxl anyway.
 """
 
 import io
@@ -50,14 +48,14 @@ _INSTRUCTIONS = (
     "Vos coordonnées ne servent qu'à vous joindre : elles ne sont conservées dans aucune base.",
 )
 _WIDTHS = {"A": 26, "B": 78, "C": 22, "D": 44}
-_LIST_COLUMN = 4  # of the hidden sheet: the drop-downs' lists stand from here on
+_LIST_COLUMN = 4  # first column of the drop-downs' lists in the hidden sheet
 _MOMENT = re.compile(r"(<dcterms:(?:created|modified)[^>]*>)[^<]*(<)")
-_NEVER = "2000-01-01T00:00:00Z"  # no clock in a blank: made twice it is the same
+_NEVER = "2000-01-01T00:00:00Z"  # no clock in a blank: written twice, the bytes are the same
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
 def build_workbook(wave: Wave, unit_type: UnitType, unit_code: str | None = None) -> bytes:
-    """Make the blank questionnaire.
+    """Write the blank questionnaire.
 
     Args:
         wave: the wave, whose codebook of that type of unit is printed.
@@ -163,7 +161,7 @@ def _note(question: Question) -> str:
 
 
 def _validation(question: Question, lists: dict[str, str]) -> Any:
-    """What the spreadsheet lets one type."""
+    """The rule by which the spreadsheet accepts an answer."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
     common = {"allow_blank": True, "showErrorMessage": True, "errorTitle": "Réponse impossible"}

@@ -1,12 +1,12 @@
-"""Where each question stands in the Excel questionnaire: the one agreement of those who write it and read it.
+"""The cell of each question in the Excel questionnaire, shared by those who write it and those who read it.
 
-Belongs here: tabs, rows and columns, and the words that stand for coded answers. Does not belong here: any
-Excel library; the blank workbook is made in ``workbook``, filled ones are read in ``sources/readers``.
+Tabs, rows and columns, and the words for coded answers; no Excel library. The blank workbook is written in
+``workbook``, filled ones are read in ``sources/readers``.
 
 A tab holds the questions of one module, one a row from ``FIRST_ROW``: code in column A, French wording in B,
 answer in C. An answer is a number, or one of the words of :func:`words`. The hidden sheet ``META_SHEET`` says
 in column B which questionnaire it is and whose, under the names of ``META_NAMES`` in column A; its further
-columns hold the lists of the drop-downs. The moment of a return is the workbook's own: ``dcterms:modified``
+columns hold the lists of the drop-downs. The moment of a return is in the workbook: ``dcterms:modified``
 of ``docProps/core.xml``, which a spreadsheet writes on each save.
 """
 
@@ -59,7 +59,7 @@ def tabs(codebook: Codebook) -> tuple[str, ...]:
 
 
 def words(question: Question) -> dict[str, str]:
-    """What stands in the cell of a closed question, and the value that it means; empty for a number.
+    """Words that the cell of a closed question may hold, and the value of each; empty for a number.
 
     Returns:
         French word to stored value: ``Oui`` to ``1`` and ``Non`` to ``0``, or the French label of each choice

@@ -1,13 +1,15 @@
-"""The source assets: each pulls its files for the wave and hands them to the reader of their format.
+"""The sources, one declaration each, and their assets: each fetches its files for the wave and reads them.
 
 Nothing is repaired here and every row says from which file, sheet and row it comes. The readers, one a
 publisher's format, are in ``readers/``; fetching is in ``connectors/``.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pandas as pd
 
 from asco_dagster.connectors.fetch import fetch, told_of
@@ -24,84 +26,112 @@ from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
 from asco_dagster.sources.returns import collected_returns
 from asco_dagster.waves.wave import Delivery
 
-
-def _delivered(source: str) -> Callable[[WaveStep], list[dict[str, Any]]]:
-    """State of a source: address, checksum and size of each of its files."""
-    return lambda step: [told for _, told, _ in _files(step, getattr(step.wave.sources, source))]
+Reader = Callable[[Path, Delivery], pd.DataFrame]
 
 
-@wave_asset(state=_delivered("epci_members"))
-def raw_dgcl__epci_members(step: WaveStep) -> Table:
-    """DGCL: communes and the EPCI that they belong to, at 1 January of the list's year."""
-    return _read(step, "epci_members", lambda path, d: read_epci_members(path, vintage=d.vintage))
+@dataclass(frozen=True)
+class Source:
+    """Files that a wave file lists, read into one table.
+
+    To add a source: declare it here, its reader in ``readers/``, its key in ``waves.wave.Sources``, its table
+    in ``dbt_project/models/staging/_sources.yml``, its suite in ``expectations/sources``, and the file that
+    the demonstration delivers in ``demonstration.deliveries``.
+
+    Attributes:
+        asset: name of the asset and of its table.
+        key: key of the wave file, under ``sources``, that lists the files.
+        description: what the table holds.
+        read: reads one file.
+        empty: the table of a wave that lists no file; None where every wave lists one.
+    """
+
+    asset: str
+    key: str
+    description: str
+    read: Reader
+    empty: Callable[[], pd.DataFrame] | None = None
 
 
-@wave_asset(state=_delivered("legal_populations"))
-def raw_insee__legal_populations(step: WaveStep) -> Table:
-    """INSEE: municipal population of every commune, from one or several files."""
-    return _read(step, "legal_populations", lambda path, d: read_legal_populations(path, vintage=d.vintage))
-
-
-@wave_asset(state=_delivered("former_communes"))
-def raw_insee__former_communes(step: WaveStep) -> Table:
-    """INSEE: the communes of the former wave's geography, from its legal populations; empty without any."""
-    if not step.wave.sources.former_communes:
-        return Table(no_populations(), {"files": []})
-    return _read(
-        step,
+SOURCES = (
+    Source(
+        "raw_dgcl__epci_members",
+        "epci_members",
+        "DGCL: communes and the EPCI that they belong to, at 1 January of the list's year.",
+        lambda path, file: read_epci_members(path, vintage=file.vintage),
+    ),
+    Source(
+        "raw_insee__legal_populations",
+        "legal_populations",
+        "INSEE: municipal population of every commune, from one or several files.",
+        lambda path, file: read_legal_populations(path, vintage=file.vintage),
+    ),
+    Source(
+        "raw_insee__former_communes",
         "former_communes",
-        lambda path, d: read_legal_populations(path, vintage=d.vintage),
-    )
-
-
-@wave_asset(state=_delivered("commune_passage"))
-def raw_insee__commune_passage(step: WaveStep) -> Table:
-    """INSEE: every former code of a commune and its commune of today; empty where the wave names none."""
-    if not step.wave.sources.commune_passage:
-        return Table(no_passage(), {"files": []})
-    return _read(
-        step,
+        "INSEE: the communes of the former wave's geography, from its legal populations; empty without any.",
+        lambda path, file: read_legal_populations(path, vintage=file.vintage),
+        empty=no_populations,
+    ),
+    Source(
+        "raw_insee__commune_passage",
         "commune_passage",
-        lambda path, d: read_commune_passage(path, vintage=d.vintage),
-    )
-
-
-@wave_asset(state=_delivered("population_age_sex"))
-def raw_insee__population_age_sex(step: WaveStep) -> Table:
-    """INSEE: estimated population by département, sex and five-year age band, at 1 January."""
-    return _read(
-        step, "population_age_sex", lambda path, d: read_population_by_age_and_sex(path, year=d.vintage)
-    )
-
-
-@wave_asset(state=_delivered("census_individuals"))
-def raw_insee__census_individuals(step: WaveStep) -> Table:
-    """INSEE: inhabitants by département, sex, age and whether alone, from its file of individuals, if any."""
-    if not step.wave.sources.census_individuals:
-        return Table(no_individuals(), {"files": []})
-    return _read(
-        step,
+        "INSEE: every former code of a commune and its commune of today; empty where the wave names none.",
+        lambda path, file: read_commune_passage(path, vintage=file.vintage),
+        empty=no_passage,
+    ),
+    Source(
+        "raw_insee__population_age_sex",
+        "population_age_sex",
+        "INSEE: estimated population by département, sex and five-year age band, at 1 January.",
+        lambda path, file: read_population_by_age_and_sex(path, year=file.vintage),
+    ),
+    Source(
+        "raw_insee__census_individuals",
         "census_individuals",
-        lambda path, d: tabulate_individuals(path, vintage=d.vintage),
-    )
+        "INSEE: inhabitants by département, sex, age and whether alone; empty without a file of individuals.",
+        lambda path, file: tabulate_individuals(path, vintage=file.vintage),
+        empty=no_individuals,
+    ),
+    Source(
+        "raw_drees__aid_beneficiaries",
+        "aid_beneficiaries",
+        "DREES, Aide sociale survey: beneficiaries by département, every table of the workbook.",
+        lambda path, _: read_aid_tables(path, measure="beneficiaries"),
+    ),
+    Source(
+        "raw_drees__aid_spending",
+        "aid_spending",
+        "DREES, Aide sociale survey: spending by département, thousands of euros, every table.",
+        lambda path, _: read_aid_tables(path, measure="spending_keur"),
+    ),
+    Source(
+        "raw_drees__aid_staff",
+        "aid_staff",
+        "DREES, Aide sociale survey: staff of the départements, heads and full-time equivalents.",
+        lambda path, _: read_aid_tables(path, measure="staff"),
+    ),
+    Source(
+        "raw_asco__sample",
+        "sample",
+        "The delivered sample: the units that were asked; empty where est_asco__draw draws it.",
+        lambda path, _: read_sample(path),
+        empty=empty_sample,
+    ),
+)
 
 
-@wave_asset(state=_delivered("aid_beneficiaries"))
-def raw_drees__aid_beneficiaries(step: WaveStep) -> Table:
-    """DREES, Aide sociale survey: beneficiaries by département, every table of the workbook."""
-    return _read(step, "aid_beneficiaries", lambda path, _: read_aid_tables(path, measure="beneficiaries"))
+def _source_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset of a source; its state is address, checksum and size of each file."""
 
+    def deliveries(step: WaveStep) -> list[Delivery]:
+        return list(getattr(step.wave.sources, source.key))
 
-@wave_asset(state=_delivered("aid_spending"))
-def raw_drees__aid_spending(step: WaveStep) -> Table:
-    """DREES, Aide sociale survey: spending by département, thousands of euros, every table."""
-    return _read(step, "aid_spending", lambda path, _: read_aid_tables(path, measure="spending_keur"))
+    def compute(step: WaveStep) -> Table:
+        files = _files(step, deliveries(step))
+        return _read(files, source) if files or source.empty is None else Table(source.empty(), {"files": []})
 
-
-@wave_asset(state=_delivered("aid_staff"))
-def raw_drees__aid_staff(step: WaveStep) -> Table:
-    """DREES, Aide sociale survey: staff of the départements, heads and full-time equivalents."""
-    return _read(step, "aid_staff", lambda path, _: read_aid_tables(path, measure="staff"))
+    compute.__name__, compute.__doc__ = source.asset, source.description
+    return wave_asset(state=lambda step: [told for _, told, _ in _files(step, deliveries(step))])(compute)
 
 
 @wave_asset()
@@ -122,14 +152,6 @@ def raw_asco__indicators(step: WaveStep) -> pd.DataFrame:
     return indicators_table(step.wave)
 
 
-@wave_asset(state=_delivered("sample"))
-def raw_asco__sample(step: WaveStep) -> Table:
-    """The delivered sample: the units that were asked; empty where est_asco__draw draws it."""
-    if not step.wave.sources.sample:
-        return Table(empty_sample(), {"files": []})
-    return _read(step, "sample", lambda path, _: read_sample(path))
-
-
 def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, dict[str, Any], Delivery]]:
     """Each file within reach, fetched once a step, and what the manifest says of it."""
     for delivery in deliveries:
@@ -144,39 +166,29 @@ def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, d
     return [(*step.fetched[delivery.address], delivery) for delivery in deliveries]
 
 
-def _read(step: WaveStep, source: str, reader: Callable[[Path, Delivery], pd.DataFrame]) -> Table:
+def _read(files: Sequence[tuple[Path, dict[str, Any], Delivery]], source: Source) -> Table:
     """Read each file of a source; one refused file refuses the whole, so nothing is half loaded.
 
     DuckDB would make a Python object of each text of a data frame, of an Arrow table it does not.
     """
     import pyarrow as pa
 
-    found = _files(step, getattr(step.wave.sources, source))
     tables, not_read = [], {}
-    for path, _, delivery in found:
-        frame = reader(path, delivery)
+    for path, _, delivery in files:
+        frame = source.read(path, delivery)
         if names := frame.attrs.pop(NOT_READ, ()):
             not_read[path.name] = list(names)
         tables.append(pa.Table.from_pandas(frame, preserve_index=False))
-    metadata: dict[str, Any] = {"files": [told for _, told, _ in found]}
+    metadata: dict[str, Any] = {"files": [told for _, told, _ in files]}
     if not_read:
         metadata["columns not read"] = not_read
     return Table(pa.concat_tables(tables), metadata)
 
 
 source_assets = [
-    raw_dgcl__epci_members,
-    raw_insee__legal_populations,
-    raw_insee__former_communes,
-    raw_insee__commune_passage,
-    raw_insee__population_age_sex,
-    raw_insee__census_individuals,
-    raw_drees__aid_beneficiaries,
-    raw_drees__aid_spending,
-    raw_drees__aid_staff,
+    *(_source_asset(source) for source in SOURCES),
     raw_asco__questions,
     raw_asco__edits,
     raw_asco__indicators,
-    raw_asco__sample,
     collected_returns,
 ]

@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 
-LENGTH = 24  # hexadecimal characters: 96 bits, no collision to fear among 40,000 units
+LENGTH = 24  # hexadecimal characters: 96 bits, no collision to expect among 40,000 units
 
 
 def pseudonym(key: bytes, code: str) -> str:

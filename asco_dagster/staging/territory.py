@@ -1,7 +1,7 @@
-"""The territory of the wave: the DGCL's list and INSEE's populations put together in the list's geography.
+"""The territory of the wave: the DGCL's list and INSEE's populations joined in the list's geography.
 
-Belongs here: the tables that say which communes there are, with which population, and every case that had to
-be decided. Does not belong here: how (``territory/vintages``), départements and size classes (dbt).
+Tables of the communes, of their populations, and of every case that had to be decided. The method is in
+``territory/vintages``; départements and size classes are added by dbt.
 """
 
 from collections.abc import Mapping
@@ -42,13 +42,13 @@ def territory(step: WaveStep) -> Mapping[str, Table]:
     former = read_table(step.database, "raw_insee__former_communes", ["commune_code"])
     return {
         "stg_territory__populations": Table(_typed(communes), counts(found)),
-        "stg_territory__cases": Table(found.cases, _cases_told(found.cases)),
+        "stg_territory__cases": Table(found.cases, _counts_of_cases(found.cases)),
         "stg_territory__former_communes": Table(former_communes(former), {}),
     }
 
 
 def members_of_epci(members: pd.DataFrame) -> pd.DataFrame:
-    """The communes that belong to an EPCI with a tax of its own.
+    """The communes that belong to an EPCI with own-source tax revenue.
 
     Args:
         members: every membership, as ``raw_dgcl__epci_members`` has it.
@@ -59,14 +59,15 @@ def members_of_epci(members: pd.DataFrame) -> pd.DataFrame:
     """
     natures = {text: nature_of(text) for text in members["epci_nature"].dropna().unique()}
     forms = members["epci_nature"].map(natures)
-    own = members[forms.map(lambda nature: nature is not None and nature.kind == "own_tax").astype(bool)]
+    taxing = forms.map(lambda nature: nature is not None and nature.kind == "own_tax").astype(bool)
+    members, forms = members[taxing], forms[taxing]
     return pd.DataFrame(
         {
-            "commune_code": own["commune_code"].str.zfill(5).astype(object),
-            "commune_name": own["commune_name"].astype(object),
-            "epci_siren": own["epci_siren"].astype(object),
-            "epci_nature": forms[own.index].map(lambda nature: nature.code).astype(object),
-            "population": own["commune_population_municipal"].astype("Int64"),
+            "commune_code": members["commune_code"].str.zfill(5).astype(object),
+            "commune_name": members["commune_name"].astype(object),
+            "epci_siren": members["epci_siren"].astype(object),
+            "epci_nature": forms.map(lambda nature: nature.code).astype(object),
+            "population": members["commune_population_municipal"].astype("Int64"),
         }
     ).reset_index(drop=True)
 
@@ -90,8 +91,8 @@ def counts(found: Reconciled) -> dict[str, int]:
     }
 
 
-def _cases_told(cases: pd.DataFrame) -> dict[str, int]:
-    """How many cases of each kind there are, in words."""
+def _counts_of_cases(cases: pd.DataFrame) -> dict[str, int]:
+    """Number of cases of each kind, by its name in words."""
     found = cases["kind"].value_counts()
     return {words: int(found[kind]) for kind, words in KINDS.items() if kind in found}
 

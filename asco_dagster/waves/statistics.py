@@ -202,8 +202,8 @@ class Disclosure(Form):
     def _each_area_in_one_group(self) -> "Disclosure":
         for unit_type in ("commune", "epci"):
             for geography in ("region", "departement"):
-                own = [g for g in self.recoding if g.geography == geography and unit_type in g.unit_types]
-                listed = [area for group in own for area in group.areas]
+                groups = [g for g in self.recoding if g.geography == geography and unit_type in g.unit_types]
+                listed = [area for group in groups for area in group.areas]
                 twice = sorted({area for area in listed if listed.count(area) > 1})
                 if twice:
                     raise ValueError(

@@ -38,14 +38,14 @@ ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]
 
 
 class Delivery(Form):
-    """One file to pull.
+    """One file to read.
 
     Attributes:
         address: a file of the wave's inbox, or an https, file or s3 address.
         vintage: year of the publisher's edition; which columns or sheet are read depends on it.
         sha256: checksum that the file must have; None takes any.
         format: what the returns in it are: filled workbooks (a folder, zip or tar of them), this project's
-            own export of the web questionnaire, LimeSurvey's response export, or a survey of a LimeSurvey
+            export of the web questionnaire, LimeSurvey's response export, or a survey of a LimeSurvey
             server (``limesurvey://<survey id>``). None lets the name say it; only returns have one.
     """
 
@@ -70,11 +70,11 @@ class Delivery(Form):
 
 
 class Sources(Form):
-    """What the wave pulls, one list of files a source asset; a sample left out is drawn from the frame.
+    """What the wave reads, one list of files a source asset; without a sample, one is drawn from the frame.
 
     Attributes:
         former_communes: legal populations that list the communes of the former wave's geography; with
-            ``commune_passage`` they tell what became of each.
+            ``commune_passage`` they say what became of each.
         commune_passage: INSEE's table of passage to the geography of this wave.
         census_individuals: INSEE's census file of individuals, whole or by zone, as Parquet.
     """
@@ -118,7 +118,7 @@ class Collection(Form):
         if self.end <= self.start:
             raise ValueError(f"collection ends {self.end}, not after its start {self.start}")
         if self.raw_until is not None and self.raw_until <= self.end:
-            raise ValueError(f"raw_until {self.raw_until} lies before the end of collection")
+            raise ValueError(f"raw_until {self.raw_until} is before the end of collection")
         return self
 
 
@@ -187,7 +187,7 @@ class Wave(Form):
         return self.sampling.commune if unit_type == "commune" else self.sampling.epci
 
     def deliveries(self) -> list[Delivery]:
-        """Every file that the wave pulls."""
+        """Every file that the wave reads."""
         return [delivery for field in Sources.model_fields for delivery in getattr(self.sources, field)]
 
 
@@ -203,11 +203,11 @@ _BY_RULE: dict[str, tuple[str, Callable[[Wave], float]]] = {
 
 @dataclass(frozen=True)
 class Readable:
-    """The waves whose files hold, and what is wrong with the others.
+    """The waves whose files are valid, and what is wrong with the other files.
 
     Attributes:
         waves: in order of year.
-        faults: a sentence for each file that is no wave file, or does not hold, by the file's name.
+        faults: a sentence for each file that is not a wave file, or not a valid one, by its name.
     """
 
     waves: list[Wave]
@@ -215,12 +215,12 @@ class Readable:
 
 
 def wave_names(folder: Path | None = None) -> list[str]:
-    """The waves that have a file (``2014.yaml``), in order of year; other files beside them are none."""
+    """The waves that have a file (``2014.yaml``), in order of year."""
     return sorted(path.stem for path in _yaml_files(folder or FOLDER) if _is_wave_file(path))
 
 
 def readable_waves(folder: Path | None = None) -> Readable:
-    """Every wave whose file holds, for those who look at all of them: one bad file must not stop the others.
+    """Every wave whose file is valid, for those who read all of them: one bad file must not stop the others.
 
     Args:
         folder: where the wave files are; None means those of the installation.
@@ -319,7 +319,7 @@ def _is_wave_file(path: Path) -> bool:
 def _stray(path: Path) -> str:
     return str(
         ConfigurationError(
-            "this is no wave file and is left out",
+            "this is not a wave file and is ignored",
             file=path,
             expected="a file named after a year of four digits, such as 2014.yaml",
             remedy="Rename it, or move it out of the folder of the waves",

@@ -198,7 +198,7 @@ def test_a_stray_file_beside_the_waves_is_no_wave_and_is_named(tmp_path: Path) -
     assert [wave.wave for wave in found.waves] == ["2014", "2025"]
     assert set(found.faults) == set(strays)
     assert found.faults["2014-copie.yaml"] == (
-        "file 2014-copie.yaml: this is no wave file and is left out; expected a file named after a year of"
+        "file 2014-copie.yaml: this is not a wave file and is ignored; expected a file named after a year of"
         " four digits, such as 2014.yaml. Rename it, or move it out of the folder of the waves."
     )
     with pytest.raises(ConfigurationError, match="there is no wave “2014-copie”; expected one of 2014, 2025"):

@@ -97,7 +97,7 @@ own_values as (
 ),
 
 areas as (
-    -- the Rhône is one département here (69); Corse, one body since 2018, tells both its parts then (20)
+    -- the Rhône is one département here (69); Corse, one body since 2018, gives its value to both parts (20)
     select
         departements.departement_code,
         departements.region_code,

@@ -25,7 +25,7 @@ living_alone as (
 aid as (
     select
         departement_code,
-        -- a number of Corse as a whole is the number of neither of its parts; a rate tells both
+        -- a number of Corse as a whole is the number of neither of its parts; a rate holds for both
         max(beneficiaries) filter (where domain = 'elderly' and is_own) as elderly_beneficiaries,
         max(beneficiaries) filter (where domain = 'disability' and is_own) as disability_beneficiaries,
         max(beneficiaries) filter (where domain = 'child' and is_own) as child_beneficiaries,
@@ -58,7 +58,7 @@ staff as (
     group by departement_code
 ),
 
--- unmasked estimates: these columns stay in this layer, sec_profile__departements has its own from V cells
+-- unmasked estimates: these columns stay in this layer, sec_profile__departements takes V cells only
 local_action as (
     select
         area_code as departement_code,

@@ -63,7 +63,7 @@ survey as (
 ),
 
 aid_areas as (
-    -- Corse as a whole stands at both its parts; it is added once
+    -- the value of Corse as a whole is on both its parts; it is added once
     select
         region_code,
         domain,
@@ -89,7 +89,7 @@ aid as (
         domain,
         any_value(aid_year) as aid_year,
         any_value(spending_year) as spending_year,
-        -- areas without a value (Mayotte) are left out of both sides of a rate
+        -- areas without a value (Mayotte) are excluded from both sides of a rate
         sum(beneficiaries) as beneficiaries,
         sum(spending_keur) as spending_keur,
         sum(beneficiaries) / sum(concerned_population) filter (where beneficiaries is not null)

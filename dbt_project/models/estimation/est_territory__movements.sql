@@ -6,7 +6,7 @@ movements as (
 ),
 
 ends as (
-        -- each end of a movement lies in three areas
+        -- each end of a movement is in three areas (France, région, département)
     {%- for geography, former_area, area in [
         ('france', "'FR'", "'FR'"),
         ('region', 'former_region_code', 'region_code'),

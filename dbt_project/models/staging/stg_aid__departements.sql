@@ -18,7 +18,7 @@ select
     label,
     value,
     is_provisional,
-    -- Corse (20) and the former Rhône (69) stand beside their parts, which must not be added twice
+    -- Corse (20) and the former Rhône (69) are listed beside their parts, which must not be added twice
     area_code in ('2A', '2B', '69D', '69M') as is_part,
     source_file,
     source_sheet,

@@ -2,7 +2,7 @@
 select
     units.unit_id,
     returned.unit_type,
-    -- a wave that draws its own sample compares in est_asco__draw
+    -- a wave that draws its sample compares in est_asco__draw
     case
         when (select count(*) from {{ ref('stg_asco__sample') }}) > 0
             then cast(sample.unit_id is not null as integer)

@@ -84,7 +84,7 @@ aid_departements as (
         aid.measure,
         aid.indicator,
         aid.year,
-        -- the aid workbooks have codes of their own for the régions overseas
+        -- the aid workbooks use other codes for the régions overseas
         case when length(departements.departement_code) = 3 then '1' else '' end
         || departements.region_code as area_code,
         sum(aid.value) as added,
