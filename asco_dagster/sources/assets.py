@@ -43,6 +43,7 @@ class Source:
         description: what the table holds.
         read: reads one file.
         empty: the table of a wave that lists no file; None where every wave lists one.
+        yearly: whether the publisher has a new edition each year, for which the schedule looks.
     """
 
     asset: str
@@ -50,6 +51,7 @@ class Source:
     description: str
     read: Reader
     empty: Callable[[], pd.DataFrame] | None = None
+    yearly: bool = False
 
 
 SOURCES = (
@@ -58,12 +60,14 @@ SOURCES = (
         "epci_members",
         "DGCL: communes and the EPCI that they belong to, at 1 January of the list's year.",
         lambda path, file: read_epci_members(path, vintage=file.vintage),
+        yearly=True,
     ),
     Source(
         "raw_insee__legal_populations",
         "legal_populations",
         "INSEE: municipal population of every commune, from one or several files.",
         lambda path, file: read_legal_populations(path, vintage=file.vintage),
+        yearly=True,
     ),
     Source(
         "raw_insee__former_communes",
@@ -84,6 +88,7 @@ SOURCES = (
         "population_age_sex",
         "INSEE: estimated population by département, sex and five-year age band, at 1 January.",
         lambda path, file: read_population_by_age_and_sex(path, year=file.vintage),
+        yearly=True,
     ),
     Source(
         "raw_insee__census_individuals",
@@ -91,24 +96,28 @@ SOURCES = (
         "INSEE: inhabitants by département, sex, age and whether alone; empty without a file of individuals.",
         lambda path, file: tabulate_individuals(path, vintage=file.vintage),
         empty=no_individuals,
+        yearly=True,
     ),
     Source(
         "raw_drees__aid_beneficiaries",
         "aid_beneficiaries",
         "DREES, Aide sociale survey: beneficiaries by département, every table of the workbook.",
         lambda path, _: read_aid_tables(path, measure="beneficiaries"),
+        yearly=True,
     ),
     Source(
         "raw_drees__aid_spending",
         "aid_spending",
         "DREES, Aide sociale survey: spending by département, thousands of euros, every table.",
         lambda path, _: read_aid_tables(path, measure="spending_keur"),
+        yearly=True,
     ),
     Source(
         "raw_drees__aid_staff",
         "aid_staff",
         "DREES, Aide sociale survey: staff of the départements, heads and full-time equivalents.",
         lambda path, _: read_aid_tables(path, measure="staff"),
+        yearly=True,
     ),
     Source(
         "raw_asco__sample",

@@ -9,14 +9,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from asco_dagster.connectors.addresses import is_remote
+from asco_dagster.sources.assets import SOURCES
 from asco_dagster.triggers.jobs import wave_job
 from asco_dagster.waves import Wave, readable_waves
-
-YEARLY = (
-    *("epci_members", "legal_populations", "population_age_sex", "census_individuals"),
-    *("aid_beneficiaries", "aid_spending", "aid_staff"),
-)
-"""Sources with an edition a year, as the wave's file names them."""
 
 
 @dg.schedule(
@@ -44,5 +39,6 @@ def yearly_sources_schedule(
 
 def remote_yearly(wave: Wave) -> list[str]:
     """Addresses of the yearly sources that a wave takes from elsewhere."""
-    files = [delivery for source in YEARLY for delivery in getattr(wave.sources, source)]
+    yearly = [source.key for source in SOURCES if source.yearly]
+    files = [delivery for key in yearly for delivery in getattr(wave.sources, key)]
     return [delivery.address for delivery in files if is_remote(delivery.address)]

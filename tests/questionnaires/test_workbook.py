@@ -88,15 +88,15 @@ def test_the_command_writes_the_unit_into_the_hidden_sheet(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["build", "2014", "region", "out.xlsx"], "no questionnaire for “region”"),
         (["build", "1999", "commune", "out.xlsx"], "there is no wave “1999”"),
         (["ddi", "2014", "epci", "nowhere/out.xml"], "there is no folder nowhere"),
     ],
 )
-def test_what_cannot_be_written_is_told(arguments: list[str], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
+def test_what_cannot_be_written_is_reported(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         CliRunner().invoke(app, ["questionnaire", *arguments], catch_exceptions=False)
 
 
@@ -130,7 +130,7 @@ def test_ddi_has_the_structure_of_codebook_2_5(wave: str, unit_type: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "break_it", "told"),
+    ("path", "break_it", "message"),
     [
         ("d:dataDscr/d:var", lambda e: e.append(e[0]), "var holds"),
         ("d:dataDscr/d:var", lambda e: e.set("colour", "blue"), "no attribute colour"),
@@ -141,9 +141,9 @@ def test_ddi_has_the_structure_of_codebook_2_5(wave: str, unit_type: str) -> Non
         ("d:stdyDscr", lambda e: e.append(ET.Element("unknown")), "stdyDscr holds"),
     ],
 )
-def test_the_structure_is_really_looked_at(path: str, break_it: Any, told: str) -> None:
+def test_a_wrong_structure_is_found(path: str, break_it: Any, message: str) -> None:
     root = ET.fromstring(ddi_codebook(WAVE, "epci"))  # noqa: S314
     element = root.find(path, {"d": NAMESPACE})
     assert element is not None
     break_it(element)
-    assert any(told in fault for fault in faults(root)), faults(root)
+    assert any(message in fault for fault in faults(root)), faults(root)

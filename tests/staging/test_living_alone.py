@@ -48,7 +48,7 @@ def individuals(groups: list[tuple]) -> pd.DataFrame:
     return pd.DataFrame(groups, columns=names)
 
 
-def test_groups_and_totals_stand_beside_the_estimates(tmp_path: Path) -> None:
+def test_groups_and_totals_are_compared_with_the_estimates(tmp_path: Path) -> None:
     found = modelled(tmp_path, individuals(GROUPS)).set_index(["sex", "age_band"])
     assert set(found.index) == {(sex, band) for sex, band, _ in ESTIMATES}
     total = found.loc[("T", "total")]

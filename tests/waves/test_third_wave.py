@@ -24,7 +24,7 @@ sys.path.append(str(Path(__file__).parents[1] / "faults"))
 from small_world import write_waves
 
 WAVE, MODEL = "2028", "2025"
-PROTECTED = ("any_action", "digital", "ccas_shared")
+PROTECTED = ("competence", "digital", "ccas_shared")
 DROPPED, ADDED = "PART_PENSION_FUND", "ORG_DIGITAL"
 LABEL = {"fr": "Accompagne les démarches en ligne", "en": "Helps with online procedures"}
 SOURCES = {
@@ -44,6 +44,7 @@ def write_folder(folder: Path) -> Path:
     wave |= {"wave": WAVE, "reference_year": 2027, "questionnaire": WAVE}
     wave["collection"] = {"start": "2028-09-01", "end": "2029-01-31"}
     wave["sources"] |= SOURCES
+    wave["sampling"]["seed"] = int(WAVE)
     for path in folder.iterdir():
         path.unlink()
     write(folder / f"{WAVE}.yaml", wave)

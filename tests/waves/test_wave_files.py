@@ -84,7 +84,7 @@ def _set(path: str, value):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (_set("colour", "blue"), ["2014.yaml", "key colour", "unknown key"]),
         (_set("collection.start", "2016-13-01"), ["2014.yaml", "key collection.start"]),
@@ -122,10 +122,10 @@ def _set(path: str, value):
         (_set("drift", {"former_wave": {"share": -1}}), ["2014.yaml", "key drift.former_wave.share"]),
     ],
 )
-def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, change, told: list[str]) -> None:
+def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, change, message: list[str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_wave("2014", _changed(tmp_path, change))
-    for part in told:
+    for part in message:
         assert part in str(caught.value)
 
 
@@ -141,7 +141,7 @@ def test_broken_yaml_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"format": "limesurvey_api"}, "go together"),
         ({"address": "limesurvey://12"}, "go together"),
@@ -149,8 +149,8 @@ def test_broken_yaml_is_a_sentence(tmp_path: Path) -> None:
         ({"format": "pdf"}, "Input should be"),
     ],
 )
-def test_a_format_of_returns_that_cannot_be_is_refused(change: dict[str, str], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_a_format_of_returns_that_cannot_be_is_refused(change: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         Delivery.model_validate({"address": "returns.zip", "vintage": 2025, **change})
 
 
@@ -169,7 +169,7 @@ def test_a_name_says_its_format_and_only_returns_have_one() -> None:
 
 
 def _folder_with_strays(folder: Path) -> list[str]:
-    """The shipped waves, and what lies beside wave files on an office's machine."""
+    """The shipped waves, and what may be beside wave files on an office's machine."""
     for wave in ("2014", "2025"):
         (folder / f"{wave}.yaml").write_bytes((FOLDER / f"{wave}.yaml").read_bytes())
     copy = (FOLDER / "2014.yaml").read_bytes()
@@ -206,7 +206,7 @@ def test_a_stray_file_beside_the_waves_is_no_wave_and_is_named(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "it holds no keys"),
         (b"wave: '2020'\nlabel: [", "not valid YAML"),
@@ -214,11 +214,11 @@ def test_a_stray_file_beside_the_waves_is_no_wave_and_is_named(tmp_path: Path) -
         (b"- 2020", "it holds no keys"),
     ],
 )
-def test_a_wave_file_that_does_not_hold_leaves_the_others(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_faulty_wave_file_does_not_stop_the_others(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "2014.yaml").write_bytes((FOLDER / "2014.yaml").read_bytes())
     (tmp_path / "2020.yaml").write_bytes(content)
     found = readable_waves(tmp_path)
     assert [wave.wave for wave in found.waves] == ["2014"]
     assert list(found.faults) == ["2020.yaml"]
-    assert told in found.faults["2020.yaml"]
+    assert message in found.faults["2020.yaml"]
     assert found.faults["2020.yaml"].startswith("file 2020.yaml: ")

@@ -1,6 +1,6 @@
 """A third wave delivered and run to a release in the small world, by the functions behind the command line.
 
-A program of its own: the small world replaces functions of the pipeline, and the waves are read at import.
+A separate program: the small world replaces functions of the pipeline, and the waves are read at import.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""What DDI Codebook 2.5 lets stand where, for the elements used here; after its schema and tag library.
+"""The structure that DDI Codebook 2.5 allows, for the elements used here; after its schema and tag library.
 
-No package index at hand ships the schema itself (looked for in PyPI, npm and Debian), so this table stands in
-for it: children in their order, how often each may stand, attributes, and what refers to what. It is nowhere
-laxer than the published ``codebook.xsd`` for ``stdyDscr``, ``stdyInfo``, ``sumDscr``, ``verStmt``,
+No package index at hand ships the schema itself (looked for in PyPI, npm and Debian), so this table is used
+in its place: children in their order, how often each may occur, attributes, and what refers to what. It is
+nowhere laxer than the published ``codebook.xsd`` for ``stdyDscr``, ``stdyInfo``, ``sumDscr``, ``verStmt``,
 ``varGrp``, ``var``, ``valrng`` and ``varFormat``, which were compared with it line by line.
 """
 
@@ -64,26 +64,26 @@ VALUES = {
 
 def faults(root: ET.Element) -> list[str]:
     """Every place where a document departs from the table."""
-    told: list[str] = []
+    found: list[str] = []
     ids = [element.get("ID", "") for element in root.iter() if element.get("ID") is not None]
-    told += [f"ID {name} twice" for name in set(ids) if ids.count(name) > 1]
-    told += [f"ID {name} is no name" for name in ids if not _NCNAME.fullmatch(name)]
+    found += [f"ID {name} twice" for name in set(ids) if ids.count(name) > 1]
+    found += [f"ID {name} is no name" for name in ids if not _NCNAME.fullmatch(name)]
     for element in root.iter():
         tag = element.tag.removeprefix(NAMESPACE)
-        told += _misplaced(element, tag)
+        found += _misplaced(element, tag)
         for name, value in element.attrib.items():
             if name not in ATTRIBUTES.get(tag, set()) | GLOBAL:
-                told.append(f"{tag} has no attribute {name}")
+                found.append(f"{tag} has no attribute {name}")
             if value not in VALUES.get((tag, name), {value}):
-                told.append(f"{tag} {name} cannot be {value}")
-        told += [
+                found.append(f"{tag} {name} cannot be {value}")
+        found += [
             f"{tag} lacks {name}" for owner, name in REQUIRED if owner == tag and name not in element.attrib
         ]
         if tag == "varGrp":
-            told += [f"varGrp names {name}" for name in element.get("var", "").split() if name not in ids]
+            found += [f"varGrp names {name}" for name in element.get("var", "").split() if name not in ids]
         if tag not in CHILDREN and not (element.text or "").strip() and not element.attrib:
-            told.append(f"{tag} is empty")
-    return told
+            found.append(f"{tag} is empty")
+    return found
 
 
 def _misplaced(element: ET.Element, tag: str) -> list[str]:
@@ -93,5 +93,5 @@ def _misplaced(element: ET.Element, tag: str) -> list[str]:
     pattern = "".join(
         rf"(?:{one.rstrip('?*+')} ){'' if one[-1] not in '?*+' else one[-1]}" for one in CHILDREN[tag].split()
     )
-    told = "".join(f"{child} " for child in children)
-    return [] if re.fullmatch(pattern, told) else [f"{tag} holds {told}"]
+    found = "".join(f"{child} " for child in children)
+    return [] if re.fullmatch(pattern, found) else [f"{tag} holds {found}"]

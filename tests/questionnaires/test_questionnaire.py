@@ -90,7 +90,7 @@ AB = module(question("QA"), question("QB"))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"modules": module(question("QA"), question("QA"))}, "question QA is given twice"),
         ({"modules": module(question("QA", asked_if="QZ"))}, "asked if QZ, which is no question"),
@@ -115,16 +115,16 @@ AB = module(question("QA"), question("QB"))
     ],
 )
 def test_a_codebook_that_contradicts_itself_is_refused(
-    tmp_path: Path, changes: dict[str, object], told: str
+    tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     write(tmp_path, "broken", **{"edits": [], **changes})
-    with pytest.raises(ConfigurationError, match=told) as refused:
+    with pytest.raises(ConfigurationError, match=message) as refused:
         load_questionnaire("broken", tmp_path)
     assert refused.value.file == "epci.yaml"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"questions": ["ORG_CIAS_ROLE"]},
@@ -139,13 +139,13 @@ def test_a_codebook_that_contradicts_itself_is_refused(
     ],
 )
 def test_an_indicator_that_no_answer_makes_is_refused(
-    tmp_path: Path, changes: dict[str, object], told: str
+    tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     path = write(tmp_path, "broken") / "indicators.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content["epci"][0] |= changes
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=told) as refused:
+    with pytest.raises(ConfigurationError, match=message) as refused:
         load_questionnaire("broken", tmp_path)
     assert refused.value.file == "indicators.yaml"
 
