@@ -19,9 +19,7 @@ import yaml
 
 from asco_dagster.questionnaires.ddi import NAMESPACE
 from asco_dagster.waves.wave import SHIPPED_QUESTIONNAIRES
-
-sys.path.append(str(Path(__file__).parents[1] / "faults"))
-from small_world import write_waves
+from asco_testing.worlds.small_france import write_waves
 
 WAVE, MODEL = "2028", "2025"
 PROTECTED = ("competence", "digital", "ccas_shared")
@@ -93,7 +91,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[P
     waves = write_folder(root / "waves")
     assert {path.suffix for path in waves.rglob("*") if path.is_file()} == {".yaml"}
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("third_wave_world.py"), WAVE, *PROTECTED],
+        [sys.executable, "-m", "asco_testing.worlds.small_france_run", WAVE, *PROTECTED],
         env={**os.environ, "ASCO_HOME": str(root / "home"), "ASCO_WAVES": str(waves)},
         cwd=checkout,
         stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ def write_wave(folder: Path, times: int) -> Path:
         for delivery in wave["sources"][f"{name}_returns"]:
             delivery["address"] = delivery["address"].replace(".zip", ".csv")
         wave["sampling"][name]["size"] *= times
-    defaults = yaml.safe_load((SHIPPED / "defaults.yaml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((SHIPPED_WAVES / "defaults.yaml").read_text(encoding="utf-8"))
     wave["bounds"] = {**defaults["bounds"], **wave["bounds"]}
     for name, bound in wave["bounds"].items():
         if COUNTED.fullmatch(name):

@@ -1,19 +1,18 @@
-"""A third wave delivered and run to a release in the small world, by the functions behind the command line.
+"""Deliver and run one wave of the small France; arguments are the wave and the indicators to protect.
 
-A separate program: the small world replaces functions of the pipeline, and the waves are read at import.
+A separate program: the small world replaces functions of the pipeline, and the waves are read at import. It
+ends with the exit code of ``asco run``.
 """
 
 import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "faults")]
-import small_world  # noqa: E402
+from asco_testing.worlds import small_france
 
 
 def main(wave: str, protected: list[str]) -> int:
-    """Deliver and run; the exit code of ``asco run``."""
-    small_world.PROTECTED = tuple(protected)
-    small_world.shrink()
+    """Deliver and run; of the indicators only those named are protected and released."""
+    small_france.PROTECTED = tuple(protected)
+    small_france.shrink()
     from asco_dagster.definitions import build_definitions
     from asco_dagster.demonstration.deliveries import write_deliveries
     from asco_dagster.operations.wave_run import run_wave
@@ -22,7 +21,7 @@ def main(wave: str, protected: list[str]) -> int:
     from asco_dagster.waves import load_wave
 
     settings = Settings.from_environment()
-    write_deliveries(load_wave(wave), places=Places.of(settings), scale=float(small_world.SCALE))
+    write_deliveries(load_wave(wave), places=Places.of(settings), scale=float(small_france.SCALE))
     return run_wave(wave, settings, lambda: build_definitions, inbox=None, tell=print)
 
 
