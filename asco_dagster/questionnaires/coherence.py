@@ -32,7 +32,7 @@ def check_indicators(indicators: list[Indicator], codebook: Codebook, path: Path
 
 def _refuse_first(faults: Iterator[str], path: Path) -> None:
     for fault in faults:
-        raise ConfigurationError(fault, file=path, remedy="Correct the file")
+        raise ConfigurationError(fault, file=path, remedy=f"Correct {path.parent.name}/{path.name}")
 
 
 def _faults(codebook: Codebook) -> Iterator[str]:

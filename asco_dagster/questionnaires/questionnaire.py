@@ -75,11 +75,11 @@ def _codebook(name: str, unit_type: UnitType, folder: Path | None) -> Codebook:
 
 def _content(name: str, file: str, folder: Path | None) -> tuple[Path, Any]:
     """Path and content of a file of a version, with the keys of the version that it is based on."""
-    path = _path(name, file, folder)
+    path = questionnaire_folder(name, folder) / file
     content = read_yaml(path)
     if not isinstance(content, dict) or "based_on" not in content:
         return path, content
-    base = _path(str(content.pop("based_on")), file, folder)
+    base = questionnaire_folder(str(content.pop("based_on")), folder, named_in=path) / file
     inherited = read_yaml(base)
     if not isinstance(inherited, dict) or "based_on" in inherited:
         raise ConfigurationError(
@@ -89,14 +89,3 @@ def _content(name: str, file: str, folder: Path | None) -> tuple[Path, Any]:
             remedy="Name the version that it is based on",
         )
     return path, {**inherited, **content}
-
-
-def _path(name: str, file: str, folder: Path | None) -> Path:
-    found = questionnaire_folder(name, folder)
-    if found is None:
-        raise ConfigurationError(
-            f"there is no version “{name}” of the questionnaire",
-            expected=f"a folder questionnaires/{name} with {file}",
-            remedy="Add the folder, or correct the key that names it",
-        )
-    return found / file

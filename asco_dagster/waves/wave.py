@@ -270,14 +270,7 @@ def _load(name: str, folder: Path) -> Wave:
             expected=f"“{name}”, as the file's name",
             remedy="Correct this key, or rename the file",
         )
-    if questionnaire_folder(wave.questionnaire, folder) is None:
-        raise ConfigurationError(
-            f"key questionnaire: there is no version “{wave.questionnaire}” of the questionnaire",
-            file=path,
-            expected=f"a folder questionnaires/{wave.questionnaire} beside the wave files, or one of"
-            f" {', '.join(_shipped_questionnaires())}",
-            remedy="Add the folder or correct this key",
-        )
+    questionnaire_folder(wave.questionnaire, folder, named_in=path)
     return wave.model_copy(update={"bounds": _complete_bounds(wave, path)})
 
 
@@ -289,22 +282,27 @@ def _complete_bounds(wave: Wave, path: Path) -> dict[str, float]:
     return {**bounds, **{name: float(rule(wave)) for name, (_, rule) in _BY_RULE.items()}}
 
 
-def questionnaire_folder(version: str, folder: Path | None = None) -> Path | None:
+def questionnaire_folder(version: str, folder: Path | None = None, *, named_in: Path | None = None) -> Path:
     """Folder of a version of the questionnaire: beside the wave files, else of the versions shipped.
 
     Args:
         version: for example ``"2014"``.
         folder: where the wave files are; None means those of the installation.
+        named_in: the file that names the version.
 
-    Returns:
-        The folder; None where there is none.
+    Raises:
+        ConfigurationError: there is no such version.
     """
-    places = ((folder or FOLDER) / "questionnaires" / version, SHIPPED_QUESTIONNAIRES / version)
-    return next((place for place in places if place.is_dir()), None)
-
-
-def _shipped_questionnaires() -> list[str]:
-    return sorted(path.parent.name for path in SHIPPED_QUESTIONNAIRES.glob("*/indicators.yaml"))
+    for place in ((folder or FOLDER) / "questionnaires" / version, SHIPPED_QUESTIONNAIRES / version):
+        if place.is_dir():
+            return place
+    shipped = sorted(path.parent.name for path in SHIPPED_QUESTIONNAIRES.glob("*/indicators.yaml"))
+    raise ConfigurationError(
+        f"there is no version “{version}” of the questionnaire",
+        file=named_in,
+        expected=f"a folder questionnaires/{version} beside the wave files, or one of {', '.join(shipped)}",
+        remedy="Add the folder, or correct the version",
+    )
 
 
 def _yaml_files(folder: Path) -> list[Path]:

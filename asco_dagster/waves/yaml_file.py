@@ -77,13 +77,16 @@ def validated(form: type[Model], content: Any, path: Path) -> Model:
     """
     if not isinstance(content, dict):
         raise ConfigurationError(
-            "it holds no keys", file=path, expected="a mapping of keys", remedy="Correct the file"
+            "it holds no keys",
+            file=path,
+            expected="a mapping of keys",
+            remedy=f"Correct {path.parent.name}/{path.name}",
         )
     try:
         return form.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(
-            _first_fault(error), file=path, remedy="Correct this key of the file"
+            _first_fault(error), file=path, remedy=f"Correct this key of {path.parent.name}/{path.name}"
         ) from error
 
 
@@ -99,4 +102,4 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def _refused(path: Path, what: str) -> ConfigurationError:
-    return ConfigurationError(what, file=path, remedy="Correct the file")
+    return ConfigurationError(what, file=path, remedy=f"Correct {path.parent.name}/{path.name}")

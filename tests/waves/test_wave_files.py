@@ -94,7 +94,7 @@ def _set(path: str, value):
         (_set("sources.epci_members", []), ["2014.yaml", "sources.epci_members"]),
         (
             _set("questionnaire", "1999"),
-            ["2014.yaml", "key questionnaire", "no version “1999”", "questionnaires/1999", "2014, 2025"],
+            ["2014.yaml", "no version “1999” of the questionnaire", "questionnaires/1999", "2014, 2025"],
         ),
         (_set("wave", "2015"), ["2014.yaml", "2015", "“2014”"]),
         (_set("sampling.commune.size_classes", [{"code": "a", "from_population": 5}]), ["size_classes"]),
