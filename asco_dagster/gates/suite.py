@@ -50,18 +50,6 @@ class Suite:
         """Columns that identify an offending row."""
         return list(self.content.get("meta", {}).get("key", []))
 
-    def columns(self) -> list[str]:
-        """Every column that an expectation or the key names: nothing else is read from the table."""
-        named = dict.fromkeys(self.key)
-        for expectation in self.expectations:
-            kwargs = expectation["kwargs"]
-            for argument in ("column", "column_A", "column_B"):
-                if argument in kwargs:
-                    named[kwargs[argument]] = None
-            named.update(dict.fromkeys(kwargs.get("column_list", [])))
-            named.update(dict.fromkeys(_condition_columns(expectation)))
-        return list(named)
-
     def parameters(self) -> set[str]:
         """Names of the wave's bounds that the suite takes."""
         return set(parameters_of(self.content["expectations"]))
@@ -176,7 +164,3 @@ def _refuse(path: Path, faults: Iterable[Fault]) -> None:
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     first = found[0]
     raise ConfigurationError(f"{first.what}{more}", file=path, expected=first.expected, remedy=first.remedy)
-
-
-def _condition_columns(expectation: Mapping[str, Any]) -> list[str]:
-    return list(expectation.get("meta", {}).get("condition_columns", []))

@@ -6,10 +6,9 @@ the number of the expectation. What does not belong here: reading the file (``su
 (``validation``).
 """
 
-import ast
 import datetime as dt
 import difflib
-import re
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,14 +21,15 @@ MAY_MATCH_NO_ROW = "may_match_no_row"
 _SUITE = {"name": str, "meta": dict, "expectations": list}
 _SUITE_META = {"key": list, "great_expectations_version": str}
 _EXPECTATION = {"type": str, "kwargs": dict, "severity": str, "meta": dict}
-_META = {"reason": str, "condition_columns": list, MAY_MATCH_NO_ROW: str}
+_META = {"reason": str, MAY_MATCH_NO_ROW: str}
 _WORDS = {"id": str, "notes": str, "description": str}  # of GX's own form; they change no judgement
 _KINDS: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
 _NUMBERS = ("min_value", "max_value", "value", "mostly")
 _SWITCHES = ("strict_min", "strict_max", "or_equal")
 _SETS = ("value_set", "value_pairs_set")
-_NO_ARGUMENT = {"batch_id", "table"}  # GX's own, of no suite
+_NO_ARGUMENT = {"batch_id", "table", "condition_parser"}  # no suite gives them
 _CORRECT = "Correct the suite"
+_CONDITION = 'Great Expectations\' condition, such as {"type": "comparison", …}'
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,6 @@ def _form_of(number: int, expectation: Any) -> Iterator[Fault]:
         yield Fault(f"{where} has no meta.reason", "a sentence", "Say in plain words why it is asked")
         return
     yield from _wrong_keys(f"meta of {where}", meta, {}, _META)
-    if not _are_names(meta.get("condition_columns", [])):
-        yield Fault(f"{where}: meta.condition_columns is no list of columns", "names of columns, each once")
     if MAY_MATCH_NO_ROW in meta and "row_condition" not in expectation["kwargs"]:
         yield Fault(f"{where} has meta.{MAY_MATCH_NO_ROW} and no row_condition", "one with the other")
 
@@ -229,7 +227,9 @@ def _wrong_value(name: str, value: Any) -> str | None:
     """What was expected of an argument's value; nothing where it can be right."""
     if value is None:
         return "a value, or no such argument"
-    if isinstance(value, Mapping) and name != "row_condition":
+    if name == "row_condition":
+        return None if isinstance(value, Mapping) and value else _CONDITION
+    if isinstance(value, Mapping):
         right = set(value) == {PARAMETER} and isinstance(value[PARAMETER], str)
         takes = name in (*_NUMBERS, *_SETS)
         return (
@@ -247,34 +247,30 @@ def _wrong_value(name: str, value: Any) -> str | None:
         return None if isinstance(value, str) and value and _compiles(value) else "a regular expression"
     if name == "column_list":
         return None if _are_names(value) and len(value) > 1 else "at least two columns, each once"
-    if name == "row_condition":
-        right = isinstance(value, str | Mapping) and bool(value)
-        return None if right else "a condition that names columns"
     return None if isinstance(value, str) and value else "a text"
 
 
 def _refused_by_gx(where: str, form: Any, expectation: Mapping[str, Any]) -> Iterator[Fault]:
-    """What Great Expectations itself refuses of arguments, and conditions of which it reads other columns."""
-    import warnings
-
+    """What Great Expectations itself refuses of arguments, and what it reads otherwise than is written."""
     from great_expectations.compatibility.pydantic import ValidationError
 
     kwargs = expectation["kwargs"]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            made = form(**kwargs)
+        made = form(**kwargs)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"] if part != "__root__")
         missing = first["type"] == "value_error.missing"
+        if name.startswith("row_condition"):
+            yield Fault(f"{where}: row_condition cannot be read", _CONDITION)
+            return
         yield Fault(
             f"{where} has no {name}" if missing else f"{where}: {name or 'its arguments'}: {first['msg']}",
             f"the argument {name}" if missing else None,
         )
         return
-    except (TypeError, ValueError, AttributeError, KeyError) as error:  # of a condition that it cannot parse
-        yield Fault(f"{where}: row_condition cannot be read ({error})", "a condition that names columns")
+    except (TypeError, ValueError, AttributeError, KeyError) as error:  # of a condition
+        yield Fault(f"{where}: row_condition cannot be read ({error})", _CONDITION)
         return
     for name in _NUMBERS:
         value = kwargs.get(name)
@@ -282,40 +278,23 @@ def _refused_by_gx(where: str, form: Any, expectation: Mapping[str, Any]) -> Ite
             yield Fault(
                 f"{where}: {name} is {value}, which Great Expectations reads as {read}", "a whole number"
             )
-    if "row_condition" in kwargs:
-        yield from _condition_faults(where, made.row_condition, expectation)
-    elif "condition_parser" in kwargs or expectation["meta"].get("condition_columns"):
-        yield Fault(
-            f"{where} names a condition's parser or columns and has no row_condition", "row_condition"
-        )
-
-
-def _condition_faults(where: str, condition: Any, expectation: Mapping[str, Any]) -> Iterator[Fault]:
-    told = set(expectation["meta"].get("condition_columns", []))
-    try:
-        named = set(_columns_in(condition))
-    except SyntaxError:
-        yield Fault(f"{where}: row_condition cannot be read", "a condition such as status == 'V'")
+    if "row_condition" not in kwargs:
         return
-    if not named:
-        yield Fault(f"{where}: row_condition names no column", "a condition such as status == 'V'")
-    elif named != told:
-        yield Fault(
-            f"{where}: meta.condition_columns says {', '.join(sorted(told)) or 'nothing'}",
-            f"{', '.join(sorted(named))}, the columns of its row_condition",
-        )
+    if (read := made.row_condition.dict()) != kwargs["row_condition"]:
+        yield Fault(f"{where}: row_condition is not what Great Expectations reads", json.dumps(read))
+    elif not condition_columns(expectation):
+        yield Fault(f"{where}: row_condition names no column", _CONDITION)
 
 
-def _columns_in(condition: Any) -> Iterator[str]:
-    """Columns that a condition names: GX's own object, or pandas' syntax passed through."""
-    text = getattr(condition, "pass_through_filter", None)
-    if text is not None:
-        tree = ast.parse(text.strip(), mode="eval")
-        yield from (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-        return
-    if hasattr(condition, "column"):
-        yield condition.column.name
-    for part in getattr(condition, "conditions", []):
+def condition_columns(expectation: Mapping[str, Any]) -> list[str]:
+    """Columns that the row condition of an expectation names, each once."""
+    return list(dict.fromkeys(_columns_in(expectation["kwargs"].get("row_condition") or {})))
+
+
+def _columns_in(condition: Mapping[str, Any]) -> Iterator[str]:
+    if "column" in condition:
+        yield condition["column"]["name"]
+    for part in condition.get("conditions", []):
         yield from _columns_in(part)
 
 
@@ -323,7 +302,7 @@ def _columns_of(expectation: Mapping[str, Any]) -> Iterator[str]:
     """Columns that an expectation names."""
     kwargs = expectation["kwargs"]
     named = [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
-    named += [*kwargs.get("column_list", []), *expectation["meta"].get("condition_columns", [])]
+    named += [*kwargs.get("column_list", []), *condition_columns(expectation)]
     yield from dict.fromkeys(named)
 
 
@@ -389,8 +368,12 @@ def _is_date(value: Any) -> bool:
 
 
 def _compiles(pattern: str) -> bool:
+    """Whether DuckDB, which matches it, can read a pattern."""
+    import duckdb
+
     try:
-        re.compile(pattern)
-    except re.error:
+        with duckdb.connect() as connection:
+            connection.execute("select regexp_matches('', ?)", [pattern])
+    except duckdb.Error:
         return False
     return True

@@ -1,8 +1,7 @@
-"""Running a suite on the table as it stands in DuckDB.
+"""Running a suite on its table, in DuckDB, by Great Expectations' SQL engine (``duckdb_engine``).
 
-Great Expectations reads a data frame with only the columns that the suite names (through SQLAlchemy it fails
-on DuckDB: great_expectations issue 10738). GX costs seconds to import, so that happens here, inside, once a
-run. What does not belong here: Dagster.
+The table is read where it is, on the wave's open connection. Great Expectations costs seconds to import, so
+that happens here, inside, once a run.
 """
 
 import functools
@@ -16,52 +15,33 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates.results import GateResult, Verdict
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.suite_faults import MAY_MATCH_NO_ROW
+from asco_dagster.layers import layer_of
+from asco_dagster.storage.warehouse import columns_of, count_rows
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import duckdb
 
 SAMPLE = 10  # offending keys shown: enough to find the fault, too few to be a list of units
 COUNTS_ROWS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
-"""Expectations of which no row is an answer like any other."""
+"""Expectations for which no row is an answer like any other."""
 NUMBER = "number"
 """Key of an expectation's meta that carries its number in the suite through Great Expectations and back."""
+_FRACTIONS = ("DOUBLE", "FLOAT")
 
 
-def validate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> GateResult:
-    """Run a suite on a data frame, with the wave's bounds as suite parameters.
+def run_suite(suite: Suite, connection: "duckdb.DuckDBPyConnection", wave: Wave) -> tuple[Any, GateResult]:
+    """Run a suite on the table of its asset, with the wave's bounds as suite parameters.
 
     Args:
         suite: the suite.
-        frame: the columns that the suite names, all rows.
+        connection: the wave's database, which has the table.
         wave: the wave, for its bounds.
 
     Returns:
-        A verdict an expectation, in the order in which GX evaluates them; of one that GX leaves out, last, a
-        verdict that closes the gate.
-
-    Raises:
-        ConfigurationError: the suite takes a bound that the wave file does not give.
-    """
-    return judge(suite, evaluate(suite, frame, wave), frame, wave)
-
-
-def evaluate(suite: Suite, frame: "pd.DataFrame", wave: Wave) -> Any:
-    """GX's own result of a suite on a data frame; arguments and errors as those of :func:`validate`."""
-    # Counts suffice while everything holds. Only a suite of which something failed is asked again for rows,
-    # and then for a few positions, whose keys judge looks up: GX would name every row, tolerated ones too.
-    outcome = ask(suite, frame, wave, "BASIC")
-    return outcome if outcome.success else ask(suite, frame, wave, "SUMMARY")
-
-
-def ask(suite: Suite, frame: "pd.DataFrame", wave: Wave, words: str) -> Any:
-    """Have GX evaluate a suite on a data frame once.
-
-    Args:
-        suite: the suite.
-        frame: the columns that the suite names.
-        wave: the wave, for its bounds.
-        words: how much GX tells, ``BASIC`` or ``SUMMARY``.
+        Great Expectations' result, and what the gate makes of it: a verdict an expectation, in the order in
+        which they were evaluated; of one that Great Expectations leaves out, last, a verdict that closes the
+        gate.
 
     Raises:
         ConfigurationError: the suite takes a bound that the wave file does not give.
@@ -73,83 +53,109 @@ def ask(suite: Suite, frame: "pd.DataFrame", wave: Wave, words: str) -> Any:
             file=f"{wave.wave}.yaml",
             remedy="Add it under bounds",
         )
-    gx, batches = engine()
-    own = gx.ExpectationSuite(
-        name=suite.asset,
-        expectations=numbered(suite),
-        meta=dict(suite.content.get("meta", {})),
-    )
-    from asco_dagster.gates.engine import settled_expectations
-
-    batch = batches.get_batch({"dataframe": frame})
-    with settled_expectations():
-        return batch.validate(own, result_format=form(words), expectation_parameters=dict(wave.bounds))
+    # Counts suffice while everything holds. Only a suite of which something failed is evaluated again, for
+    # the keys of some rows.
+    outcome = evaluate(suite, connection, wave, {"result_format": "BASIC", "partial_unexpected_count": 0})
+    if not outcome.success:
+        some = {"partial_unexpected_count": SAMPLE, "include_unexpected_rows": True}
+        outcome = evaluate(suite, connection, wave, {"result_format": "SUMMARY", **some})
+    return outcome, judge(suite, outcome, wave, count_rows(connection, suite.asset))
 
 
-def form(words: str) -> dict[str, Any]:
-    """How much GX tells of an expectation."""
-    return {
-        "result_format": words,
-        "partial_unexpected_count": SAMPLE,
-        "return_unexpected_index_query": False,
-    }
-
-
-def judge(
-    suite: Suite, outcome: Any, frame: "pd.DataFrame", wave: Wave, rows: int | None = None
-) -> GateResult:
-    """What the gate makes of GX's result.
+def evaluate(
+    suite: Suite, connection: "duckdb.DuckDBPyConnection", wave: Wave, result_format: Mapping[str, Any]
+) -> Any:
+    """Have Great Expectations evaluate a suite once.
 
     Args:
         suite: the suite.
-        outcome: GX's result.
-        frame: the table; of one judged in slices, the key columns of the rows that the result names.
-        wave: the wave.
-        rows: rows of the table where ``frame`` does not hold them all.
+        connection: the wave's database.
+        wave: the wave, for its bounds.
+        result_format: Great Expectations': how much its result holds.
     """
-    own_rows = len(frame) if rows is None else rows
-    verdicts = [_verdict(result, suite.key, frame, own_rows) for result in outcome.results]
-    judged = {result.expectation_config.meta.get(NUMBER) for result in outcome.results}
-    missing = [
-        _left_out(number, expectation)
-        for number, expectation in enumerate(suite.expectations, start=1)
-        if number not in judged
+    gx, context = great_expectations()
+    from great_expectations.core.batch import Batch
+    from great_expectations.validator.validator import Validator
+
+    from asco_dagster.gates.duckdb_engine import DuckDBEngine
+
+    form: Any = {**result_format, "return_unexpected_index_query": False}
+    engine = DuckDBEngine.on(connection)
+    batch = Batch(data=_rows(engine, suite.asset, columns_of(connection, suite.asset)))
+    validator = Validator(execution_engine=engine, data_context=context, batches=[batch])
+    content = {"name": suite.asset, "meta": dict(suite.content.get("meta", {}))}
+    return validator.validate(
+        gx.ExpectationSuite(**content, expectations=_numbered(suite)),
+        suite_parameters=dict(wave.bounds),
+        result_format=form,
+    )
+
+
+def _rows(engine: Any, asset: str, columns: Mapping[str, str]) -> Any:
+    """The table as Great Expectations queries it: what is no number is missing, as to pandas."""
+    import sqlalchemy as sa
+    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+
+    no_number = sa.cast(sa.literal("nan"), sa.Double)
+    selected = [
+        sa.func.nullif(sa.column(name), no_number).label(name) if kind in _FRACTIONS else sa.column(name)
+        for name, kind in columns.items()
     ]
-    return GateResult(suite.asset, wave.wave, own_rows, [*verdicts, *missing], len(suite.expectations))
+    return SqlAlchemyBatchData(
+        execution_engine=engine,
+        selectable=sa.select(*selected).select_from(sa.table(asset, schema=layer_of(asset))),
+        create_temp_table=False,
+        source_table_name=sa.quoted_name(asset, quote=True),
+        source_schema_name=layer_of(asset),
+    )
+
+
+def judge(suite: Suite, outcome: Any, wave: Wave, rows: int) -> GateResult:
+    """What the gate makes of Great Expectations' result.
+
+    Args:
+        suite: the suite.
+        outcome: Great Expectations' result.
+        wave: the wave.
+        rows: rows of the table.
+    """
+    asked = dict(enumerate(suite.expectations, start=1))
+    found = [(result.expectation_config.meta[NUMBER], result) for result in outcome.results]
+    verdicts = [_verdict(number, asked[number], result, suite.key, rows) for number, result in found]
+    without = asked.keys() - {number for number, _ in found}
+    verdicts += [_left_out(number, asked[number]) for number in sorted(without)]
+    return GateResult(suite.asset, wave.wave, rows, verdicts, len(asked))
 
 
 @functools.cache
-def engine() -> tuple[Any, Any]:
-    """Great Expectations and where it takes data frames; imported, slowly, when first asked for."""
+def great_expectations() -> tuple[Any, Any]:
+    """Great Expectations and a context that keeps nothing; imported, slowly, at the first call."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
-    from great_expectations.datasource.fluent import PandasDatasource
 
-    from asco_dagster.gates.engine import OneTableEngine
+    import asco_dagster.gates.duckdb_engine  # noqa: F401 # the dialect
 
     for name in ("great_expectations", "great_expectations.data_context.types.base"):  # its own level is INFO
         logging.getLogger(name).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    PandasDatasource.execution_engine_override = OneTableEngine  # type: ignore[misc] # GX's own way in
-    source = context.data_sources.add_pandas("wave")
-    return gx, source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
+    return gx, context
 
 
-def numbered(suite: Suite) -> list[dict[str, Any]]:
-    """The suite's expectations as GX takes them, each with its number, by which its result is known."""
+def _numbered(suite: Suite) -> list[dict[str, Any]]:
+    """The suite's expectations as Great Expectations takes them, each with its number as its meta.
+
+    Of meta, Great Expectations reads nothing, and copies all of it some eighty times.
+    """
     return [
-        {
-            **{key: expectation[key] for key in ("type", "kwargs", "severity")},
-            "meta": {NUMBER: number, **expectation["meta"]},  # of a part of a suite, the number in the whole
-        }
+        {**{key: expectation[key] for key in ("type", "kwargs", "severity")}, "meta": {NUMBER: number}}
         for number, expectation in enumerate(suite.expectations, start=1)
     ]
 
 
 def _left_out(number: int, expectation: Mapping[str, Any]) -> Verdict:
-    """The verdict on an expectation of which GX gave no result: it closes the gate."""
+    """The verdict on an expectation of which there is no result: it closes the gate."""
     return Verdict(
         expectation=expectation["type"],
         column=_column(expectation["kwargs"]),
@@ -169,40 +175,40 @@ def _column(kwargs: Mapping[str, Any]) -> str:
     return str(kwargs.get("column") or " ~ ".join(kwargs.get("column_list") or pair))
 
 
-def _verdict(result: Any, key: Sequence[str], frame: "pd.DataFrame", rows: int) -> Verdict:
-    config, found = result.expectation_config, result.result or {}
+def _verdict(
+    number: int, expectation: Mapping[str, Any], result: Any, key: Sequence[str], rows: int
+) -> Verdict:
+    found = result.result or {}
     share = found.get("unexpected_percent")
     if share is not None and not math.isfinite(share):
         share = None
-    fault = _fault(result) or (_no_row(config, found) if rows else None)
+    fault = _fault(result) or (_no_row(number, expectation, found) if rows else None)
     return Verdict(
-        expectation=config.type,
-        column=_column(config.kwargs),
-        severity=str(getattr(config.severity, "value", config.severity)),
+        expectation=expectation["type"],
+        column=_column(expectation["kwargs"]),
+        severity=expectation["severity"],
         passed=bool(result.success) and fault is None,
         observed=_observed(found),
         unexpected_share=None if share is None else share / 100,
-        reason=config.meta["reason"],
-        offending=[] if result.success else _offending(found, key, frame),
+        reason=expectation["meta"]["reason"],
+        offending=[] if result.success else _offending(found, key),
         fault=fault,
     )
 
 
-def _no_row(config: Any, found: Mapping[str, Any]) -> str | None:
-    """The fault of a condition that no row fulfils, under which whatever is asked holds."""
-    kwargs, meta = config.kwargs, config.meta
-    if not kwargs.get("row_condition") or MAY_MATCH_NO_ROW in meta or config.type in COUNTS_ROWS:
+def _no_row(number: int, expectation: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    """The fault of a condition that no row fulfils, under which whatever is expected holds."""
+    kind, allowed = expectation["type"], MAY_MATCH_NO_ROW in expectation["meta"]
+    if "row_condition" not in expectation["kwargs"] or allowed or kind in COUNTS_ROWS:
         return None
     seen: Any = found.get("observed_value")
     if "element_count" in found:
         judged = found["element_count"] > 0
-    elif config.type == "expect_column_unique_value_count_to_be_between":
+    elif kind == "expect_column_unique_value_count_to_be_between":
         judged = seen != 0
-    else:  # a list of values, or a number that nothing does not have
-        judged = len(seen) > 0 if hasattr(seen, "__len__") else seen is not None and seen == seen
-    if judged:
-        return None
-    return f"expectation {meta.get(NUMBER)} judges nothing: no row fulfils its row_condition"
+    else:  # a list of values, or a number that no row has
+        judged = len(seen) > 0 if isinstance(seen, list) else seen is not None
+    return None if judged else f"expectation {number} judges nothing: no row fulfils its row_condition"
 
 
 def _observed(found: Mapping[str, Any]) -> str:
@@ -213,13 +219,10 @@ def _observed(found: Mapping[str, Any]) -> str:
     return ""
 
 
-def _offending(found: Mapping[str, Any], key: Sequence[str], frame: "pd.DataFrame") -> list[str]:
-    """Some rows that failed, each by its key and nothing else; by its number where the suite names no key."""
-    rows = list(found.get("partial_unexpected_index_list") or [])[:SAMPLE]
-    known = [name for name in key if name in frame]
-    if not known:
-        return [f"row {row}" for row in rows]
-    return [" ".join(f"{name}={frame.at[row, name]!s}" for name in known) for row in rows]
+def _offending(found: Mapping[str, Any], key: Sequence[str]) -> list[str]:
+    """Some rows that failed, each by its key and nothing else."""
+    rows = found.get("unexpected_rows") or []
+    return [" ".join(f"{name}={row[name]!s}" for name in key) for row in rows]
 
 
 def _fault(result: Any) -> str | None:

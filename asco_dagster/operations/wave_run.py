@@ -223,9 +223,9 @@ def _load_pipeline(places: "Places", pipeline: Pipeline) -> None:
         if parsing:  # every table will be made and judged: import what that needs while waiting
             import dbt.cli.main  # noqa: F401
 
-            from asco_dagster.gates.validation import engine
+            from asco_dagster.gates.validation import great_expectations
 
-            engine()
+            great_expectations()
     pipeline()
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import validate
 from asco_dagster.waves import load_wave
+from asco_testing.gates.judged_frame import validate
 from asco_testing.worlds.rare_rows import SOUND as ALL
 
 WAVE = load_wave("2014")

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import validate
 from asco_dagster.layers import LAYERS
 from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.waves import load_wave
+from asco_testing.gates.judged_frame import validate
 
 OBSERVING = ("max", "min", "mean", "median", "sum", "stdev", "quantile", "most_common", "distinct", "kl")
 CONFIDENTIAL = sorted(

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import Suite, load_suite
-from asco_dagster.gates.validation import validate
 from asco_dagster.orchestration.checks import gate_name
 from asco_dagster.storage.places import EXPECTATIONS
-from asco_dagster.storage.warehouse import columns_of, open_database, read_table
+from asco_dagster.storage.warehouse import open_database, read_table
+from asco_testing.gates.judged_frame import validate
 from asco_testing.gates.mutations import BUILDERS, concerned, mutate
 from asco_testing.worlds.rare_rows import SOUND
 from asco_testing.worlds.small_wave import SmallWave, failures, materialize
@@ -55,17 +55,16 @@ INCIDENTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 
 @pytest.fixture(scope="module")
 def tables(small_wave: SmallWave) -> Callable[[str], pd.DataFrame]:
-    """Reads the columns that an asset's suite names, as the gate does; one table is kept at a time."""
+    """Reads the table of an asset; one is kept at a time."""
     kept: dict[str, pd.DataFrame] = {}
 
     def read(asset: str) -> pd.DataFrame:
         if asset not in kept:
             kept.clear()
             with open_database(small_wave.places.database("2014"), read_only=True) as database:
-                wanted = [c for c in SUITES[asset].columns() if c in columns_of(database, asset)]
-                frame = read_table(database, asset, wanted)
+                frame = read_table(database, asset)
             if frame.empty and asset in SOUND:
-                frame = pd.DataFrame(SOUND[asset])[wanted]
+                frame = pd.DataFrame(SOUND[asset])
             kept[asset] = INCIDENTS.get(asset, lambda whole: whole)(frame)
         return kept[asset]
 

@@ -114,7 +114,7 @@ def test_a_table_that_was_made_and_not_judged_is_not_released(
         raise MemoryError("while judging")
 
     with monkeypatch.context() as patch:
-        patch.setattr("asco_dagster.orchestration.checks.evaluate_table", falls_over)
+        patch.setattr("asco_dagster.orchestration.checks.run_suite", falls_over)
         (places.gates(WAVE) / f"{ASSET}.json").unlink()  # so that it is made again
         died = _run(instance, places)
     assert not died.success

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from asco_dagster.gates.results import GateResult
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import GateResult, validate
 from asco_dagster.waves import load_wave
+from asco_testing.gates.judged_frame import validate
 
 WAVE = load_wave("2014")
 

@@ -11,10 +11,10 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates import suite as suites
 from asco_dagster.gates import validation
 from asco_dagster.gates.suite import Suite, load_suite, require_suite_files
-from asco_dagster.gates.validation import validate
 from asco_dagster.orchestration.wave_step import wave_asset
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
+from asco_testing.gates.judged_frame import validate
 from asco_testing.home_instances import home_instance
 
 WAVE = load_wave("2014")
@@ -87,14 +87,14 @@ def test_a_gate_with_fewer_verdicts_than_expectations_is_closed(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite = _suite(*(_expectation("expect_column_values_to_not_be_null", column=name) for name in "abc"))
-    asked = validation.ask
+    evaluated = validation.evaluate
 
     def some(*arguments):
-        outcome = asked(*arguments)
+        outcome = evaluated(*arguments)
         outcome.results = outcome.results[:kept]
         return outcome
 
-    monkeypatch.setattr(validation, "ask", some)
+    monkeypatch.setattr(validation, "evaluate", some)
     result = validate(suite, pd.DataFrame({name: ["1"] for name in "abc"}), WAVE)
     assert [verdict.column for verdict in result.verdicts] == ["a", "b", "c"]
     assert [verdict.closes for verdict in result.verdicts] == [number >= kept for number in range(3)]
@@ -103,18 +103,25 @@ def test_a_gate_with_fewer_verdicts_than_expectations_is_closed(
 
 def test_two_results_of_one_expectation_do_not_stand_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = _suite(*(_expectation("expect_column_values_to_not_be_null", column=name) for name in "ab"))
-    asked = validation.ask
+    evaluated = validation.evaluate
 
     def the_first_twice(*arguments):
-        outcome = asked(*arguments)
+        outcome = evaluated(*arguments)
         outcome.results = [outcome.results[0]] * 2
         return outcome
 
-    monkeypatch.setattr(validation, "ask", the_first_twice)
+    monkeypatch.setattr(validation, "evaluate", the_first_twice)
     assert validate(suite, pd.DataFrame({"a": ["1"], "b": [None]}), WAVE).closed
 
 
-CONDITIONED = {"row_condition": "kind == 'frnace'", "condition_parser": "pandas"}
+CONDITIONED = {
+    "row_condition": {
+        "type": "comparison",
+        "column": {"name": "kind"},
+        "operator": "==",
+        "parameter": "frnace",
+    }
+}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +137,6 @@ CONDITIONED = {"row_condition": "kind == 'frnace'", "condition_parser": "pandas"
 )
 def test_a_condition_that_no_row_fulfils_closes_unless_the_suite_says_why(kind: str, arguments: dict) -> None:
     asked = _expectation(kind, "warning", **arguments, **CONDITIONED)
-    asked["meta"]["condition_columns"] = ["kind"]
     frame = pd.DataFrame({"n": [1, 2], "kind": ["france", "region"]})
     (verdict,) = validate(_suite(asked), frame, WAVE).verdicts
     assert verdict.closes
@@ -142,7 +148,6 @@ def test_a_condition_that_no_row_fulfils_closes_unless_the_suite_says_why(kind: 
 
 def test_no_row_is_an_answer_of_a_number_of_rows() -> None:
     asked = _expectation("expect_table_row_count_to_be_between", min_value=0, max_value=0, **CONDITIONED)
-    asked["meta"]["condition_columns"] = ["kind"]
     assert not validate(_suite(asked), pd.DataFrame({"kind": ["france"]}), WAVE).closed
 
 

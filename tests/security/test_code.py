@@ -29,7 +29,7 @@ ALLOWED = {
     ("assets.py", "_LABELS"),  # a constant of the quality report
     ("indicators.py", "_COUNTS.read_text(encoding='utf-8')"),  # counts.sql beside it
     ("wave_executor.py", "plan_context"),  # the method of Dagster's executor: no SQL
-    ("condensed.py", "arguments['row_condition']"),  # pandas' query of a suite's condition: no SQL
+    ("duckdb_engine.py", "query"),  # statements that SQLAlchemy builds, with their values as parameters
     ("run_history.py", "SQL(text).format(*map(Identifier, names))"),  # psycopg2 quotes the identifiers
     ("run_history.py", "_copy(table, columns, 'from stdin')"),  # the same: names of Dagster's own tables
     ("run_history.py", "_copy(table, columns, 'to stdout')"),

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.gates.validation import validate
 from asco_dagster.orchestration.dbt_run import build
 from asco_dagster.sources.census_individuals import no_individuals
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
+from asco_testing.gates.judged_frame import validate
 
 WAVE = load_wave("2014")
 MODEL = "stg_census__living_alone"

@@ -8,14 +8,25 @@ suites (``test_mutations``).
 """
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 Arguments = Mapping[str, Any]
 Builder = Callable[[pd.DataFrame, Arguments], pd.DataFrame]
 BUILDERS: dict[str, Builder] = {}
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "IN": lambda column, values: column.isin(values),
+}
 THOUSAND = 1000  # thousands read as units, or units as thousands
 
 
@@ -48,12 +59,25 @@ def resolve(arguments: Any, bounds: Mapping[str, float]) -> Any:
 def concerned(frame: pd.DataFrame, arguments: Arguments, column: str | None = None) -> pd.Index:
     """Rows that the expectation is about: those of its condition, and where a column is judged, not null."""
     condition = arguments.get("row_condition")
-    rows = frame.query(condition, engine="python").index if condition else frame.index
+    rows = frame.index[_fulfils(frame, condition)] if condition else frame.index
     if column is not None:
         rows = rows[frame.loc[rows, column].notna()]
     if rows.empty:
         raise CannotBreakError(f"no row {condition or ''} with a value in {column}")
     return rows
+
+
+def _fulfils(frame: pd.DataFrame, condition: Mapping[str, Any]) -> Any:
+    """Which rows fulfil a condition of Great Expectations'; a missing value fulfils no comparison."""
+    if condition["type"] in ("and", "or"):
+        parts = [_fulfils(frame, part) for part in condition["conditions"]]
+        return np.logical_and.reduce(parts) if condition["type"] == "and" else np.logical_or.reduce(parts)
+    column = frame[condition["column"]["name"]]
+    missing = column.isna().to_numpy()
+    if condition["type"] == "nullity":
+        return missing == condition["is_null"]
+    compared = COMPARISONS[condition["operator"]](column, condition["parameter"])
+    return np.asarray(compared, dtype=bool) & ~missing
 
 
 def _enough(rows: pd.Index, arguments: Arguments) -> pd.Index:

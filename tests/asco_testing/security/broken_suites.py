@@ -68,13 +68,13 @@ def _also(kind: str, **kwargs: Any) -> Change:
     return lambda suite: suite["expectations"].append(_asked(kind, **kwargs))
 
 
-def _conditioned(condition: Any, columns: list[str], parser: str = "pandas") -> Change:
-    def change(suite: dict[str, Any]) -> None:
-        first = suite["expectations"][0]
-        first["kwargs"] |= {"row_condition": condition, "condition_parser": parser}
-        first["meta"]["condition_columns"] = columns
+def _conditioned(condition: Any) -> Change:
+    return _kwargs(1, row_condition=condition)
 
-    return change
+
+def _kind_is(value: Any, column: str = "kind", operator: str = "==", **more: Any) -> dict[str, Any]:
+    compared = {"column": {"name": column}, "operator": operator, "parameter": value}
+    return {"type": "comparison", **compared, **more}
 
 
 _LOST = "Correct the suite"
@@ -141,15 +141,21 @@ SUITES = [
     _changed("a pattern that is none", _also("expect_column_values_to_match_regex", column="code", regex="("), "expectation 5", "regex is '('", "expected a regular expression"),
     _changed("one column for a compound key", _also("expect_compound_columns_to_be_unique", column_list=["code"]), "column_list is ['code']", "expected at least two columns"),
     _changed("a column beside itself", _also("expect_column_pair_values_to_be_equal", column_A="n", column_B="n"), "compares n with itself", "expected two columns"),
-    _changed("a condition of nothing", _conditioned("", []), f"{_ONE}: row_condition is ''", "a condition that names columns"),
-    _changed("a condition without column", _conditioned("1 == 0", []), f"{_ONE}: row_condition names no column"),
-    _changed("a condition that is no condition", _conditioned("kind ==", ["kind"]), f"{_ONE}: row_condition cannot be read"),
-    _changed("a condition in a language unknown", _conditioned("kind == 'a'", ["kind"], "panda"), f"{_ONE}: condition_parser: unexpected value"),
-    _changed("a condition whose columns are not named", _conditioned("kind == 'a'", []), f"{_ONE}: meta.condition_columns says nothing", "expected kind"),
-    _changed("condition columns without condition", _first(meta={"reason": "b", "condition_columns": ["kind"]}), f"{_ONE} names a condition's parser or columns and has no row_condition"),
+    _changed("a condition of nothing", _conditioned({}), f"{_ONE}: row_condition is {{}}", "expected Great Expectations' condition"),
+    _changed("a condition without column", _conditioned({"type": "and", "conditions": []}), f"{_ONE}: row_condition names no column"),
+    _changed("a condition without operator", _conditioned({"type": "comparison", "column": {"name": "kind"}}), f"{_ONE}: row_condition cannot be read"),
+    _changed("a condition of a type unknown", _conditioned(_kind_is("a") | {"type": "comparisn"}), f"{_ONE}: row_condition cannot be read"),
+    _changed("a condition with a misspelt column", _conditioned({"type": "nullity", "colum": {"name": "kind"}, "is_null": True}), f"{_ONE}: row_condition cannot be read"),
+    _changed("a condition with an operator unknown", _conditioned(_kind_is("a", operator="=")), f"{_ONE}: row_condition cannot be read"),
+    _changed("a condition with a key that is passed over", _conditioned(_kind_is("a", mostly=0.5)), f"{_ONE}: row_condition is not what Great Expectations reads"),
+    _changed("a condition that compares with null", _conditioned(_kind_is(None)), f"{_ONE}: row_condition cannot be read"),
+    _changed("a condition in pandas' language", _conditioned("kind == 'a'"), f"{_ONE}: row_condition is \"kind == 'a'\"", "expected Great Expectations' condition"),
+    _changed("a condition's language", _kwargs(1, row_condition=_kind_is("a"), condition_parser="pandas"), f"{_ONE} has the unknown argument “condition_parser”"),
+    _changed("a condition's columns beside it", _first(meta={"reason": "b", "condition_columns": ["kind"]}), f"meta of {_ONE} has the unknown key “condition_columns”"),
+    _changed("a pattern that DuckDB cannot match", _also("expect_column_values_to_match_regex", column="code", regex="^(?!x)"), "expectation 5", "regex is '^(?!x)'", "expected a regular expression"),
     # what it judges
     _changed("an unknown column", _kwargs(1, column="cod"), f"{_ONE} names the column “cod”, which the table does not have", "expected code"),
-    _changed("an unknown column in a condition", _conditioned("kin == 'a'", ["kin"]), f"{_ONE} names the column “kin”, which the table does not have", "expected kind"),
+    _changed("an unknown column in a condition", _conditioned(_kind_is("a", column="kin")), f"{_ONE} names the column “kin”, which the table does not have", "expected kind"),
     _changed("an unknown column in the key", lambda suite: suite.update(meta={"key": ["cod"]}), "meta.key of the suite names the column “cod”, which the table does not have"),
     _changed("an unknown bound", _kwargs(4, min_value={"$PARAMETER": "row_min"}), f"{_FOUR} takes the bound “row_min”, which 2014.yaml does not give", "expected “rows_min”", "Add row_min under bounds of 2014.yaml"),
     _changed("a misspelt parameter", _kwargs(4, min_value={"$PARAMETR": "rows_min"}), f"{_FOUR}: min_value is", '{"$PARAMETER": "name of a bound"}'),

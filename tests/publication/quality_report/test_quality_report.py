@@ -112,17 +112,20 @@ def test_no_number_of_a_suppressed_cell_is_compared(small_wave: SmallWave) -> No
 
 
 def test_data_docs_tell_no_value_of_a_row_that_failed(small_wave: SmallWave, tmp_path: Path) -> None:
-    import pandas as pd
+    import duckdb
 
     from asco_dagster.gates.data_docs import write_data_docs
     from asco_dagster.gates.suite import load_suite
-    from asco_dagster.gates.validation import evaluate, judge
+    from asco_dagster.gates.validation import run_suite
+    from asco_dagster.storage.warehouse import write_table
 
     suite = load_suite("raw_asco__sample")
     rows = [("commune", "7712345"), ("commune", "7712345"), (None, None)]
     frame = pd.DataFrame(rows, columns=["unit_type", "unit_code"]).assign(unit_type=["x9secret", "a", "b"])
-    outcome = evaluate(suite, frame, small_wave.wave)
-    result = judge(suite, outcome, frame, small_wave.wave)
+    with duckdb.connect() as database:
+        database.execute("create schema sources")
+        write_table(database, suite.asset, frame)
+        outcome, result = run_suite(suite, database, small_wave.wave)
     result.write(tmp_path / "gates")
     write_data_docs(outcome, result, tmp_path / "quality", tmp_path / "gates")
     page = (tmp_path / "quality" / "sources" / "raw_asco__sample.html").read_text()
