@@ -1,7 +1,6 @@
-"""Gates: the Great Expectations suites at work.
+"""Gates: a Great Expectations suite for each table, which decides whether the wave goes on.
 
-``suite`` reads a suite file, which ``suite_faults`` checks; ``validation`` runs one on a table with
-``engine``; ``results`` keeps what it found, ``history`` remembers it over runs and waves. The suites
-themselves are in ``expectations/<layer>/<asset>.json``; their bounds in the wave files. What does not belong
-here: anything of Dagster, which sees gates as asset checks (``orchestration.checks``).
+``suite`` reads a suite file, ``suite_faults`` checks it, ``validation`` runs it in DuckDB through
+``duckdb_engine``; ``results``, ``data_docs`` and ``history`` keep what was found. The suites are in
+``expectations/<layer>/<asset>.json``, their bounds in the wave files. No Dagster here.
 """

@@ -1,9 +1,8 @@
 """What the gates found, one JSON file an asset under ``waves/<wave>/gates``.
 
-Everything that tells of a gate rests on its file and on Dagster's event log, and believes them where they
-agree. A file that says that its table is being made, that a fault damaged or that another run wrote counts as
-"not judged"; the next run makes the table again and judges it. What does not belong here: judging
-(``validation``).
+Whatever reports on a gate reads its file and Dagster's event log, and trusts them where they agree. A file
+that is damaged, of another run, or that says that its table is being made counts as "not judged"; the next
+run makes and judges the table again.
 """
 
 import functools
@@ -37,7 +36,7 @@ class Verdict:
         passed: whether it held.
         observed: what was seen, as text.
         unexpected_share: share of rows that failed, between 0 and 1; None where it has no meaning.
-        reason: why it is asked, from the suite.
+        reason: why it is expected, from the suite.
         offending: keys of some rows that failed.
         fault: message of an expectation that could not be evaluated at all; counts as critical.
     """
@@ -67,7 +66,7 @@ class GateResult:
         wave: the wave.
         rows: rows of the table.
         verdicts: what the expectations found.
-        expectations: number of expectations of the suite; what is kept without it is not believed.
+        expectations: number of expectations of the suite; a result without it is not trusted.
         run: identifier of the run that judged.
     """
 
@@ -149,13 +148,13 @@ def unjudged(folder: Path, wave: str) -> Iterator[GateError]:
 
 def shortened(faults: Iterable[str]) -> list[str]:
     """The first few sentences and how many there are more: a wave may have a fault in every gate."""
-    told = list(faults)
-    more = len(told) - SHOWN
-    return [*told[:SHOWN], f"… and {more} more gates that are not judged"] if more > 0 else told
+    found = list(faults)
+    more = len(found) - SHOWN
+    return [*found[:SHOWN], f"… and {more} more gates that are not judged"] if more > 0 else found
 
 
 def not_judged(path: Path, why: str, asset: str) -> GateError:
-    """What is said of a gate whose result cannot be believed, with the file of its result."""
+    """The error of a gate whose result cannot be trusted, with the file of its result."""
     return GateError(f"the gate of {asset} is not judged: {why}", file=path, remedy=_REMEDY)
 
 

@@ -2,8 +2,7 @@
 
 Every expectation carries GX's ``severity`` and a ``meta.reason`` in plain words; the suite's ``meta.key``
 names the columns that identify an offending row (never contact data). A suite is checked when it is loaded,
-so that none judges less than it says. What does not belong here: what can be wrong with one
-(``suite_faults``).
+so that none judges less than it says.
 """
 
 from collections.abc import Iterable, Mapping

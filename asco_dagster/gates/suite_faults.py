@@ -2,8 +2,7 @@
 
 Great Expectations drops an expectation that it does not know with a line in a log, takes a missing pattern
 for "anything", and finds nothing wrong in an empty set or a share of nought. Here each is a fault that names
-the number of the expectation. What does not belong here: reading the file (``suite``), judging a table
-(``validation``).
+the number of the expectation.
 """
 
 import datetime as dt
@@ -145,7 +144,7 @@ def _form_of(number: int, expectation: Any) -> Iterator[Fault]:
         )
     meta = expectation["meta"]
     if not str(meta.get("reason") or "").strip():
-        yield Fault(f"{where} has no meta.reason", "a sentence", "Say in plain words why it is asked")
+        yield Fault(f"{where} has no meta.reason", "a sentence", "Say in plain words why it is expected")
         return
     yield from _wrong_keys(f"meta of {where}", meta, {}, _META)
     if MAY_MATCH_NO_ROW in meta and "row_condition" not in expectation["kwargs"]:

@@ -65,13 +65,13 @@ def run_gate(
     settings: Settings,
     run: str = "no run",
 ) -> dg.AssetCheckResult:
-    """Validate an asset's table and tell Dagster; the result is also kept under ``waves/<wave>/gates``.
+    """Validate an asset's table and report to Dagster; the result is also kept under ``waves/<wave>/gates``.
 
     Args:
         database: the wave's.
         asset: its name.
         wave: the wave.
-        places: where things lie.
+        places: the folders of the home.
         settings: the environment.
         run: identifier of the run, under which the history keeps the result.
     """
@@ -82,22 +82,22 @@ def run_gate(
     outcome, found = run_suite(suite, database, wave)
     result = dataclasses.replace(found, run=run)
     result.write(places.gates(wave.wave))
-    _remember(result, places, run)
+    _record_judgement(result, places, run)
     write_data_docs(outcome, result, places.quality(wave.wave), places.gates(wave.wave))
     history = gate_history(places.wave(wave.wave).parent, asset, wave.wave)
-    return _told(result, settings, history, time.perf_counter() - start)
+    return _check_result(result, settings, history, time.perf_counter() - start)
 
 
 def withdraw_judgements(assets: Sequence[str], wave: str, places: Places, run: str) -> None:
-    """Take back what is said of gates whose tables are about to be made, until they are judged again.
+    """Withdraw the results of gates whose tables are about to be made, until they are judged again.
 
-    A run that stops on the way leaves them not judged, wherever one looks: among the results, on the quality
-    pages, in the quality report.
+    If the run stops before that, they are not judged: among the results, on the quality pages, in the quality
+    report.
 
     Args:
         assets: of the gates.
         wave: the wave.
-        places: where things lie.
+        places: the folders of the home.
         run: identifier of the run that makes the tables.
     """
     gates, quality = places.gates(wave), places.quality(wave)
@@ -107,7 +107,7 @@ def withdraw_judgements(assets: Sequence[str], wave: str, places: Places, run: s
     write_index(wave, gates, quality)
 
 
-def _remember(result: GateResult, places: Places, run: str) -> None:
+def _record_judgement(result: GateResult, places: Places, run: str) -> None:
     """Keep the result in the wave's history, and write its page where a run may end: closed, or last."""
     failed = sum(not verdict.passed for verdict in result.verdicts)
     shares = [v.unexpected_share for v in result.verdicts if v.unexpected_share is not None]
@@ -123,7 +123,7 @@ def quality_address(settings: Settings, wave: str, page: str) -> str:
     return f"{settings.quality_url or USUAL_ADDRESS}/{wave}/{page}"
 
 
-def _told(
+def _check_result(
     result: GateResult, settings: Settings, history: Mapping[str, dg.MetadataValue], seconds: float
 ) -> dg.AssetCheckResult:
     failed = [verdict for verdict in result.verdicts if not verdict.passed]

@@ -139,7 +139,7 @@ def test_data_docs_show_what_was_observed_as_text(place: str, tmp_path: Path) ->
 
 def test_offending_rows_are_a_table_since_markdown_would_come_alive() -> None:
     from asco_dagster.gates.validation import GateResult, Verdict
-    from asco_dagster.orchestration.checks import _told
+    from asco_dagster.orchestration.checks import _check_result
 
     verdict = Verdict(
         *(
@@ -154,7 +154,7 @@ def test_offending_rows_are_a_table_since_markdown_would_come_alive() -> None:
         offending=[f"code={HOSTILE}\x1b[2J"],
         fault=None,
     )
-    told = _told(GateResult("stg_x__y", "2014", 1, [verdict]), Settings(home=Path("home")), {}, 0.1)
+    told = _check_result(GateResult("stg_x__y", "2014", 1, [verdict]), Settings(home=Path("home")), {}, 0.1)
     assert told.description == "code: because (saw 1 unexpected of 1)"
     shown = told.metadata["offending rows"]
     assert [record.data for record in shown.records] == [{"column": "code", "row": rf"code={HOSTILE}\x1b[2J"}]

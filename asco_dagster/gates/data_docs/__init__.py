@@ -2,8 +2,8 @@
 
 Written in the step of the gate from the results at hand, by GX's own renderer and templates (``page.html.j2``
 takes the place of GX's outermost page, whose styles and scripts come from the network). Only counts and keys
-are told: values of rows that failed are taken out, since quality pages are read by more people than the
-wave's database. What does not belong here: the quality report (``publication.quality_report``).
+are shown: values of rows that failed are removed, since quality pages are read by more people than the wave's
+database.
 """
 
 import copy
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 REPORT = "report/index.html"
 _ASIDE = "report/.withdrawn"  # no page: it is not served
-_TOLD = re.compile(r'<summary><code>(\w+)</code> – <span class="state (\w+)">')
+_REPORTED = re.compile(r'<summary><code>(\w+)</code> – <span class="state (\w+)">')
 _TEMPLATES = Path(__file__).parent
-# What GX tells of failing rows beside their number.
+# What GX reports of failing rows beside their number.
 _VALUES = (
     *("unexpected_list", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"),
     *("partial_unexpected_list", "partial_unexpected_index_list", "partial_unexpected_counts"),
@@ -51,8 +51,8 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
     """
     from great_expectations.render.renderer import ValidationResultsPageRenderer
 
-    told = copy.deepcopy(outcome)
-    for verdict in told.results:
+    shown = copy.deepcopy(outcome)
+    for verdict in shown.results:
         verdict.result = {
             # GX's renderer reads a number from its representation, which NumPy's scalars do not give
             name: _escaped(value.item() if hasattr(value, "item") else value)
@@ -61,7 +61,7 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
         }
         for fault in _faults(verdict.exception_info or {}):
             fault["exception_traceback"] = ""  # it says where GX's code is, and GX does not escape it
-    document = ValidationResultsPageRenderer(run_info_at_end=True).render(told)
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(shown)
     # GX's own header links to a page of the suite, which this site has not; ours says what it says
     document.sections[0].content_blocks = document.sections[0].content_blocks[1:]
     target = quality / page_of(result.asset)
@@ -104,7 +104,7 @@ def write_index(wave: str, gates: Path, quality: Path) -> None:
 
 
 def withdraw_page(quality: Path, asset: str) -> None:
-    """Remove the page of a gate that is not judged any more; put aside the quality report that tells of it.
+    """Remove the page of a gate that is not judged any more; put aside the quality report that quotes it.
 
     Args:
         quality: folder of the wave's quality pages.
@@ -112,7 +112,7 @@ def withdraw_page(quality: Path, asset: str) -> None:
     """
     (quality / page_of(asset)).unlink(missing_ok=True)
     report = quality / REPORT
-    if report.is_file() and asset in _told_states(report):
+    if report.is_file() and asset in _reported_states(report):
         report.replace(quality / _ASIDE)
 
 
@@ -136,19 +136,19 @@ def _restore_report(quality: Path, gates: Path, wave: str) -> None:
     aside = quality / _ASIDE
     if not aside.is_file():
         return
-    for asset, told in _told_states(aside).items():
+    for asset, reported in _reported_states(aside).items():
         try:
             gate = read_result(gates, asset, wave)
         except GateError:
             return
-        if told != ("closed" if gate.closed else "warned" if gate.warned else "passed"):
+        if reported != ("closed" if gate.closed else "warned" if gate.warned else "passed"):
             return
     aside.replace(quality / REPORT)
 
 
-def _told_states(report: Path) -> dict[str, str]:
+def _reported_states(report: Path) -> dict[str, str]:
     """What a quality report says of each gate."""
-    return dict(_TOLD.findall(report.read_text(encoding="utf-8")))
+    return dict(_REPORTED.findall(report.read_text(encoding="utf-8")))
 
 
 def _line(asset: str, wave: str, gates: Path, quality: Path) -> dict[str, Any]:

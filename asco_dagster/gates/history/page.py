@@ -1,8 +1,6 @@
-"""The page of a wave's history among its quality pages.
+"""The page of a wave's history among its quality pages: this wave's runs beside those of the other waves.
 
-It shows this wave's runs and, beside them, what the other waves came to. A run in which nothing changed
-judges nothing again, so it has no line. What does not belong here: what is kept (``store``), and history as
-Dagster's pages show it (``orchestration.history``).
+A run in which nothing changed judges nothing again, so it has no line.
 """
 
 import functools
@@ -55,27 +53,27 @@ def written(value: float) -> str:
 
 def _gate(asset: str, known: Sequence[Judgement]) -> dict[str, Any]:
     """A gate as the page shows it."""
-    own = by_wave(known)
-    rows = {wave: [float(one.rows) for one in told] for wave, told in own.items()}
-    failed = {wave: [float(one.failed) for one in told] for wave, told in own.items()}
+    waves = by_wave(known)
+    rows = {wave: [float(one.rows) for one in found] for wave, found in waves.items()}
+    failed = {wave: [float(one.failed) for one in found] for wave, found in waves.items()}
     return {
         "asset": asset,
         "rows": chart.lines("rows judged", rows),
         "failed": chart.lines("expectations that failed", failed),
-        "latest": [told[-1] for told in own.values()],
+        "latest": [found[-1] for found in waves.values()],
         "judgements": list(reversed(known)),
     }
 
 
 def figure_picture(name: str, values: Sequence[Value]) -> str:
     """A key figure drawn over the runs of each wave, as SVG."""
-    drawn = {wave: [one.value for one in own] for wave, own in by_wave(values).items()}
-    whole = all(value == round(value) for own in drawn.values() for value in own)
+    drawn = {wave: [one.value for one in known] for wave, known in by_wave(values).items()}
+    whole = all(value == round(value) for known in drawn.values() for value in known)
     return chart.lines(name, drawn, ",.0f" if whole else ",.4f")
 
 
 def _latest(values: Sequence[Value]) -> list[Value]:
-    return [own[-1] for own in by_wave(values).values()]
+    return [known[-1] for known in by_wave(values).values()]
 
 
 def by_wave(known: Sequence[Any]) -> Mapping[str, list[Any]]:

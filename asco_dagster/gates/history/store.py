@@ -2,8 +2,7 @@
 
 SQLite because a killed run leaves it whole, and because another wave's run may read it meanwhile, which
 DuckDB's files do not allow. It holds counts and key figures: no value of a row, none of a suppressed cell,
-and before the day of its release no result of a wave. A repeated step of one run replaces what it told
-before. What does not belong here: showing it.
+and before the day of its release no result of a wave. A repeated step of one run replaces its former rows.
 """
 
 import datetime as dt
@@ -70,13 +69,13 @@ def keep_judgement(folder: Path, asset: str, judgement: Judgement) -> None:
         asset: of the gate.
         judgement: what it found.
     """
-    told = judgement
+    one = judgement
     with _opened(folder) as store:
         store.execute(
             "insert or replace into judgements values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                *(told.run, asset, told.at, told.state),
-                *(told.expectations, told.failed, told.rows, told.share_unexpected),
+                *(one.run, asset, one.at, one.state),
+                *(one.expectations, one.failed, one.rows, one.share_unexpected),
             ],
         )
 
@@ -135,8 +134,8 @@ def judgements(waves: Path) -> dict[str, list[Judgement]]:
             "select asset, run, at, state, expectations, failed, row_count, share_unexpected "
             "from judgements order by at, run"
         )
-        for asset, *told in rows:
-            found.setdefault(asset, []).append(Judgement(wave, *told))
+        for asset, *values in rows:
+            found.setdefault(asset, []).append(Judgement(wave, *values))
     return dict(sorted(found.items()))
 
 
@@ -149,7 +148,7 @@ def judgements_of(waves: Path, asset: str) -> list[Judgement]:
             "from judgements where asset = ? order by at, run",
             [asset],
         )
-        found += [Judgement(wave, *told) for told in rows]
+        found += [Judgement(wave, *values) for values in rows]
     return found
 
 
@@ -157,19 +156,19 @@ def figures(waves: Path) -> dict[str, list[Value]]:
     """What every key figure was in every run of every wave, by figure: by wave, oldest first."""
     found: dict[str, list[Value]] = {}
     for wave, store in _stores(waves):
-        for name, *told in store.execute("select figure, run, at, value from figures order by at, run"):
-            found.setdefault(name, []).append(Value(wave, *told))
+        for name, *values in store.execute("select figure, run, at, value from figures order by at, run"):
+            found.setdefault(name, []).append(Value(wave, *values))
     return dict(sorted(found.items()))
 
 
 def now() -> str:
-    """The present instant, as it is kept."""
+    """The present instant, as it is stored."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The store, to be written; it is made with mode 0600 when it is not there."""
+    """The store, to be written; it is created with mode 0600 when it does not exist."""
     former = os.umask(0o077)
     try:
         with closing(sqlite3.connect(folder / FILE, timeout=PATIENCE)) as store:
