@@ -15,8 +15,8 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.gates.results import GateResult, Verdict
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.suite_faults import MAY_MATCH_NO_ROW
-from asco_dagster.layers import layer_of
-from asco_dagster.storage.warehouse import columns_of, count_rows
+from asco_dagster.layers import layer_of, table_of
+from asco_dagster.storage.warehouse import count_rows
 from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def evaluate(
 
     form: Any = {**result_format, "return_unexpected_index_query": False}
     engine = DuckDBEngine.on(connection)
-    batch = Batch(data=_rows(engine, suite.asset, columns_of(connection, suite.asset)))
+    table = connection.table(table_of(suite.asset))
+    columns = dict(zip(table.columns, map(str, table.types), strict=True))
+    batch = Batch(data=_rows(engine, suite.asset, columns))
     validator = Validator(execution_engine=engine, data_context=context, batches=[batch])
     content = {"name": suite.asset, "meta": dict(suite.content.get("meta", {}))}
     return validator.validate(
@@ -121,9 +123,10 @@ def judge(suite: Suite, outcome: Any, wave: Wave, rows: int) -> GateResult:
     """
     asked = dict(enumerate(suite.expectations, start=1))
     found = [(result.expectation_config.meta[NUMBER], result) for result in outcome.results]
-    verdicts = [_verdict(number, asked[number], result, suite.key, rows) for number, result in found]
-    without = asked.keys() - {number for number, _ in found}
-    verdicts += [_left_out(number, asked[number]) for number in sorted(without)]
+    verdicts = [_judged(number, asked[number], result, suite.key, rows) for number, result in found]
+    for number in sorted(asked.keys() - {number for number, _ in found}):
+        fault = f"Great Expectations gave no result of expectation {number}"
+        verdicts.append(_verdict(asked[number], False, fault))
     return GateResult(suite.asset, wave.wave, rows, verdicts, len(asked))
 
 
@@ -154,45 +157,38 @@ def _numbered(suite: Suite) -> list[dict[str, Any]]:
     ]
 
 
-def _left_out(number: int, expectation: Mapping[str, Any]) -> Verdict:
-    """The verdict on an expectation of which there is no result: it closes the gate."""
-    return Verdict(
-        expectation=expectation["type"],
-        column=_column(expectation["kwargs"]),
-        severity=expectation["severity"],
-        passed=False,
-        observed="",
-        unexpected_share=None,
-        reason=expectation["meta"]["reason"],
-        offending=[],
-        fault=f"Great Expectations gave no result of expectation {number}",
-    )
-
-
 def _column(kwargs: Mapping[str, Any]) -> str:
     """The column or columns of an expectation as text; empty for the whole table."""
     pair = [kwargs[name] for name in ("column_A", "column_B") if name in kwargs]
     return str(kwargs.get("column") or " ~ ".join(kwargs.get("column_list") or pair))
 
 
-def _verdict(
-    number: int, expectation: Mapping[str, Any], result: Any, key: Sequence[str], rows: int
-) -> Verdict:
-    found = result.result or {}
-    share = found.get("unexpected_percent")
-    if share is not None and not math.isfinite(share):
-        share = None
-    fault = _fault(result) or (_no_row(number, expectation, found) if rows else None)
+def _verdict(expectation: Mapping[str, Any], passed: bool, fault: str | None, **found: Any) -> Verdict:
+    """What was found of an expectation; a fault closes the gate."""
+    nothing: dict[str, Any] = {"observed": "", "unexpected_share": None, "offending": []}
     return Verdict(
         expectation=expectation["type"],
         column=_column(expectation["kwargs"]),
         severity=expectation["severity"],
-        passed=bool(result.success) and fault is None,
-        observed=_observed(found),
-        unexpected_share=None if share is None else share / 100,
         reason=expectation["meta"]["reason"],
-        offending=[] if result.success else _offending(found, key),
+        passed=passed and fault is None,
         fault=fault,
+        **{**nothing, **found},
+    )
+
+
+def _judged(
+    number: int, expectation: Mapping[str, Any], result: Any, key: Sequence[str], rows: int
+) -> Verdict:
+    found = result.result or {}
+    share = found.get("unexpected_percent")
+    return _verdict(
+        expectation,
+        bool(result.success),
+        _fault(result) or (_no_row(number, expectation, found) if rows else None),
+        observed=_observed(found),
+        unexpected_share=share / 100 if share is not None and math.isfinite(share) else None,
+        offending=[] if result.success else _offending(found, key),
     )
 
 

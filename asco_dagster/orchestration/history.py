@@ -12,7 +12,7 @@ import dagster as dg
 
 from asco_dagster.gates.history import chart
 from asco_dagster.gates.history.page import by_wave, figure_picture, written
-from asco_dagster.gates.history.store import Judgement, figures, judgements_of
+from asco_dagster.gates.history.store import Judgement, figures, judgements
 
 SHOWN = 10  # latest runs of a wave in the tables of Dagster's pages
 
@@ -25,7 +25,7 @@ def gate_history(waves: Path, asset: str, wave: str) -> dict[str, dg.MetadataVal
         asset: of the gate.
         wave: whose latest runs are listed; of each other wave only the last.
     """
-    known = judgements_of(waves, asset)
+    known = judgements(waves, asset).get(asset)
     if not known:
         return {}
     drawn = {name: [float(one.rows) for one in runs] for name, runs in by_wave(known).items()}

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 FILE = "history.sqlite"
@@ -69,14 +69,10 @@ def keep_judgement(folder: Path, asset: str, judgement: Judgement) -> None:
         asset: of the gate.
         judgement: what it found.
     """
-    one = judgement
+    _, run, *found = astuple(judgement)
     with _opened(folder) as store:
         store.execute(
-            "insert or replace into judgements values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(one.run, asset, one.at, one.state),
-                *(one.expectations, one.failed, one.rows, one.share_unexpected),
-            ],
+            "insert or replace into judgements values (?, ?, ?, ?, ?, ?, ?, ?)", [run, asset, *found]
         )
 
 
@@ -122,34 +118,23 @@ def forget_figures(folder: Path, beginning: str) -> None:
         store.execute("delete from figures where substr(figure, 1, ?) = ?", [len(beginning), beginning])
 
 
-def judgements(waves: Path) -> dict[str, list[Judgement]]:
-    """What every gate found in every run of every wave, oldest first, by asset.
+def judgements(waves: Path, asset: str | None = None) -> dict[str, list[Judgement]]:
+    """What every gate, or that of one asset, found in every run of every wave, oldest first, by asset.
 
     Args:
         waves: the folder of all waves' working folders.
+        asset: of the one gate.
     """
     found: dict[str, list[Judgement]] = {}
     for wave, store in _stores(waves):
         rows = store.execute(
             "select asset, run, at, state, expectations, failed, row_count, share_unexpected "
-            "from judgements order by at, run"
-        )
-        for asset, *values in rows:
-            found.setdefault(asset, []).append(Judgement(wave, *values))
-    return dict(sorted(found.items()))
-
-
-def judgements_of(waves: Path, asset: str) -> list[Judgement]:
-    """What one gate found in every run of every wave: by wave, oldest first."""
-    found = []
-    for wave, store in _stores(waves):
-        rows = store.execute(
-            "select run, at, state, expectations, failed, row_count, share_unexpected "
-            "from judgements where asset = ? order by at, run",
+            "from judgements where asset = ?1 or ?1 is null order by at, run",
             [asset],
         )
-        found += [Judgement(wave, *values) for values in rows]
-    return found
+        for name, *values in rows:
+            found.setdefault(name, []).append(Judgement(wave, *values))
+    return dict(sorted(found.items()))
 
 
 def figures(waves: Path) -> dict[str, list[Value]]:

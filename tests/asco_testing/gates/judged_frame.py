@@ -11,10 +11,15 @@ from asco_dagster.storage.warehouse import write_table
 from asco_dagster.waves import Wave
 
 
-def validate(suite: Suite, frame: pd.DataFrame, wave: Wave) -> GateResult:
-    """What the gate makes of the frame as a table in DuckDB, in which a column without a value is text."""
+def write_frame(database: duckdb.DuckDBPyConnection, asset: str, frame: pd.DataFrame) -> None:
+    """Write a frame as the table of an asset; a column without a value is text, which DuckDB would not guess."""
     empty = [name for name in frame if frame[name].dtype == object and frame[name].isna().all()]
+    database.execute(f"create schema if not exists {layer_of(asset)}")
+    write_table(database, asset, frame.astype(dict.fromkeys(empty, "string")))
+
+
+def validate(suite: Suite, frame: pd.DataFrame, wave: Wave) -> GateResult:
+    """What the gate makes of the frame as a table in DuckDB."""
     with duckdb.connect() as database:
-        database.execute(f"create schema {layer_of(suite.asset)}")
-        write_table(database, suite.asset, frame.astype(dict.fromkeys(empty, "string")))
+        write_frame(database, suite.asset, frame)
         return run_suite(suite, database, wave)[1]

@@ -14,7 +14,6 @@ from asco_dagster.gates.history.store import (
     Judgement,
     figures,
     judgements,
-    judgements_of,
     keep_figures,
     keep_judgement,
 )
@@ -46,7 +45,7 @@ def waves(tmp_path: Path) -> Path:
 
 def test_a_step_that_is_repeated_in_its_run_is_told_once(waves: Path) -> None:
     _judged(waves, "2014", "13", 60)
-    told = [one for one in judgements_of(waves, ASSET) if one.run == "13"]
+    told = [one for one in judgements(waves, ASSET)[ASSET] if one.run == "13"]
     assert [(one.rows, one.state) for one in told] == [(60, "open")]
     assert len(judgements(waves)[ASSET]) == 14
 
@@ -57,7 +56,7 @@ def test_the_store_is_its_owners_and_whole_after_a_kill(waves: Path) -> None:
     writer = sqlite3.connect(path)  # dies in the middle of a transaction
     writer.execute("delete from judgements")
     writer.close()
-    assert len(judgements_of(waves, ASSET)) == 14
+    assert len(judgements(waves, ASSET)[ASSET]) == 14
 
 
 def test_a_gate_tells_its_latest_runs_and_where_the_other_waves_stand(waves: Path) -> None:

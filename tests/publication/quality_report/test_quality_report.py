@@ -117,14 +117,13 @@ def test_data_docs_tell_no_value_of_a_row_that_failed(small_wave: SmallWave, tmp
     from asco_dagster.gates.data_docs import write_data_docs
     from asco_dagster.gates.suite import load_suite
     from asco_dagster.gates.validation import run_suite
-    from asco_dagster.storage.warehouse import write_table
+    from asco_testing.gates.judged_frame import write_frame
 
     suite = load_suite("raw_asco__sample")
     rows = [("commune", "7712345"), ("commune", "7712345"), (None, None)]
     frame = pd.DataFrame(rows, columns=["unit_type", "unit_code"]).assign(unit_type=["x9secret", "a", "b"])
     with duckdb.connect() as database:
-        database.execute("create schema sources")
-        write_table(database, suite.asset, frame)
+        write_frame(database, suite.asset, frame)
         outcome, result = run_suite(suite, database, small_wave.wave)
     result.write(tmp_path / "gates")
     write_data_docs(outcome, result, tmp_path / "quality", tmp_path / "gates")
