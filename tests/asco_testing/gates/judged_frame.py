@@ -12,7 +12,7 @@ from asco_dagster.waves import Wave
 
 
 def write_frame(database: duckdb.DuckDBPyConnection, asset: str, frame: pd.DataFrame) -> None:
-    """Write a frame as the table of an asset; a column without a value is text, which DuckDB would not guess."""
+    """Write a frame as the table of an asset; a column without a value is text."""
     empty = [name for name in frame if frame[name].dtype == object and frame[name].isna().all()]
     database.execute(f"create schema if not exists {layer_of(asset)}")
     write_table(database, asset, frame.astype(dict.fromkeys(empty, "string")))
