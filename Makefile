@@ -56,7 +56,7 @@ bench-collection: $(VENV)/ready ## Ten thousand returned workbooks into DuckDB, 
 	$(BIN)/python -m asco_testing.benchmarks.collection.bench_collection
 
 fuzz: $(VENV)/ready ## Thousands of random and mutated returns through the reader
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/readers/test_fuzz.py
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -p no:xdist tests/sources/returns/test_fuzz.py
 
 test-faults: $(VENV)/ready ## Kill and starve every part at random instants, TRIES times each (about a minute of one core a try; FAULTS_HOME=: a folder that keeps checkpoints and the journal of tries)
 	TEN_WAVES=1 $(BIN)/python -m pytest -q tests/operations/test_backfill.py

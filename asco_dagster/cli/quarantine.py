@@ -1,4 +1,4 @@
-"""``asco quarantine``: the refused returns of a wave, and another try. ``sources/quarantine`` keeps them."""
+"""``asco quarantine``: the refused returns of a wave, and another try."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from asco_dagster.sources.quarantine import Entry, Quarantine
+    from asco_dagster.sources.returns.quarantine import Entry, Quarantine
 
 quarantine = typer.Typer(
     name="quarantine",
@@ -44,7 +44,7 @@ def retry(
     marked, and the next run of the wave counts them; the others stay, with their reason of today.
     """
     from asco_dagster.settings import Settings
-    from asco_dagster.sources.returns import try_again
+    from asco_dagster.sources.returns.assets import try_again
     from asco_dagster.storage.places import Places
     from asco_dagster.storage.shared_store.held import hold
     from asco_dagster.waves import load_wave
@@ -70,7 +70,7 @@ def retry(
 
 def _of(wave: str) -> "Quarantine":
     from asco_dagster.settings import Settings
-    from asco_dagster.sources.quarantine import Quarantine
+    from asco_dagster.sources.returns.quarantine import Quarantine
     from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 

@@ -2,7 +2,7 @@
 
 ``citric`` was preferred to ``limesurveyrc2api`` (unmaintained since 2018) and to own code. The export stays
 in memory, since it holds contact details; credentials come from the settings and are never told. Does not
-belong here: what an export says (``sources/readers/web_returns``).
+belong here: what an export says (``sources/returns/web_export``).
 """
 
 import contextlib

@@ -1,8 +1,4 @@
-"""Demonstration deliveries: invented files in the publishers' own formats, for a wave without its true ones.
-
-Belongs here: the territory, the invented answers, and the writers of each publisher's layout. Does not belong
-here: reading any of it back for the pipeline (``sources``).
-"""
+"""Demonstration deliveries: invented files in the publishers' formats, for a wave without its true ones."""
 
 from asco_dagster.demonstration.deliveries import write_deliveries
 

@@ -1,8 +1,4 @@
-"""INSEE's population estimates by département, sex and five-year age, as the workbook that INSEE publishes.
-
-Belongs here: an invented age pyramid laid over the communes' populations, and the layout of the sheets. Does
-not belong here: the communes' populations (``frame``).
-"""
+"""INSEE's population estimates by département, sex and five-year age, in INSEE's workbook."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.demonstration.archives import Cell, Sheet, write_workbook
-from asco_dagster.demonstration.frame import MAYOTTE, Territory, departements, mayotte_population
+from asco_dagster.demonstration.frame import MAYOTTE, Territory, departement_populations
 from asco_dagster.waves.wave import Delivery
 
 BANDS = [f"{age} à {age + 4} ans" for age in range(0, 95, 5)] + ["95 ans et plus"]
@@ -29,7 +25,7 @@ def write_age_sex(path: Path, territory: Territory, delivery: Delivery, seed: in
     """Write the workbook: ``À savoir``, then the vintage's year, the two before and the one after.
 
     Département totals of the vintage's year are the sums of the communes' legal populations; other years
-    grow by 0.4 % a year. Mayotte stands there from 2014 on, as in the true file.
+    grow by 0.4 % a year. Mayotte is there from 2014 on, as in the true file.
 
     Args:
         path: the file to write.
@@ -67,17 +63,10 @@ def estimated_counts(territory: Territory, delivery: Delivery, seed: int) -> pd.
 
 def _structure(territory: Territory, vintage: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Population of each département, and how much older it is than a département of middle age."""
-    table = _departement_totals(territory)
+    table = departement_populations(territory)
     generator = np.random.default_rng([seed, vintage, 2])
     overseas = table["departement_code"].str.startswith("97").to_numpy(dtype=float)
     return table, generator.normal(0.0, 0.10, len(table)) - 0.35 * overseas
-
-
-def _departement_totals(territory: Territory) -> pd.DataFrame:
-    population = territory.populations.groupby("departement_code")["population"].sum()
-    population[MAYOTTE] = mayotte_population()
-    table = departements()
-    return table.assign(population=table["departement_code"].map(population).astype("int64"))
 
 
 def _sheets(table: pd.DataFrame, tilt: np.ndarray, vintage: int) -> Iterator[Sheet]:

@@ -1,7 +1,6 @@
 """Rows of a DREES table: départements, totals, régions, with the marks and codes of each family of sheets.
 
-Belongs here: Corsica as 20, 2A and 2B, the Rhône as 69, 69D and 69M, the survey's own codes overseas. What
-does not belong here: titles and headers (``aid_files``).
+Corsica is 20, 2A and 2B, the Rhône 69, 69D and 69M; overseas the survey has other codes than INSEE.
 """
 
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from asco_dagster.demonstration.aid_values import AidTable
 from asco_dagster.demonstration.archives import Cell
 from asco_dagster.demonstration.frame import MAYOTTE
 
-# Régions of métropole in the order of the second block, then overseas with the survey's own codes.
+# Régions of métropole in the order of the second block, then overseas with the survey's codes.
 REGIONS = ("84", "27", "53", "24", "94", "44", "32", "11", "28", "75", "76", "52", "93")
 OVERSEAS = {"971": ("101", "01"), "972": ("102", "02"), "973": ("103", "03"), "974": ("104", "04")}
 METROPOLE, DROM, FRANCE = (
@@ -32,20 +31,17 @@ class Style:
     """What differs between the families of sheets.
 
     Attributes:
-        code: header of the first column; the second follows it.
-        missing: what stands where a département did not exist.
+        missing: what is shown where a département did not exist.
         names: names of départements that differ from INSEE's.
     """
 
-    code: str
     missing: Cell
     names: dict[str, str]
 
 
 _RHONE = {"20": "Collectivité de Corse", "69": "Département du Rhône", "69D": "Nouveau Rhône"}
-PLAIN = Style("Code région", None, _RHONE | {"69M": "Métropole de Lyon"})
+PLAIN = Style(None, _RHONE | {"69M": "Métropole de Lyon"})
 CHILD = Style(
-    "Code\n région",
     "-",
     {
         "04": "Alpes de Haute-Provence",
@@ -58,7 +54,7 @@ CHILD = Style(
         "974": "Réunion",
     },
 )
-SPENDING = Style("Code\n région", 0, _RHONE | {"69M": "Métropole de Lyon"})
+SPENDING = Style(0, _RHONE | {"69M": "Métropole de Lyon"})
 
 
 def blocks(
@@ -82,13 +78,13 @@ def blocks(
     for code, name, region in listed:
         if code == MAYOTTE:
             continue
-        for own, cells in _split(code, values, table, style):
+        for shown_code, cells in _split(code, values, table, style):
             shown = OVERSEAS[code][0] if code in OVERSEAS else region
             rows.append(
                 [
                     shown if codes_as_text else int(shown),
-                    _code(own, spending) if not codes_as_text else own,
-                    style.names.get(own, name),
+                    _code(shown_code, spending) if not codes_as_text else shown_code,
+                    style.names.get(shown_code, name),
                     *cells,
                 ]
             )
@@ -105,24 +101,25 @@ def blocks(
 def _split(
     code: str, values: dict[str, np.ndarray], table: AidTable, style: Style
 ) -> Iterator[tuple[str, list[Cell]]]:
-    """A département's rows: Corsica stands as 20, 2A and 2B, the Rhône as 69, 69D and 69M."""
+    """A département's rows: Corsica is 20, 2A and 2B, the Rhône as 69, 69D and 69M."""
     years = np.array(table.years)
     if code == "2A":
         yield "20", (values["2A"] + values["2B"]).tolist()
     if code in ("2A", "2B"):
-        yield code, _where(years <= LAST_CORSICAN_DEPARTEMENTS, values[code], style.missing)
+        yield code, where(years <= LAST_CORSICAN_DEPARTEMENTS, values[code].tolist(), style.missing)
         return
     yield code, values[code].tolist()
     if code == "69":
         whole = values[code]
         decimals = 5 if style is SPENDING else 0
         lyon = np.round(whole * LYON_SHARE, decimals)
-        yield "69D", _where(years >= FIRST_LYON, np.round(whole - lyon, decimals), style.missing)
-        yield "69M", _where(years >= FIRST_LYON, lyon, style.missing)
+        yield "69D", where(years >= FIRST_LYON, np.round(whole - lyon, decimals).tolist(), style.missing)
+        yield "69M", where(years >= FIRST_LYON, lyon.tolist(), style.missing)
 
 
-def _where(there: np.ndarray, values: np.ndarray, missing: Cell) -> list[Cell]:
-    return [value if known else missing for known, value in zip(there, values.tolist(), strict=True)]
+def where(there: np.ndarray, cells: list[Cell], missing: Cell) -> list[Cell]:
+    """The cells of the years in which a département was there; ``missing`` in the others."""
+    return [cell if known else missing for known, cell in zip(there, cells, strict=True)]
 
 
 def _code(code: str, spending: bool) -> Cell:
@@ -154,7 +151,7 @@ def with_totals(
         regions: rows of the régions, from :func:`blocks`.
         totals: the three totals, from :func:`blocks`.
         labels: how this block names them.
-        repeat: whether the name stands in the second column as well.
+        repeat: whether the name is in the second column as well.
 
     Yields:
         The rows below the second header.

@@ -1,8 +1,4 @@
-"""The DREES's workbooks of beneficiaries and spending, as published: sheets, headers, blocks, totals, marks.
-
-Belongs here: the layout, faults included. Does not belong here: the values (``aid_values``) and the workbook
-of staff, whose layout is another (``staff_file``).
-"""
+"""The DREES's workbooks of beneficiaries and spending, laid out as published, faults included."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +16,9 @@ from asco_dagster.demonstration.aid_blocks import (
     blocks,
     with_totals,
 )
-from asco_dagster.demonstration.aid_values import AidTable, aid_departements, aid_tables
+from asco_dagster.demonstration.aid_values import AidTable, aid_tables
 from asco_dagster.demonstration.archives import Cell, Sheet, write_workbook
-from asco_dagster.demonstration.frame import MAYOTTE, Territory
+from asco_dagster.demonstration.frame import MAYOTTE, Territory, departement_populations
 
 # Sheets whose header says “Départements”.
 _PLURAL = ("Tab9-ase", "Tab10-ase")
@@ -39,7 +35,7 @@ def write_aid_beneficiaries(path: Path, territory: Territory, seed: int) -> None
         seed: seed of the values.
     """
     tables = aid_tables("beneficiaries", territory, seed)
-    areas = aid_departements(territory)
+    areas = departement_populations(territory)
     write_workbook(path, _beneficiary_sheets(tables, areas))
 
 
@@ -47,7 +43,7 @@ def write_aid_spending(path: Path, territory: Territory, seed: int) -> None:
     """Write the workbook of spending in thousands of euros: 32 tables and consumer prices.
 
     The last column is ``2020 (p)``: the true tables by département stop at 2019, and their provisional year
-    stands in the national sheet only.
+    is in the national sheet only.
 
     Args:
         path: the file to write.
@@ -55,7 +51,7 @@ def write_aid_spending(path: Path, territory: Territory, seed: int) -> None:
         seed: seed of the values.
     """
     tables = aid_tables("spending", territory, seed)
-    areas = aid_departements(territory)
+    areas = departement_populations(territory)
     write_workbook(path, _spending_sheets(tables, areas))
 
 

@@ -1,8 +1,4 @@
-"""Invented values of the *Aide sociale* survey: one array a table, by département and year.
-
-Belongs here: the catalogue of tables (``aid_tables.yaml``) and the numbers. Does not belong here: how a
-workbook shows them (``aid_files``).
-"""
+"""Invented values of the *Aide sociale* survey: one array a table of ``aid_tables.yaml``."""
 
 import functools
 from dataclasses import dataclass
@@ -10,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import yaml
 
-from asco_dagster.demonstration.frame import MAYOTTE, Territory, departements, mayotte_population
+from asco_dagster.demonstration.frame import Territory, departement_populations
 
 CATALOGUE = Path(__file__).parent / "aid_tables.yaml"
 REFERENCE_YEAR = 2014
@@ -34,7 +29,7 @@ class AidTable:
         years: the years of its columns.
         header_row: row of its first header, from 1.
         region_header_row: row of its second header; None follows the first at the usual distance.
-        values: (départements, years), départements as :func:`aid_departements` lists them.
+        values: (départements, years), départements in the order of :func:`departement_populations`.
     """
 
     sheet: str
@@ -44,22 +39,6 @@ class AidTable:
     header_row: int
     region_header_row: int | None
     values: np.ndarray
-
-
-def aid_departements(territory: Territory) -> pd.DataFrame:
-    """The départements of the survey: 2A and 2B, one Rhône, Mayotte last, with their inhabitants.
-
-    Args:
-        territory: whose communes are summed.
-
-    Returns:
-        ``departement_code``, ``departement_name``, ``region_code``, ``population``, in the order of the
-        publishers (Corsica's between 19 and 21).
-    """
-    population = territory.populations.groupby("departement_code")["population"].sum()
-    population[MAYOTTE] = mayotte_population()
-    table = departements()
-    return table.assign(population=table["departement_code"].map(population).astype("int64"))
 
 
 def aid_tables(workbook: Workbook, territory: Territory, seed: int) -> list[AidTable]:
@@ -76,7 +55,7 @@ def aid_tables(workbook: Workbook, territory: Territory, seed: int) -> list[AidT
     Returns:
         The tables in the order of the workbook.
     """
-    table = aid_departements(territory)
+    table = departement_populations(territory)
     population = table["population"].to_numpy(dtype=float)
     entries = _catalogue()[workbook]
     made: dict[str, np.ndarray] = {}
@@ -106,7 +85,7 @@ def _years(entry: dict[str, Any]) -> range:
 
 
 def _depth(entry: dict[str, Any], entries: list[dict[str, Any]]) -> int:
-    """How many sums lie below a table: parts come before what sums them."""
+    """How many levels of sums a table has below it: parts come before what sums them."""
     parts = [part for part in entries if part["sheet"] in entry.get("sum_of", [])]
     return 1 + max((_depth(part, entries) for part in parts), default=-1)
 
@@ -124,10 +103,10 @@ def _values(
         return np.round(total, decimals)
     domain = entry["sheet"].strip().split("-")[-1 if workbook == "beneficiaries" else 0].split(" ")[0]
     factor = np.random.default_rng([seed, 4, *domain.encode()]).lognormal(0.0, 0.22, len(population))
-    own = generator.lognormal(0.0, 0.10, len(population))
+    of_table = generator.lognormal(0.0, 0.10, len(population))
     years = np.array(_years(entry))
     middle = REFERENCE_YEAR if REFERENCE_YEAR in years else int(years.mean())
     trend = (1.0 + entry["growth"]) ** (years - middle)
     noise = generator.normal(1.0, 0.025, (len(population), len(years)))
-    level = entry["rate"] / 1000 * population * factor * own
+    level = entry["rate"] / 1000 * population * factor * of_table
     return np.round(level[:, None] * trend * noise, decimals)

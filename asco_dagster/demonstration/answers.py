@@ -1,7 +1,6 @@
 """The true answers of every unit of the frame, invented, whether it is sampled or not.
 
-Belongs here: answers that follow the published figures by size, correlated within a unit, one rule a type of
-question. Does not belong here: who is sampled or answers, and the export (``returns``).
+They follow the published figures by size and are correlated within a unit, one rule a type of question.
 """
 
 import functools
@@ -17,7 +16,7 @@ from asco_dagster.demonstration.consistency import reconcile
 from asco_dagster.questionnaires.questions import Codebook, Question
 
 PROFILES = Path(__file__).parent / "answer_profiles.yaml"
-# Share of a unit's own propensity in each of its answers: sectors go together more than benefits do.
+# Share of a unit's propensity in each of its answers: sectors go together more than benefits do.
 LOADING = {"ACT": 0.55, "BEN": 0.2, "PART": 0.55, "ORG": 0.30}
 DEFAULT_LOADING = 0.3
 # Questions on what is done are for units that do something.
@@ -56,7 +55,7 @@ class Units:
         return np.asarray(values, dtype=float)[self.step]
 
     def generator(self, name: str) -> np.random.Generator:
-        """A stream of its own for each question, so that a new question changes no other answer."""
+        """One stream for each question, so that a new question changes no other answer."""
         return np.random.default_rng([*self.seed, *name.encode()])
 
 
@@ -117,8 +116,8 @@ def _units(
 
 def _normal_share(propensity: np.ndarray, generator: np.random.Generator, loading: float) -> np.ndarray:
     """Uniform numbers that rise with the propensity: Φ(√λ·u + √(1−λ)·e), a one-factor Gaussian copula."""
-    own = generator.normal(size=len(propensity))
-    return _phi(np.sqrt(loading) * propensity + np.sqrt(1 - loading) * own)
+    noise = generator.normal(size=len(propensity))
+    return _phi(np.sqrt(loading) * propensity + np.sqrt(1 - loading) * noise)
 
 
 def _phi(x: np.ndarray) -> np.ndarray:

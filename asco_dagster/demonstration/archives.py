@@ -1,7 +1,4 @@
-"""Workbooks and zips whose bytes depend on their content alone: no clock, no name of a machine.
-
-Belongs here: how a sheet of rows becomes an xlsx file. Does not belong here: what the rows say.
-"""
+"""Workbooks and zips whose bytes depend on their content alone: no clock, no name of a machine."""
 
 import io
 import re

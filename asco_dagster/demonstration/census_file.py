@@ -4,7 +4,7 @@ Each group of département, sex and five-year age has the inhabitants of the pop
 some dozens of records with one weight each, so that the file is a hundredth of the true one. How people of an
 age live (``MOCO``) follows round figures of France today. Records are of separate households: ``NUMMI`` links
 no two of them. Mayotte is not in it, as in the true file. Source of the layout: see
-``sources/census_individuals``. Does not belong here: the population of a group (``age_sex_file``).
+``sources/census_individuals``.
 """
 
 from pathlib import Path
@@ -68,7 +68,7 @@ def write_census(
 
 
 def _of_workbook(path: Path, year: int) -> pd.DataFrame:
-    """Inhabitants by département, sex (``M``, ``F``) and band (from 0) of INSEE's own workbook."""
+    """Inhabitants by département, sex (``M``, ``F``) and band (from 0) of INSEE's workbook."""
     read = read_population_by_age_and_sex(path, year=year)
     read = read[read["row_kind"].eq("departement") & read["sex"].ne("T") & read["age_band"].isin(BANDS)]
     return pd.DataFrame(

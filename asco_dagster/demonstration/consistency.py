@@ -1,8 +1,6 @@
 """Makes the answers of a unit agree with one another, as its questionnaire's edit rules ask.
 
-Belongs here: parts that make totals, details behind a yes, places of establishments. Does not belong here:
-what each answer is drawn from (``answers``). The slips that edits find are made later, in what is sent back
-(``returns``), so that the truth stays true.
+The slips that edits find are made later, in what is sent back (``returns``), so that the truth stays true.
 """
 
 from collections.abc import Callable

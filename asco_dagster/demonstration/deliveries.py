@@ -1,8 +1,4 @@
-"""Lays the demonstration's deliveries of a wave into its inbox, each file whole or not at all.
-
-Belongs here: which file is written by which writer, in a temporary folder first, and the note that tells what
-is invented. Does not belong here: layouts, answers, and the command line.
-"""
+"""Writes the demonstration's deliveries of a wave into its inbox, each file whole or not at all."""
 
 import shutil
 import tempfile
@@ -48,7 +44,7 @@ Step = tuple[str, Callable[[Path], object]]
 
 @dataclass(frozen=True)
 class _Survey:
-    """Everything the survey's own files are made of."""
+    """Everything the survey's files are made of."""
 
     wave: Wave
     frames: dict[str, pd.DataFrame]
@@ -85,17 +81,17 @@ def write_deliveries(
 ) -> list[Path]:
     """Write every file that the wave pulls from its inbox, and the truth behind the returns.
 
-    Files carry the names of the wave file; sources with an address on the network are left alone. They are
+    Files carry the names of the wave file; sources with an address on the network are skipped. They are
     made in a temporary folder and renamed into the inbox one by one, so that no half file is ever seen there;
     other files of the inbox stay. The same wave, scale and seed give the same bytes.
 
     Args:
         wave: the wave.
-        places: where inbox and truth lie; the truth is ``<wave>-truth.parquet`` of ``places.demonstration``.
+        places: where inbox and truth are; the truth is ``<wave>-truth.parquet`` of ``places.demonstration``.
         scale: multiplies the sizes of the sample; 1 is the true size. The territory is always whole.
         seed: seed of everything invented and of the draw; None takes the wave's sampling seed.
         real: folder of the publishers' real files: they are copied unchanged, and sample and returns are
-            made for the territory that they tell. A table of passage that it lacks is made.
+            made for their territory. A table of passage that it lacks is made.
         progress: called with what was written, how many steps are done, and how many there are.
 
     Returns:
@@ -131,7 +127,7 @@ def _write_all(
 ) -> list[str]:
     """Write every file into the work folder; gives the names of those for the inbox."""
     territory = real_territory(wave, real) if real is not None else invented_territory(wave, seed)
-    # The survey first: a design that cannot be drawn is told before any workbook is written.
+    # The survey first: a design that cannot be drawn is refused before any workbook is written.
     survey = _survey(wave, territory, scale, seed, _passage(wave, territory, real))
     official = [
         (name, partial(shutil.copyfile, real / name) if real and _is_real(real, name) else write)
@@ -233,7 +229,7 @@ def _survey_files(wave: Wave) -> list[Delivery]:
 
 
 def _survey_steps(survey: _Survey) -> Iterator[Step]:
-    """The survey's own files: the sample and the returns."""
+    """The survey's files: the sample and the returns."""
     sample, communes, epci = _survey_files(survey.wave)
     if _in_inbox(sample):
         yield sample.address, partial(write_sample, samples=survey.samples)
@@ -262,7 +258,7 @@ def _check_real(wave: Wave, real: Path) -> None:
         raise ConfigurationError(
             f"the folder {real} lacks {', '.join(missing)}",
             expected=f"the {len(names)} real files of wave {wave.wave}, under the names of its wave file",
-            remedy="Give --real the folder that holds them, or leave it out to have them invented",
+            remedy="Give --real the folder that holds them, or omit it to have them invented",
         )
 
 

@@ -1,7 +1,6 @@
 """Cuts the 1,259 EPCI of 2019 into about the 2,145 that France had in 2014, deterministically.
 
-Belongs here: the invented intercommunal map of wave 2014. Does not belong here: anything about population
-files or strata. The cut follows no true border: members lie side by side in the order of their codes.
+The cut follows no true border: members are side by side in the order of their codes.
 """
 
 import heapq
@@ -19,7 +18,7 @@ MUNICIPALITIES_ALONE = 46
 def epci_of_2014(communes: pd.DataFrame) -> pd.DataFrame:
     """Replace the EPCI of 2019 by about as many as the list of 2014 has.
 
-    The métropole du Grand Paris did not exist: Paris and the 46 largest of its other communes are left
+    The métropole du Grand Paris did not exist: Paris and the 46 largest of its other communes stay
     outside any EPCI, the rest form one body a département. Then the body with the most members (that of Nice
     excepted) is cut in two until there are 2,145; each half takes the name of its most populous commune, and
     the half with fewer inhabitants an invented SIREN that starts with 29.

@@ -1,9 +1,7 @@
 """Filled questionnaires, fast: the blank one is made once, and each return is the blank with its cells set.
 
-Belongs here: setting cells in the sheets' XML, and the zip of all returns. Does not belong here: the blank
-(``questionnaires/workbook``), and what is answered (``returns``). A library that opens and saves each
-workbook needs about 0.2 s for it; this needs 2 ms, so one core is enough, and the bytes depend on the answers
-alone.
+A library that opens and saves each workbook needs about 0.2 s for it; this needs 2 ms, so one core is enough,
+and the bytes depend on the answers alone.
 """
 
 import datetime as dt

@@ -1,8 +1,4 @@
-"""The frame of a demonstration: which communes and EPCI there are, their population, size class and stratum.
-
-Belongs here: the territory of the wave, invented or taken from the publishers' real files, and the frame that
-the sample is drawn from. Does not belong here: the layout of any file, and answers.
-"""
+"""The communes and EPCI of a demonstration, invented or from the publishers' real files, and its frame."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,17 +39,25 @@ def departements() -> pd.DataFrame:
     return pd.read_csv(TERRITORY / "departements.csv", dtype=str, keep_default_na=False)
 
 
-def mayotte_population() -> int:
-    """Inhabitants of Mayotte (census of 2017), which the population files of communes leave out."""
-    table = pd.read_parquet(TERRITORY / "communes_2025.parquet", columns=["departement_code", "population"])
-    return int(table.loc[table["departement_code"] == MAYOTTE, "population"].sum())
+def departement_populations(territory: Territory) -> pd.DataFrame:
+    """The départements with their inhabitants; those of Mayotte (census of 2017) are in no file of communes.
+
+    Returns:
+        The columns of :func:`departements` and ``population``, in the order of the publishers (Corsica
+        between 19 and 21).
+    """
+    later = pd.read_parquet(TERRITORY / "communes_2025.parquet", columns=["departement_code", "population"])
+    population = territory.populations.groupby("departement_code")["population"].sum()
+    population[MAYOTTE] = later.loc[later["departement_code"] == MAYOTTE, "population"].sum()
+    table = departements()
+    return table.assign(population=table["departement_code"].map(population).astype("int64"))
 
 
 def invented_territory(wave: Wave, seed: int) -> Territory:
     """The territory of a wave without its true files.
 
     Waves before 2020 take the geography of 2019 with the EPCI cut as in ``epci_split``, without Mayotte, as
-    the true files of 2014; later ones that of 2025, where Mayotte stands in the DGCL's list only.
+    the true files of 2014; later ones that of 2025, where Mayotte is in the DGCL's list only.
 
     Args:
         wave: the wave.
@@ -94,7 +98,7 @@ def listed_whole(territory: Territory) -> Territory:
 
 
 def real_territory(wave: Wave, inbox: Path) -> Territory:
-    """The territory that the publishers' real files tell, read by the pipeline's own readers.
+    """The territory that the publishers' real files give, read by the pipeline's readers.
 
     Args:
         wave: the wave.

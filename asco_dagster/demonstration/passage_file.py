@@ -1,8 +1,4 @@
-"""INSEE's table of passage to the communes of the wave, from the codes that those of 2025 have swallowed.
-
-Belongs here: the layout of the workbook and which codes it leads from. Does not belong here: which of them
-were communes in the former wave (its legal populations, ``territory_files``).
-"""
+"""INSEE's table of passage to the communes of the wave, from the codes that those of 2025 have absorbed."""
 
 from pathlib import Path
 
@@ -15,7 +11,7 @@ from asco_dagster.waves.wave import Delivery
 
 
 def write_passage(path: Path, territory: Territory, delivery: Delivery) -> None:
-    """Write the table: every commune of today under its own code, and every code that it has swallowed.
+    """Write the table: every commune of today under its code, and every code that it has absorbed.
 
     Args:
         path: the file to write.
@@ -41,24 +37,24 @@ def passage_pairs(territory: Territory) -> pd.DataFrame:
     """Every code and the commune that holds it in the geography of the territory's list.
 
     The list may be older than 2025: communes that merged since are communes in it, and a new commune of 2025
-    that took over the code of a former one stands under that of its part in the list.
+    that took over the code of a former one is under that of its part in the list.
 
     Args:
-        territory: members and populations; a commune of the populations that another has swallowed is none.
+        territory: members and populations; a commune of the populations that another has absorbed is none.
 
     Returns:
         ``former_code``, ``commune_code``, by both.
     """
-    swallowed = pd.read_parquet(TERRITORY / "former_codes_2025.parquet")
+    absorbed = pd.read_parquet(TERRITORY / "former_codes_2025.parquet")
     members = set(territory.members["commune_code"])
-    alone = set(territory.populations["commune_code"]) - set(swallowed["former_code"]) - members
+    alone = set(territory.populations["commune_code"]) - set(absorbed["former_code"]) - members
     standing = members | {code for code in alone if code not in MUNICIPAL_ARRONDISSEMENTS}
-    later = swallowed[swallowed["former_code"].isin(members) & ~swallowed["commune_code"].isin(standing)]
+    later = absorbed[absorbed["former_code"].isin(members) & ~absorbed["commune_code"].isin(standing)]
     then = later.drop_duplicates("commune_code", keep=False).set_index("commune_code")["former_code"]
     taken_over = pd.DataFrame({"former_code": then.index, "commune_code": then.to_numpy()})
-    moved = swallowed[~swallowed["former_code"].isin(standing)]
+    moved = absorbed[~absorbed["former_code"].isin(standing)]
     moved = moved.assign(commune_code=moved["commune_code"].replace(then.to_dict()))
     moved = moved[moved["commune_code"].isin(standing)]
-    own = pd.DataFrame({"former_code": sorted(standing), "commune_code": sorted(standing)})
-    pairs = pd.concat([own, moved, taken_over]).drop_duplicates()
+    same = pd.DataFrame({"former_code": sorted(standing), "commune_code": sorted(standing)})
+    pairs = pd.concat([same, moved, taken_over]).drop_duplicates()
     return pairs.sort_values(["former_code", "commune_code"], ignore_index=True)

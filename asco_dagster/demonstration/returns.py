@@ -1,8 +1,4 @@
-"""What the sampled units send back: who answers, which cells they leave empty or mistype, and the file of it.
-
-Belongs here: unit and item non-response, slips, and the CSV of the web questionnaire. Does not belong here:
-the true answers (``answers``) and filled workbooks (``filling``).
-"""
+"""What the sampled units send back: unit and item nonresponse, slips, and the file of it."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -151,10 +147,10 @@ def _blanks(truth: pd.DataFrame, codebook: Codebook, seed: tuple[int, ...]) -> d
     def settle(question: Question) -> np.ndarray:
         if question.code not in blank:
             generator = np.random.default_rng([*seed, 3, *question.code.encode()])
-            left = generator.random(len(truth)) < ITEM_NONRESPONSE[question.type]
+            empty = generator.random(len(truth)) < ITEM_NONRESPONSE[question.type]
             if question.asked_if is not None:
-                left = left | settle(questions[question.asked_if])
-            blank[question.code] = left
+                empty = empty | settle(questions[question.asked_if])
+            blank[question.code] = empty
         return blank[question.code]
 
     questions = {question.code: question for question in codebook.questions}

@@ -1,7 +1,4 @@
-"""The DREES's workbook of the départements' social-action staff: 16 tables in a layout of their own.
-
-Belongs here: that layout, with ``ND`` and Mayotte. Does not belong here: the values (``aid_values``).
-"""
+"""The DREES's workbook of the départements' social-action staff: 16 tables, with ``ND`` and Mayotte."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asco_dagster.demonstration.aid_blocks import FIRST_LYON, LAST_CORSICAN_DEPARTEMENTS, LYON_SHARE
+from asco_dagster.demonstration.aid_blocks import FIRST_LYON, LAST_CORSICAN_DEPARTEMENTS, LYON_SHARE, where
 from asco_dagster.demonstration.aid_files import INVENTED
-from asco_dagster.demonstration.aid_values import AidTable, aid_departements, aid_tables
+from asco_dagster.demonstration.aid_values import AidTable, aid_tables
 from asco_dagster.demonstration.archives import Cell, Sheet, write_workbook
-from asco_dagster.demonstration.frame import MAYOTTE, Territory
+from asco_dagster.demonstration.frame import MAYOTTE, Territory, departement_populations
 
 UNKNOWN = "ND"
 TOTALS = (
@@ -48,7 +45,7 @@ def write_aid_staff(path: Path, territory: Territory, seed: int) -> None:
         seed: seed of the values and of what is not available.
     """
     tables = aid_tables("staff", territory, seed)
-    areas = aid_departements(territory)
+    areas = departement_populations(territory)
     lacking = _lacking(areas, tables[0].years, seed)
     write_workbook(path, _sheets(tables, areas, lacking))
 
@@ -82,8 +79,8 @@ def _rows(table: AidTable, areas: pd.DataFrame, lacking: np.ndarray) -> Iterator
     yield ["Numéro de département", "Département", *(str(year) for year in table.years)]
     listed = areas[["departement_code", "departement_name"]].to_numpy(dtype=object)
     for index, (code, name) in enumerate(listed):
-        for own, cells in _split(index, code, table, lacking):
-            yield [own, _NAMES.get(own, name), *cells]
+        for shown, cells in _split(index, code, table, lacking):
+            yield [shown, _NAMES.get(shown, name), *cells]
     yield from _totals(table, areas)
     yield []
     yield ["ND : non disponible. Lorsque la donnée n'a pu être estimée, le total n'est pas disponible."]
@@ -93,30 +90,26 @@ def _rows(table: AidTable, areas: pd.DataFrame, lacking: np.ndarray) -> Iterator
 
 
 def _split(index: int, code: str, table: AidTable, lacking: np.ndarray) -> Iterator[tuple[str, list[Cell]]]:
-    """A département's rows; Corsica stands as 20, 2A and 2B, the Rhône as 69, 69D and 69M."""
+    """A département's rows; Corsica is 20, 2A and 2B, the Rhône as 69, 69D and 69M."""
     years = np.array(table.years)
     values, unknown = table.values[index], lacking[index]
     if code == "2A":
-        # The two Corsican départements stand side by side in the table of areas.
+        # The two Corsican départements are side by side in the table of areas.
         yield "20", _cells(values + table.values[index + 1], unknown | lacking[index + 1])
     cells = _cells(values, unknown)
     if code in ("2A", "2B"):
-        cells = _within(years <= LAST_CORSICAN_DEPARTEMENTS, cells)
+        cells = where(years <= LAST_CORSICAN_DEPARTEMENTS, cells, None)
     yield code, cells
     if code == "69":
         decimals = 1 if table.sheet.startswith("etp") else 0
         lyon = np.round(values * LYON_SHARE, decimals)
-        for own, part in (("69D", np.round(values - lyon, decimals)), ("69M", lyon)):
-            yield own, _within(years >= FIRST_LYON, _cells(part, unknown))
+        for shown, part in (("69D", np.round(values - lyon, decimals)), ("69M", lyon)):
+            yield shown, where(years >= FIRST_LYON, _cells(part, unknown), None)
 
 
 def _cells(values: np.ndarray, unknown: np.ndarray) -> list[Cell]:
     pairs = zip(unknown, values.tolist(), strict=True)
     return [UNKNOWN if lost else round(value, 1) for lost, value in pairs]
-
-
-def _within(there: np.ndarray, cells: list[Cell]) -> list[Cell]:
-    return [cell if known else None for known, cell in zip(there, cells, strict=True)]
 
 
 def _totals(table: AidTable, areas: pd.DataFrame) -> Iterator[list[Cell]]:

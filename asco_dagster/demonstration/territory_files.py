@@ -1,8 +1,4 @@
-"""The DGCL's list of EPCI and INSEE's legal populations, in the layouts that both publish.
-
-Belongs here: columns, codes as delivered (lost zeros included), line ends. Does not belong here: which
-communes and EPCI there are (``frame``).
-"""
+"""The DGCL's list of EPCI and INSEE's legal populations, in the layouts that both publish."""
 
 import io
 from collections.abc import Iterator
@@ -73,7 +69,7 @@ def write_members(path: Path, territory: Territory, delivery: Delivery) -> None:
 
 
 def write_populations(path: Path, territory: Territory, delivery: Delivery) -> None:
-    """Write legal populations in the layout that name and vintage tell.
+    """Write legal populations in the layout that name and vintage imply.
 
     The zip since 2014; the CSV since 2021, in which Paris, Lyon and Marseille are their municipal
     arrondissements; or one of the two files of 2013 (métropole, ``-dom``).
@@ -81,7 +77,7 @@ def write_populations(path: Path, territory: Territory, delivery: Delivery) -> N
     Args:
         path: the file to write.
         territory: whose populations it holds.
-        delivery: its name, which tells the layout, and its vintage.
+        delivery: its name, which implies the layout, and its vintage.
     """
     table = territory.populations
     if delivery.address.endswith(".zip"):
@@ -160,22 +156,11 @@ def _newer_layout(table: pd.DataFrame) -> pd.DataFrame:
     """The layout since 2021; the population of a town is shared out among its arrondissements."""
     table = pd.concat([_without_towns(table), *_arrondissements(table)]).sort_values("commune_code")
     regions = departements().set_index("region_code")["region_name"].drop_duplicates()
-    counted_apart = np.rint(table["population"] * 0.02).astype("int64")
-    return pd.DataFrame(
-        {
-            "REG": table["region_code"],
-            "Région": table["region_code"].map(regions),
-            "DEP": table["departement_code"],
-            "CODARR": "1",
-            "CODCAN": "01",
-            "CODCOM": table["commune_code"].str[-3:],
-            "COM": table["commune_code"],
-            "Commune": table["commune_name"],
-            "PMUN": table["population"],
-            "PCAP": counted_apart,
-            "PTOT": table["population"] + counted_apart,
-        }
-    )
+    layout = _current_layout(table)
+    layout.insert(1, "Région", table["region_code"].map(regions))
+    layout.insert(3, "CODARR", "1")
+    layout.insert(4, "CODCAN", "01")
+    return layout
 
 
 def _without_towns(table: pd.DataFrame) -> pd.DataFrame:
@@ -196,8 +181,8 @@ def _arrondissements(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
             f"{town['commune_name']} {n}{'er' if n == 1 else 'e'} Arrondissement"
             for n in range(1, len(codes) + 1)
         ]
-        own = pd.DataFrame({"commune_code": codes, "commune_name": names, "population": population})
-        yield own.assign(departement_code=town["departement_code"], region_code=town["region_code"])
+        rows = pd.DataFrame({"commune_code": codes, "commune_name": names, "population": population})
+        yield rows.assign(departement_code=town["departement_code"], region_code=town["region_code"])
 
 
 def _metropole_layout(table: pd.DataFrame, vintage: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Estimation: sample, non-response, calibration, indicators, estimates with their precision, profiles.
+"""Estimation: sample, nonresponse, calibration, indicators, estimates with their precision, profiles.
 
 Everything here knows a unit by its pseudonym only.
 """

@@ -1,8 +1,6 @@
 """Collection monitoring: what has arrived so far, by day, stratum and département.
 
-Belongs here: the report and its asset. Does not belong here: the drawing (``collection_chart``), and the
-list of units to remind, which is a staging model (``stg_asco__reminders``). The report needs nothing but
-staging, so that it can be made every day of the collection, long before there is anything to weigh.
+It reads nothing but staging, so that it can be made every day of the collection, long before the weighting.
 """
 
 import datetime as dt
@@ -38,15 +36,15 @@ def est_asco__collection(step: WaveStep) -> Table:
     )
     sampled["returned"] = sampled["unit_id"].isin(returns["unit_id"])
     report = collection_report(sampled, step.wave.collection.start)
-    told: dict[str, dg.MetadataValue] = {
+    metadata: dict[str, dg.MetadataValue] = {
         "response by day": dg.MetadataValue.md(as_markdown(draw(report, step.wave.label.fr))),
         "lowest départements": _lowest(report),
     }
-    for unit_type, own in sampled.groupby("unit_type"):
-        told[f"{unit_type} returned"] = dg.MetadataValue.text(
-            f"{own['returned'].sum()} of {len(own)} sampled"
+    for unit_type, units in sampled.groupby("unit_type"):
+        metadata[f"{unit_type} returned"] = dg.MetadataValue.text(
+            f"{units['returned'].sum()} of {len(units)} sampled"
         )
-    return Table(report, told)
+    return Table(report, metadata)
 
 
 def collection_report(sampled: pd.DataFrame, start: dt.date) -> pd.DataFrame:
@@ -63,10 +61,10 @@ def collection_report(sampled: pd.DataFrame, start: dt.date) -> pd.DataFrame:
         returned, returned_to_date (days only), response_rate (between 0 and 1; of a day: to date).
     """
     tables = []
-    for unit_type, own in sampled.groupby("unit_type", sort=True):
-        tables.append(_by_day(own, start).assign(unit_type=unit_type, breakdown="day"))
+    for unit_type, units in sampled.groupby("unit_type", sort=True):
+        tables.append(_by_day(units, start).assign(unit_type=unit_type, breakdown="day"))
         for breakdown, column in (("stratum", "stratum"), ("departement", "departement_code")):
-            counts = own.groupby(column, sort=True)["returned"].agg(["size", "sum"])
+            counts = units.groupby(column, sort=True)["returned"].agg(["size", "sum"])
             table = pd.DataFrame(
                 {
                     "category": counts.index.astype(str),
@@ -80,9 +78,9 @@ def collection_report(sampled: pd.DataFrame, start: dt.date) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[COLUMNS]
 
 
-def _by_day(own: pd.DataFrame, start: dt.date) -> pd.DataFrame:
-    """Returns of each day and up to it, of one type of unit; a return before the start has its own day."""
-    arrived = own.loc[own["returned"], "submitted_at"].dt.normalize()
+def _by_day(units: pd.DataFrame, start: dt.date) -> pd.DataFrame:
+    """Returns of each day and up to it, of one type of unit; one before the start is counted on its day."""
+    arrived = units.loc[units["returned"], "submitted_at"].dt.normalize()
     dated = arrived.dropna()
     first = min([pd.Timestamp(start), *dated.to_list()])
     last = max([first, *dated.to_list()])
@@ -96,10 +94,10 @@ def _by_day(own: pd.DataFrame, start: dt.date) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "category": categories,
-            "sampled": len(own),
+            "sampled": len(units),
             "returned": counts,
             "returned_to_date": pd.array(to_date, dtype="Int64"),
-            "response_rate": to_date / len(own),
+            "response_rate": to_date / len(units),
         }
     )
 

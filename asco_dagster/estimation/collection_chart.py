@@ -1,7 +1,6 @@
 """The curve of the collection: share of the sample that has answered, day by day.
 
-Written as SVG by hand, since two lines and a few labels ask for no plotting library. Does not belong here:
-what is counted (``collection``).
+Written as SVG by hand, since two lines and a few labels need no plotting library.
 """
 
 import base64
@@ -21,7 +20,7 @@ def draw(report: pd.DataFrame, title: str) -> str:
 
     Args:
         report: ``est_asco__collection``.
-        title: what stands above the curve.
+        title: the text above the curve.
 
     Returns:
         The SVG.
@@ -38,16 +37,16 @@ def draw(report: pd.DataFrame, title: str) -> str:
         f'<text x="{LEFT}" y="22" {_FONT} font-weight="bold">{escape(title)}</text>',
         *_grid(first, span),
     ]
-    for unit_type, own in days.groupby("unit_type", sort=True):
+    for unit_type, curve in days.groupby("unit_type", sort=True):
         points = [
             (_x((day - first).days, span), _y(rate))
-            for day, rate in zip(own["day"], own["response_rate"], strict=True)
+            for day, rate in zip(curve["day"], curve["response_rate"], strict=True)
         ]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         colour = COLOURS[str(unit_type)]
         x, y = points[-1]
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        label = f"{NAMES[str(unit_type)]} {own['response_rate'].iloc[-1]:.0%}"
+        label = f"{NAMES[str(unit_type)]} {curve['response_rate'].iloc[-1]:.0%}"
         parts.append(f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" {_FONT}>{label}</text>')
     return "".join([*parts, "</svg>"])
 

@@ -1,9 +1,4 @@
-"""The strata of a wave's design, on its frame: what the sample is drawn in and its probabilities come from.
-
-Belongs here: how the wave file's strata, take-all threshold and allocation meet the units of the frame. Does
-not belong here: the formulas of allocation and draw (``methods.sampling``), keeping what was drawn
-(``frozen_sample``).
-"""
+"""The strata of a wave's design, on its frame, and the draw of the sample in them."""
 
 import pandas as pd
 
@@ -48,13 +43,15 @@ def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFra
     Raises:
         EstimationError: the design does not fit the frame; says by how much.
     """
-    own = design_strata(units, design).assign(unit_id=units["unit_code"], population=units["population"])
-    groups = own.groupby("stratum", as_index=False)
+    stratified = design_strata(units, design).assign(
+        unit_id=units["unit_code"], population=units["population"]
+    )
+    groups = stratified.groupby("stratum", as_index=False)
     strata = groups.agg(population=("unit_id", "size"), take_all=("take_all", "all"))
     spread = None
     if design.allocation.variable is not None:
         # One unit shows no spread; such a stratum still gets its minimum.
-        spread = own.groupby("stratum")[design.allocation.variable].std().fillna(0.0)
+        spread = stratified.groupby("stratum")[design.allocation.variable].std().fillna(0.0)
     allocation = allocate(
         strata,
         design.size,
@@ -62,4 +59,4 @@ def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFra
         method=design.allocation.method,
         spread=spread,
     )
-    return draw(own, allocation, seed).rename(columns={"unit_id": "unit_code"})
+    return draw(stratified, allocation, seed).rename(columns={"unit_id": "unit_code"})

@@ -1,8 +1,5 @@
 """Diagnostics of a calibration as Dagster shows them: tables, and a plot of weights and margins.
 
-Belongs here: how far the weights went, which margins were off before, what was decided, in the page of the
-asset. Does not belong here: the numbers of the margins themselves, which are the table ``est_asco__margins``.
-
 The plot is drawn with Pillow, chosen over matplotlib (six packages, half a second a start) for four
 histograms; altair, which Great Expectations brings along, draws in a browser and gives no picture here.
 """
@@ -25,7 +22,7 @@ INK, GRID, FILL, ONE = (51, 51, 51), (225, 225, 225), (64, 110, 170), (190, 60, 
 def diagnostics_metadata(
     weights: pd.DataFrame, margins: pd.DataFrame, log: pd.DataFrame, distances: Mapping[str, float]
 ) -> dict[str, Any]:
-    """What is told of a weighting.
+    """What the page of a weighting shows.
 
     Args:
         weights: ``unit_type``, ``nonresponse_weight``, ``weight``, one row a respondent.
@@ -40,16 +37,16 @@ def diagnostics_metadata(
     import dagster as dg
 
     ratios = {
-        str(unit_type): (own["weight"] / own["nonresponse_weight"]).to_numpy()
-        for unit_type, own in weights.groupby("unit_type")
+        str(unit_type): (rows["weight"] / rows["nonresponse_weight"]).to_numpy()
+        for unit_type, rows in weights.groupby("unit_type")
     }
     before = (margins["before"] / margins["total"] - 1).abs().fillna(0.0)
     worst = margins.assign(gap_before=before).sort_values("gap_before", ascending=False, kind="stable")
     shown = worst.head(MARGINS_SHOWN)[["unit_type", "margin", "total", "before", "after"]]
-    panels = {f"{name}: calibrated / initial weight, respondents": own for name, own in ratios.items()}
-    for unit_type, own in margins[margins["total"] != 0].groupby("unit_type"):
+    panels = {f"{name}: calibrated / initial weight, respondents": rows for name, rows in ratios.items()}
+    for unit_type, rows in margins[margins["total"] != 0].groupby("unit_type"):
         panels[f"{unit_type}: weighted / known total, margins before"] = (
-            own["before"] / own["total"]
+            rows["before"] / rows["total"]
         ).to_numpy()
     picture = base64.b64encode(diagnostics_plot(panels)).decode()
     return {
@@ -120,12 +117,12 @@ def _histogram(pen: Any, origin: tuple[int, int], title: str, values: np.ndarray
 def _ratio_record(unit_type: str, ratios: np.ndarray, distances: Mapping[str, float]) -> dict[str, Any]:
     quantiles = np.quantile(ratios, QUANTILES)
     names = ["min", *(f"p{share * 100:g}" for share in QUANTILES[1:-1]), "max"]
-    told = {name: round(float(value), 4) for name, value in zip(names, quantiles, strict=True)}
+    shares = {name: round(float(value), 4) for name, value in zip(names, quantiles, strict=True)}
     return {
         "unit_type": unit_type,
         "respondents": len(ratios),
         "distance": round(distances[unit_type], 4),
-        **told,
+        **shares,
         "spread": round(float(ratios.std()), 4),
     }
 

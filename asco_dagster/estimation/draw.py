@@ -1,8 +1,4 @@
-"""The asset of the sample's design: delivered, or drawn once and frozen, with its probabilities.
-
-Belongs here: which of the two it is, and inclusion probabilities on the frame. Does not belong here: how a
-sample is drawn (``design_strata``), how it is kept (``frozen_sample``), who answered (``est_asco__sample``).
-"""
+"""The asset of the sample's design: delivered, or drawn once and frozen, with inclusion probabilities."""
 
 from pathlib import Path
 
@@ -37,8 +33,8 @@ def est_asco__draw(step: WaveStep) -> Table:
         _require_sampled(returned, frame.loc[chosen, "unit_id"])
     rows = with_probabilities(frame, chosen).assign(origin=origin)
     counts = rows["unit_type"].value_counts()
-    told = {f"{unit_type} sampled": int(counts.get(unit_type, 0)) for unit_type in UNIT_TYPES}
-    return Table(rows, {"origin": origin, **told})
+    sampled = {f"{unit_type} sampled": int(counts.get(unit_type, 0)) for unit_type in UNIT_TYPES}
+    return Table(rows, {"origin": origin, **sampled})
 
 
 def frame_by_design(units: pd.DataFrame, wave: Wave) -> pd.DataFrame:
@@ -53,14 +49,14 @@ def frame_by_design(units: pd.DataFrame, wave: Wave) -> pd.DataFrame:
     """
     parts = []
     for unit_type in UNIT_TYPES:
-        own = units[units["unit_type"] == unit_type]
-        stratum = design_strata(own, wave.design(unit_type))["stratum"]
-        parts.append(own.assign(crossing=own["stratum"], stratum=stratum))
+        of_type = units[units["unit_type"] == unit_type]
+        stratum = design_strata(of_type, wave.design(unit_type))["stratum"]
+        parts.append(of_type.assign(crossing=of_type["stratum"], stratum=stratum))
     return pd.concat(parts).sort_values(["unit_type", "unit_code"], ignore_index=True)
 
 
 def frozen_or_drawn(folder: Path, wave: Wave, frame: pd.DataFrame) -> pd.DataFrame:
-    """The wave's own sample: the frozen one; on the first run it is drawn and frozen.
+    """The sample of a wave that draws it: the frozen one; on the first run it is drawn and frozen.
 
     Args:
         folder: the wave's confidential folder.
@@ -78,9 +74,9 @@ def frozen_or_drawn(folder: Path, wave: Wave, frame: pd.DataFrame) -> pd.DataFra
         return frozen
     drawn = []
     for unit_type in UNIT_TYPES:
-        own = frame[frame["unit_type"] == unit_type].assign(stratum=frame["crossing"])
+        of_type = frame[frame["unit_type"] == unit_type].assign(stratum=frame["crossing"])
         drawn.append(
-            draw_by_design(own, wave.design(unit_type), wave.sampling.seed).assign(unit_type=unit_type)
+            draw_by_design(of_type, wave.design(unit_type), wave.sampling.seed).assign(unit_type=unit_type)
         )
     sample = pd.concat(drawn, ignore_index=True)[COLUMNS]
     freeze(folder, wave, frame, sample)
@@ -114,5 +110,5 @@ def _require_sampled(returned: pd.Series, sampled: pd.Series) -> None:
         raise EstimationError(
             f"{len(outside)} returns come from units that were not drawn, first unit {outside.iloc[0]}",
             expected="returns of units of the frozen sample only",
-            remedy="Hand the frozen sample to whoever collects, or deliver the sample that was collected",
+            remedy="Give the frozen sample to those who collect, or deliver the sample that was collected",
         )

@@ -1,10 +1,6 @@
 """The asset of estimates: every indicator in every domain of estimation, with its precision.
 
-Belongs here: putting weights, calibration variables and indicators of the respondents side by side. Does not
-belong here: the statistics (``methods.estimation``), their errors (``methods.total_error``), which estimates
-are released (confidentiality).
-
-Shares, shares of population, totals and means are all here. Means stay inside, by decision: beside its
+Shares, shares of population, totals and means are all here. Means stay inside, by decision: together with its
 released total and the number of respondents a mean gives the weighted units away, so each would be one more
 table linked to both, for a number that a reader makes of the two.
 """
@@ -80,8 +76,8 @@ def est_asco__estimates(step: WaveStep) -> Table:
             imputed,
             catalogue[catalogue["unit_type"] == unit_type],
         )
-        own_frame = frame[frame["unit_type"] == unit_type]
-        table = estimates_of(units, own_frame, answered, step.wave, unit_type)
+        frame_of_type = frame[frame["unit_type"] == unit_type]
+        table = estimates_of(units, frame_of_type, answered, step.wave, unit_type)
         tables.append(table.assign(unit_type=unit_type))
     rows = pd.concat(tables, ignore_index=True)
     by_model = (rows["error_basis"] == "model").mean()
@@ -95,7 +91,7 @@ def answers_of(
 
     Args:
         unit_ids: the respondents of one type.
-        values: ``unit_id``, ``indicator``, ``value``, in parts; rows of other units are left out.
+        values: ``unit_id``, ``indicator``, ``value``, in parts; rows of other units are ignored.
         imputed: ``unit_id``, ``question``, ``error_variance``.
         catalogue: ``stg_asco__indicators`` of that type: ``indicator``, ``kind``, ``question``,
             ``when_filtered``.
@@ -103,14 +99,16 @@ def answers_of(
     Returns:
         Values and variances in the order of ``unit_ids`` and of the catalogue.
     """
-    own = catalogue.drop_duplicates("indicator").set_index("indicator")
+    indicators = catalogue.drop_duplicates("indicator").set_index("indicator")
     of_amounts = catalogue[catalogue["kind"] != "binary"].set_index("question")["indicator"]
     errors = imputed.assign(indicator=imputed["question"].map(of_amounts)).dropna(subset=["indicator"])
-    variance = _wide([errors], "error_variance", unit_ids, own.index)
+    variance = _wide([errors], "error_variance", unit_ids, indicators.index)
     return Answered(
-        values=pd.DataFrame(_wide(values, "value", unit_ids, own.index), columns=own.index),
-        kinds={str(name): "share" if kind == "binary" else "amount" for name, kind in own["kind"].items()},
-        conditional=frozenset(map(str, own.index[own["when_filtered"] == "missing"])),
+        values=pd.DataFrame(_wide(values, "value", unit_ids, indicators.index), columns=indicators.index),
+        kinds={
+            str(name): "share" if kind == "binary" else "amount" for name, kind in indicators["kind"].items()
+        },
+        conditional=frozenset(map(str, indicators.index[indicators["when_filtered"] == "missing"])),
         imputation_variance=np.nan_to_num(variance, copy=False),
     )
 

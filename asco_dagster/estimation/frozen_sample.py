@@ -2,11 +2,10 @@
 
 Two files in the wave's confidential folder, mode 0600: ``sample-frozen.csv`` in the layout of a delivered
 sample (so that it can be handed to whoever collects), and ``sample-frozen.json`` with the hashes of the
-design, the frame and the CSV; the JSON is written last, and without it nothing is frozen. What does not
-belong here: how a sample is drawn (``design_strata``).
+design, the frame and the CSV; the JSON is written last, and without it nothing is frozen.
 
 A frozen sample over a changed frame or design is an error, not a decision of the pipeline's: its
-probabilities are those of the frame that it was drawn from, and no rule can tell a corrected frame from a
+probabilities are those of the frame that it was drawn from, and no rule can separate a corrected frame from a
 wrong delivery.
 """
 
@@ -32,13 +31,13 @@ def read_frozen(folder: Path, wave: Wave, strata: pd.DataFrame) -> pd.DataFrame 
     Args:
         folder: the wave's confidential folder.
         wave: the wave, whose design must still be that of the draw.
-        strata: ``unit_type``, ``unit_code``, ``stratum`` of every unit of the frame as it stands.
+        strata: ``unit_type``, ``unit_code``, ``stratum`` of every unit of the frame today.
 
     Returns:
         ``unit_type``, ``unit_code``, ``stratum`` of the sampled units; None when nothing is frozen.
 
     Raises:
-        EstimationError: design or frame is no longer that of the draw, or the file was altered.
+        EstimationError: design or frame differs from that of the draw, or the file was altered.
     """
     if not (folder / RECORD).is_file():
         return None
@@ -50,22 +49,22 @@ def read_frozen(folder: Path, wave: Wave, strata: pd.DataFrame) -> pd.DataFrame 
             "the frozen sample was altered or lost",
             file=path,
             expected=f"the {record['units']} units drawn for wave {wave.wave}",
-            remedy="Take it from a backup; only what was drawn and collected may be weighted",
+            remedy="Restore it from a backup; only what was drawn and collected may be weighted",
         )
     if record["design"] != _design(wave):
         raise EstimationError(
-            f"the design of wave {wave.wave} is no longer the one its frozen sample was drawn by",
+            f"the design of wave {wave.wave} differs from that of its frozen sample",
             file=folder / RECORD,
             expected=f"sampling as {json.dumps(record['design'], sort_keys=True)}",
-            remedy=f"Restore sampling in {wave.wave}.yaml; {_anew()}",
+            remedy=f"Restore sampling in {wave.wave}.yaml; {_redraw()}",
         )
     if record["frame_sha256"] != _frame_hash(strata):
         raise EstimationError(
-            f"the frame of wave {wave.wave} is no longer the one its frozen sample was drawn from: "
+            f"the frame of wave {wave.wave} differs from that of its frozen sample: "
             f"{_difference(record['strata'], strata)}",
             file=folder / RECORD,
             expected="the list of EPCI and the legal populations that the sample was drawn from",
-            remedy=f"Deliver those again; {_anew()}",
+            remedy=f"Deliver those again; {_redraw()}",
         )
     return pd.read_csv(path, sep=";", dtype=str, keep_default_na=False)
 
@@ -124,5 +123,5 @@ def _difference(former: dict[str, int], strata: pd.DataFrame) -> str:
     )
 
 
-def _anew() -> str:
-    return f"to give that sample up and draw another, take {RECORD} out of the wave's working folder"
+def _redraw() -> str:
+    return f"to discard that sample and draw another, remove {RECORD} from the wave's working folder"

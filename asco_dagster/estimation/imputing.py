@@ -1,7 +1,7 @@
-"""The imputed answers: which are missing, who can give, what is taken.
+"""The imputed answers: which are missing, which units may be donors, what is taken.
 
-What does not belong here: the method (``methods/imputation``). Only quantities that feed totals are imputed;
-a yes or no left open leaves its indicator out, and the weights carry it.
+Only quantities that feed totals are imputed; a yes or no without an answer leaves its indicator out, and the
+weights carry it.
 """
 
 import functools
@@ -51,7 +51,7 @@ COLUMNS = [
     ]
 )
 def est_asco__imputations(step: WaveStep) -> Table:
-    """One row an imputed answer: a quantity that feeds totals, left open or set to missing, from a donor."""
+    """One row an imputed answer: a quantity that feeds totals, unanswered or set to missing, from a donor."""
     import dagster as dg
 
     frame = read_table(step.database, "stg_asco__units", UNITS, categories=UNITS[1:])
@@ -63,7 +63,7 @@ def est_asco__imputations(step: WaveStep) -> Table:
     units = frame[frame["unit_id"].isin(sampled) & frame["unit_id"].isin(answering)]
     fed = indicators[indicators["kind"] != "binary"]
     behind = questions.loc[questions["question"].isin(fed["question"]), "filters"]
-    asked = {*fed["question"], *(name for told in behind for name in _listed(told))}
+    asked = {*fed["question"], *(name for listed in behind for name in _listed(listed))}
     made = []
     for unit_type in ("commune", "epci"):
         only = {"unit_type": [unit_type], "question": asked}
@@ -174,27 +174,27 @@ def _by_question(
     for part in parts:
         for question, rows in part.groupby("question", sort=False):
             places = units.get_indexer(pd.Index(rows["unit_id"]))
-            own = _Answered(
+            answered = _Answered(
                 np.full(len(units), -1, dtype="int8"),
                 np.zeros(len(units), dtype=bool),
                 np.full(len(units), np.nan),
             )
             known = places >= 0
             places, value = places[known], rows["value"][known]
-            own.status[places] = pd.Categorical(rows["edit_status"][known], categories=STATUSES).codes
-            own.no[places] = (value == "0").to_numpy(dtype=bool, na_value=False)
+            answered.status[places] = pd.Categorical(rows["edit_status"][known], categories=STATUSES).codes
+            answered.no[places] = (value == "0").to_numpy(dtype=bool, na_value=False)
             if question in wanted:
-                own.number[places] = pd.to_numeric(value).to_numpy(dtype=float, na_value=np.nan)
-            grid[str(question)] = own
+                answered.number[places] = pd.to_numeric(value).to_numpy(dtype=float, na_value=np.nan)
+            grid[str(question)] = answered
     return grid
 
 
 def _asked(grid: Mapping[str, _Answered], code: str, filters: list[str]) -> np.ndarray:
     """Whether the question arises: 1, 0, or NaN where a filter is open."""
-    own = grid[code].status
-    asked = np.ones(len(own))
+    status = grid[code].status
+    asked = np.ones(len(status))
     for name in filters:
         asked = np.where(grid[name].status == ANSWERED, asked, np.nan)
     for name in filters:
         asked = np.where(grid[name].no | (grid[name].status == NOT_ASKED), 0.0, asked)
-    return np.where(own == NOT_ASKED, 0.0, np.where(own == ANSWERED, 1.0, asked))
+    return np.where(status == NOT_ASKED, 0.0, np.where(status == ANSWERED, 1.0, asked))

@@ -1,8 +1,4 @@
-"""National estimates beside the figures that the publisher has printed of the same wave.
-
-Belongs here: the comparison and its asset. Does not belong here: the figures, their tolerances and their
-sources, which the wave file gives (``published``), and what follows from a gap, which the suite says.
-"""
+"""National estimates compared with the figures that the publisher has printed of the same wave."""
 
 from collections.abc import Sequence
 
@@ -18,14 +14,14 @@ KEYS = ["unit_type", "indicator", "statistic", "size_class"]
 
 @wave_asset(deps=["est_asco__estimates"])
 def est_quality__published(step: WaveStep) -> pd.DataFrame:
-    """One row a published figure: the estimate beside it, and how far it goes beyond what is tolerated."""
+    """One row a published figure: its estimate, and how far it goes beyond what is tolerated."""
     columns = [*KEYS, "geography", "estimate", "standard_error"]
     estimates = read_table(step.database, "est_asco__estimates", columns)
     return compare_published(step.wave.published, estimates)
 
 
 def compare_published(figures: Sequence[PublishedFigure], estimates: pd.DataFrame) -> pd.DataFrame:
-    """Set each published figure beside its estimate.
+    """Compare each published figure with its estimate.
 
     Args:
         figures: what was published, as shares between 0 and 1.

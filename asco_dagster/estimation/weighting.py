@@ -1,7 +1,6 @@
 """From the sample to calibrated weights, for one type of unit.
 
-Puts the methods in order: design weights, response-homogeneity groups, non-response adjustment, calibration
-on the wave's margins. What does not belong here: the formulas (``methods``) and Dagster (``assets``).
+Design weights, response-homogeneity groups, nonresponse adjustment, calibration on the wave's margins.
 
 Limits of this version: the adjustment treats response within a group as random; bounds on weight ratios are
 the wave file's and widen at most to a tenth and ten before the margins are given up.
@@ -44,7 +43,11 @@ class Weighting:
 
 
 def weigh(
-    sample: pd.DataFrame, frame: pd.DataFrame, calibration: Calibration, own: UnitCalibration, unit_type: str
+    sample: pd.DataFrame,
+    frame: pd.DataFrame,
+    calibration: Calibration,
+    rules: UnitCalibration,
+    unit_type: str,
 ) -> Weighting:
     """Weigh the respondents of one type of unit.
 
@@ -53,7 +56,7 @@ def weigh(
         frame: units of the population of that type, with region_code, departement_code, size_class,
             population, epci_nature.
         calibration: the wave's rules on response groups.
-        own: the type's method, bounds and margins.
+        rules: the type's method, bounds and margins.
         unit_type: ``commune`` or ``epci``.
 
     Returns:
@@ -76,10 +79,10 @@ def weigh(
         nonresponse_weight=nonresponse_weights(sample, grouped.groups),
     )
     respondents = sample[sample["responded"]].reset_index(drop=True)
-    x, totals, names, merged = calibration_variables(respondents, frame, own.margins, calibration)
+    x, totals, names, merged = calibration_variables(respondents, frame, rules.margins, calibration)
     before = respondents["nonresponse_weight"].to_numpy()
     result, steps = calibrate_with_fallback(
-        before, x, totals, method=own.method, bounds=own.bounds, bounds_limits=WIDEST, names=names
+        before, x, totals, method=rules.method, bounds=rules.bounds, bounds_limits=WIDEST, names=names
     )
     strata = variance_strata(respondents["response_group"], group_populations(sample, grouped.groups))
     columns = ["unit_id", "unit_type", "stratum", "design_weight", "response_group", "nonresponse_weight"]
@@ -105,10 +108,10 @@ def calibration_variables(
     """
     log = pd.DataFrame(columns=LOG_COLUMNS)
     if any(_crosses(margin) for margin in margins):
-        own_class, frame_class, log = merge_thin_classes(
+        classes, frame_class, log = merge_thin_classes(
             respondents, frame, area="region_code", minimum=calibration.minimum_respondents
         )
-        respondents = respondents.assign(post_stratum=own_class)
+        respondents = respondents.assign(post_stratum=classes)
         frame = frame.assign(post_stratum=frame_class)
     specs = [_spec(margin) for margin in margins]
     x, names = margin_matrix(respondents, specs)

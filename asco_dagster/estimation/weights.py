@@ -1,9 +1,4 @@
-"""The assets of weighting: weights, margins before and after, and the log of every decision.
-
-Belongs here: reading the sample and the frame, handing both to ``weighting`` for each type of unit, telling
-the diagnostics. Does not belong here: the order of the methods (``weighting``), how diagnostics look
-(``diagnostics``).
-"""
+"""The assets of weighting: weights, margins before and after, and the log of every decision."""
 
 from typing import Any
 
@@ -25,12 +20,12 @@ def read_frame(database: Any) -> pd.DataFrame:
 
 @wave_assets(
     [
-        "est_asco__weights: One row a respondent: design weight, non-response group and weight, "
+        "est_asco__weights: One row a respondent: design weight, nonresponse group and weight, "
         "calibrated weight.",
         "est_asco__margins: One row a calibration margin: its known total, and what the weights give before "
         "and after.",
         "est_asco__weighting_log: One row a decision of the weighting: groups and post-strata merged, "
-        "collinear margins left out, bounds widened.",
+        "collinear margins dropped, bounds widened.",
     ],
     deps=["est_asco__sample", "stg_asco__units"],
 )
@@ -48,14 +43,14 @@ def weighting(step: WaveStep) -> dict[str, Table]:
         )
         for unit_type in UNIT_TYPES
     ]
-    weights = pd.concat([own.weights for own in made], ignore_index=True)
+    weights = pd.concat([weighted.weights for weighted in made], ignore_index=True)
     weights["weight_factor"] = weights["weight"] / weights["design_weight"]
-    margins = pd.concat([own.margins for own in made], ignore_index=True)
-    log = pd.concat([own.log for own in made], ignore_index=True)
-    distances = {unit_type: own.distance for unit_type, own in zip(UNIT_TYPES, made, strict=True)}
-    told = diagnostics_metadata(weights, margins, log, distances)
+    margins = pd.concat([weighted.margins for weighted in made], ignore_index=True)
+    log = pd.concat([weighted.log for weighted in made], ignore_index=True)
+    distances = {unit_type: weighted.distance for unit_type, weighted in zip(UNIT_TYPES, made, strict=True)}
+    metadata = diagnostics_metadata(weights, margins, log, distances)
     return {
-        "est_asco__weights": Table(weights, told),
-        "est_asco__margins": Table(margins, {"margins": told["margins"]}),
-        "est_asco__weighting_log": Table(log, {"decisions": told["decisions"]}),
+        "est_asco__weights": Table(weights, metadata),
+        "est_asco__margins": Table(margins, {"margins": metadata["margins"]}),
+        "est_asco__weighting_log": Table(log, {"decisions": metadata["decisions"]}),
     }

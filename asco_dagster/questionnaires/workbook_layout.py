@@ -1,7 +1,7 @@
 """The cell of each question in the Excel questionnaire, shared by those who write it and those who read it.
 
 Tabs, rows and columns, and the words for coded answers; no Excel library. The blank workbook is written in
-``workbook``, filled ones are read in ``sources/readers``.
+``workbook``, filled ones are read in ``sources/returns``.
 
 A tab holds the questions of one module, one a row from ``FIRST_ROW``: code in column A, French wording in B,
 answer in C. An answer is a number, or one of the words of :func:`words`. The hidden sheet ``META_SHEET`` says

@@ -1,7 +1,6 @@
 """The sources, one declaration each, and their assets: each fetches its files for the wave and reads them.
 
-Nothing is repaired here and every row says from which file, sheet and row it comes. The readers, one a
-publisher's format, are in ``readers/``; fetching is in ``connectors/``.
+Nothing is repaired here, and every row says which file, sheet and row it comes from.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from asco_dagster.sources.readers.insee_passage import no_passage, read_commune_
 from asco_dagster.sources.readers.insee_populations import no_populations, read_legal_populations
 from asco_dagster.sources.readers.provenance import NOT_READ
 from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
-from asco_dagster.sources.returns import collected_returns
+from asco_dagster.sources.returns.assets import collected_returns
 from asco_dagster.waves.wave import Delivery
 
 Reader = Callable[[Path, Delivery], pd.DataFrame]
@@ -140,7 +139,9 @@ def _source_asset(source: Source) -> dg.AssetsDefinition:
         return _read(files, source) if files or source.empty is None else Table(source.empty(), {"files": []})
 
     compute.__name__, compute.__doc__ = source.asset, source.description
-    return wave_asset(state=lambda step: [told for _, told, _ in _files(step, deliveries(step))])(compute)
+    return wave_asset(state=lambda step: [described for _, described, _ in _files(step, deliveries(step))])(
+        compute
+    )
 
 
 @wave_asset()
@@ -188,7 +189,7 @@ def _read(files: Sequence[tuple[Path, dict[str, Any], Delivery]], source: Source
         if names := frame.attrs.pop(NOT_READ, ()):
             not_read[path.name] = list(names)
         tables.append(pa.Table.from_pandas(frame, preserve_index=False))
-    metadata: dict[str, Any] = {"files": [told for _, told, _ in files]}
+    metadata: dict[str, Any] = {"files": [described for _, described, _ in files]}
     if not_read:
         metadata["columns not read"] = not_read
     return Table(pa.concat_tables(tables), metadata)

@@ -1,8 +1,7 @@
-"""INSEE's individual census file, tabulated where it lies: twenty million rows in, a few thousand counts out.
+"""INSEE's individual census file, tabulated by DuckDB: twenty million rows in, a few thousand counts out.
 
-DuckDB reads the four columns that are needed and groups them as they stream by, so that neither the file nor
-its rows are ever in memory; only the table of codes is then checked and named. It stands beside ``readers/``
-because those know nothing of DuckDB. What does not belong here: comparing with other sources (``staging``).
+DuckDB reads the columns that are needed and groups them, so that neither the file nor
+its rows are ever in memory; only the table of codes is then checked and named.
 
 What is known of the file (« Individus localisés au canton-ou-ville », INDCVI, of the recensement):
 
@@ -12,8 +11,8 @@ What is known of the file (« Individus localisés au canton-ou-ville », INDCVI
 - Codes of SEXE (1 men, 2 women) and MOCO: INSEE's dictionary of the sister file on migrations (MIGCOM, 2014).
   A copy of INDCVI shows as many values of MOCO (8) and of AGED (121) as the dictionary leads to expect.
 
-Not verified, for want of INSEE's own dictionary of INDCVI: the day on which AGED is counted (AGEREV stands
-beside it), and how DEPT writes the départements overseas. So a code that is not foreseen refuses the file.
+Not verified, for want of INSEE's dictionary of INDCVI: the day on which AGED is counted (the file
+also has AGEREV), and how DEPT writes the départements overseas. So an unforeseen code refuses the file.
 """
 
 from pathlib import Path
@@ -67,7 +66,7 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
     """
     import duckdb
 
-    # Nothing is written to disk: what is confidential here would lie outside the home.
+    # Nothing is written to disk: what is confidential here would be outside the home.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "temp_directory": "",
@@ -82,7 +81,7 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
                 f"it cannot be read as Parquet ({str(fault).splitlines()[0]})",
                 file=path,
                 expected="INSEE's file of individuals as Parquet",
-                remedy="Fetch the file again, or have its publisher's Parquet edition",
+                remedy="Download the file again, or deliver the publisher's Parquet edition",
             ) from fault
     return _named(counted, path, vintage)
 
@@ -114,7 +113,7 @@ def _check_columns(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
 def _counted(connection: "duckdb.DuckDBPyConnection", path: Path) -> pd.DataFrame:
     """Rows and weights of each combination of codes, as they are in the file."""
     # Decimals, for sums of doubles depend on the order in which two threads meet the rows. A program that
-    # wrote the file again may have left weights as text, with a decimal comma.
+    # wrote the file again may have written weights as text, with a decimal comma.
     return connection.execute(
         """
         select
@@ -145,7 +144,7 @@ def _counted(connection: "duckdb.DuckDBPyConnection", path: Path) -> pd.DataFram
 def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
     """The table of codes, checked and in this project's words."""
     if counted.empty:
-        raise SourceError("it has no row", file=path, remedy="Fetch the file again")
+        raise SourceError("it has no row", file=path, remedy="Download the file again")
     counted = _plain_codes(counted)
     written = text_column(counted["age"].tolist())
     ages = pd.to_numeric(written.where(written.str.fullmatch(r"\d{1,3}").fillna(False)))
@@ -176,7 +175,7 @@ def _named(counted: pd.DataFrame, path: Path, vintage: int) -> pd.DataFrame:
 
 
 def _plain_codes(counted: pd.DataFrame) -> pd.DataFrame:
-    """Codes as INSEE writes them, where a program left numbers: ``77.0`` beside a gap, ``1`` for ``01``."""
+    """Codes as INSEE writes them, where a program wrote numbers: ``77.0`` beside a gap, ``1`` for ``01``."""
     codes = counted[["departement_code", "age", "sex", "living"]]
     plain = codes.apply(lambda column: text_column(column.tolist()).str.strip().str.removesuffix(".0"))
     return counted.assign(**plain.assign(departement_code=plain["departement_code"].str.zfill(2)))
@@ -193,11 +192,11 @@ _FORESEEN = {
 def _refused(rows: pd.DataFrame, column: str, path: Path) -> SourceError:
     if column == "IPONDI":
         return SourceError(
-            f"{int(rows['unweighted'].sum()):,} rows have no weight that counts",
+            f"{int(rows['unweighted'].sum()):,} rows have no usable weight",
             file=path,
             column=column,
             expected="a number above 0 and below 1000",
-            remedy="Ask INSEE, or look whether the decimal sign was lost",
+            remedy="Ask INSEE, or check that no decimal sign was lost",
         )
     key, expected = _FORESEEN[column]
     seen = ", ".join(f"“{code}”" for code in sorted(map(str, rows[key].unique()))[:5])

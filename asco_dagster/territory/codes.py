@@ -1,6 +1,6 @@
 """Codes of communes: their département, municipal arrondissements, collectivities outside the survey.
 
-Source: INSEE, *Code officiel géographique*. What does not belong here: codes of EPCI (SIREN).
+Source: INSEE, *Code officiel géographique*.
 """
 
 COMMUNE = r"(?:\d\d|2[AB])\d{3}"
@@ -27,8 +27,3 @@ EVERY_COMMUNE_BELONGS_SINCE = 2017
 def departement_of(commune_code: str) -> str:
     """Département (or overseas collectivity) of a commune code of five characters."""
     return commune_code[:3] if commune_code[:2] in ("97", "98") else commune_code[:2]
-
-
-def with_leading_zero(commune_code: str) -> str:
-    """The code with the zero that spreadsheets drop from those of the first nine départements."""
-    return commune_code.zfill(5)

@@ -1,7 +1,7 @@
-"""Which commune a part was counted in, told by populations alone.
+"""Which commune a part was counted in, from populations alone.
 
 A commune that absorbed others, or from which others were split off, has another population in two files than
-its growth explains. What does not belong here: codes, names, tables of passage (``vintages``).
+its growth explains.
 """
 
 from dataclasses import dataclass
@@ -78,8 +78,8 @@ def match_parts(
         return {}
     placed = _solve(parts, gaps, deviations[gaps.index])
     for whole in set(placed.values()):
-        own = [part for part, at in placed.items() if at == whole]
-        if abs(gaps[whole] - parts[own].sum()) > REMARKABLE * deviations[whole]:
+        inside = [part for part, at in placed.items() if at == whole]
+        if abs(gaps[whole] - parts[inside].sum()) > REMARKABLE * deviations[whole]:
             placed = {part: at for part, at in placed.items() if at != whole}
     return placed
 

@@ -1,7 +1,7 @@
 """Legal forms (*natures*) of intermunicipal bodies: every spelling that publishers use, in one vocabulary.
 
 Sources: DGCL, BANATIC (*nature juridique*), INSEE. A form that is missing here is refused by the reader that
-meets it, so that no body is lost without a word. What does not belong here: who belongs to which body.
+meets it, so that no body is lost without a word.
 """
 
 import re

@@ -1,8 +1,7 @@
 """One list of communes from two files of different dates: the DGCL's list and INSEE's populations.
 
 The list's geography holds. Where the populations are of another, what moved is resolved by a table of
-passage, else by the list's own populations, and every case is told in a row. What does not belong here:
-reading files, départements and size classes (``staging``).
+passage, else by the list's populations, and every case is reported in a row.
 """
 
 import re
@@ -82,7 +81,7 @@ class _Work:
     population: dict[str, int | None] = field(default_factory=dict)
     cases: list[dict[str, object]] = field(default_factory=list)
 
-    def tell(self, kind: str, code: str, *, other: str | None = None, found_by: str) -> None:
+    def record(self, kind: str, code: str, *, other: str | None = None, found_by: str) -> None:
         self.cases.append({"kind": kind, "commune_code": code, "other_code": other, "found_by": found_by})
 
     def listed_only(self) -> list[str]:
@@ -130,7 +129,7 @@ def reconcile(
     near = [code for code in listed.index.intersection(counted.index) if departement_of(code) in touched]
     renamed = _renamed(listed.loc[near, "commune_name"], counted.loc[near, "commune_name"])
     _resolve_by_populations(work, listed["epci_siren"], alive, renamed)
-    _tell_what_is_left(work, alive, list_year)
+    _record_the_rest(work, alive, list_year)
     for case in work.cases:
         if case["kind"] == "recounted":  # the populations print the name of another date
             work.names[str(case["commune_code"])] = listed.at[case["commune_code"], "commune_name"]
@@ -142,7 +141,7 @@ def _leave_out_collectivities(work: _Work) -> None:
     known = [*work.listed.index, *work.counted.index]
     outside = sorted({code for code in known if departement_of(code) in OUTSIDE_THE_SURVEY})
     for code in outside:
-        work.tell("outside_survey", code, found_by="code")
+        work.record("outside_survey", code, found_by="code")
     work.listed = work.listed.drop(outside, errors="ignore")
     work.counted = work.counted.drop(outside, errors="ignore")
 
@@ -150,23 +149,23 @@ def _leave_out_collectivities(work: _Work) -> None:
 def _fold_arrondissements(work: _Work) -> None:
     parts = [code for code in work.counted.index if code in MUNICIPAL_ARRONDISSEMENTS]
     for commune in sorted({MUNICIPAL_ARRONDISSEMENTS[code] for code in parts}):
-        own = [code for code in parts if MUNICIPAL_ARRONDISSEMENTS[code] == commune]
-        beside = commune in work.counted.index
+        given = [code for code in parts if MUNICIPAL_ARRONDISSEMENTS[code] == commune]
+        counted = commune in work.counted.index
         expected = [code for code, whole in MUNICIPAL_ARRONDISSEMENTS.items() if whole == commune]
-        missing = sorted(set(expected) - set(own))
-        if missing and not beside:
+        missing = sorted(set(expected) - set(given))
+        if missing and not counted:
             raise SourceError(
-                f"the populations have {len(own)} of the {len(expected)} municipal arrondissements of "
+                f"the populations have {len(given)} of the {len(expected)} municipal arrondissements of "
                 f"commune {commune}, and not the commune; {', '.join(missing)} missing",
                 expected="all of them, or the commune",
                 remedy="deliver INSEE's file of legal populations whole",
             )
-        for code in own:
-            kind = "arrondissement_beside_commune" if beside else "arrondissement_folded"
-            work.tell(kind, code, other=commune, found_by="code")
-        total = work.counted[own].sum()
-        work.counted = work.counted.drop(own)
-        if not beside:
+        for code in given:
+            kind = "arrondissement_beside_commune" if counted else "arrondissement_folded"
+            work.record(kind, code, other=commune, found_by="code")
+        total = work.counted[given].sum()
+        work.counted = work.counted.drop(given)
+        if not counted:
             work.counted = pd.concat([work.counted, pd.Series({commune: total})])
 
 
@@ -183,7 +182,7 @@ def _resolve_by_passage(work: _Work, passage: pd.DataFrame) -> None:
         if not listed or not counted:
             continue
         shares = _shared(int(work.counted[counted].sum()), work.listed[listed])
-        _tell_group(work, listed, counted, shares, "passage")
+        _record_group(work, listed, counted, shares, "passage")
 
 
 def _tied(passage: pd.DataFrame, known: set[str]) -> Iterator[set[str]]:
@@ -213,22 +212,22 @@ def _shared(total: int, weights: pd.Series) -> dict[str, int]:
     return {str(code): int(value) for code, value in zip(weights.index, whole, strict=True)}
 
 
-def _tell_group(
+def _record_group(
     work: _Work, listed: list[str], counted: list[str], population: dict[str, int], found_by: str
 ) -> None:
-    """Set the populations of communes that belong together, and tell which moved into which."""
+    """Set the populations of communes that belong together, and record which moved into which."""
     both = [code for code in listed if code in counted]
     largest = max(both or listed, key=lambda code: population[code])
     held = max(both or counted, key=lambda code: work.counted[code])
     for code in counted:
         if code not in listed:
-            work.tell("listed_within", code, other=largest, found_by=found_by)
+            work.record("listed_within", code, other=largest, found_by=found_by)
     for code in listed:
         work.population[code] = population[code]
         if code not in counted:
-            work.tell("counted_within", code, other=held, found_by=found_by)
+            work.record("counted_within", code, other=held, found_by=found_by)
         elif population[code] != work.counted[code]:
-            work.tell("recounted", code, found_by=found_by)
+            work.record("recounted", code, found_by=found_by)
 
 
 def _renamed(listed: pd.Series, counted: pd.Series) -> set[str]:
@@ -263,11 +262,11 @@ def _resolve_by_populations(work: _Work, bodies: pd.Series, alive: set[str], ren
         out = [code for code, at in gone_to.items() if at == whole]
         listed = [whole, *into]
         population = {code: int(work.listed[code]) for code in listed}
-        _tell_group(work, listed, [whole, *out], population, "populations")
+        _record_group(work, listed, [whole, *out], population, "populations")
 
 
 def _placed(parts: pd.Series, gaps: pd.DataFrame, bodies: pd.Series | None) -> dict[str, str]:
-    """The commune that each part is placed in: the surest ground first, weaker ones for what is left.
+    """The commune that each part is placed in: the surest evidence first, weaker for the rest.
 
     Communes merge within their EPCI more often than not, and the new one mostly has a new name; where the
     files are of one vintage the populations say it to the inhabitant and neither is needed.
@@ -282,23 +281,23 @@ def _placed(parts: pd.Series, gaps: pd.DataFrame, bodies: pd.Series | None) -> d
     for by, of, candidates, remarkable in steps:
         free = candidates[~candidates.index.isin(list(placed.values()))]
         rest = parts.drop(list(placed))
-        for area, own in rest.groupby(of[rest.index]):
+        for area, nearby in rest.groupby(of[rest.index]):
             near = free[free[by] == area]
-            placed |= match_parts(own, near["gap"], near["deviation"], remarkable=remarkable)
+            placed |= match_parts(nearby, near["gap"], near["deviation"], remarkable=remarkable)
     return placed
 
 
-def _tell_what_is_left(work: _Work, alive: set[str], list_year: int) -> None:
+def _record_the_rest(work: _Work, alive: set[str], list_year: int) -> None:
     for code in work.listed_only():
-        work.tell("not_counted", code, found_by="files")
+        work.record("not_counted", code, found_by="files")
     for code in work.counted_only():
         belongs = list_year >= EVERY_COMMUNE_BELONGS_SINCE and code not in ISLANDS_OUTSIDE_EPCI
         if code in alive:
-            work.tell("outside_epci", code, found_by="passage")
+            work.record("outside_epci", code, found_by="passage")
         elif belongs:
-            work.tell("unplaced", code, found_by="law")
+            work.record("unplaced", code, found_by="law")
         else:
-            work.tell("outside_epci", code, found_by="law" if code in ISLANDS_OUTSIDE_EPCI else "files")
+            work.record("outside_epci", code, found_by="law" if code in ISLANDS_OUTSIDE_EPCI else "files")
 
 
 def _communes(work: _Work, bodies: pd.Series) -> pd.DataFrame:

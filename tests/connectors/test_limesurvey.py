@@ -18,7 +18,7 @@ from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_testing.sources.limesurvey import limesurvey_answers, limesurvey_export
-from asco_testing.sources.made_returns import SAMPLED, UNIT, answers, codebook
+from asco_testing.sources.made_returns import ANY_DAY, SAMPLED, UNIT, answers, codebook
 
 USER, PASSWORD, SURVEY = "asco", "s3cret-Password", 123456
 EXPORT = b'"id","token"\n"1","01001"\n'
@@ -195,8 +195,8 @@ def test_the_password_does_not_travel_in_the_clear_and_is_not_shown(server: Stan
 
 
 def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path) -> None:
-    from asco_dagster.sources.returned_questionnaires import read_returns
-    from asco_dagster.sources.returns import within_reach
+    from asco_dagster.sources.returns.assets import within_reach
+    from asco_dagster.sources.returns.reading import read_returns
     from asco_dagster.waves import load_wave
     from asco_dagster.waves.wave import Delivery
 
@@ -207,7 +207,13 @@ def test_a_wave_reads_its_survey_from_the_server(server: StandIn, tmp_path: Path
         delivered, told = within_reach(
             delivery, "commune", load_wave("2014"), places, _settings(server), afterwards
         )
-    found = read_returns([delivered], codebooks={"commune": codebook()}, wave="2014", sampled=SAMPLED)
+    found = read_returns(
+        [delivered],
+        codebooks={"commune": codebook()},
+        wave="2014",
+        sampled=SAMPLED,
+        collection=ANY_DAY,
+    )
     table = found.answers.table()
     values = dict(zip(table["question"].to_pylist(), table["value"].to_pylist(), strict=True))
     assert values == answers()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
-from asco_dagster.sources.returned_questionnaires import Delivered, read_returns
+from asco_dagster.sources.returns.reading import Delivered, read_returns
+from asco_dagster.sources.returns.settling import Window
 from asco_dagster.waves import Wave
 
 ZIPS = {"commune": "asco-returns-communes-2014.zip", "epci": "asco-returns-epci-2014.zip"}
@@ -16,7 +17,8 @@ def test_every_answer_written_is_read(
 ) -> None:
     codebooks = load_questionnaire(wave.questionnaire).codebooks
     deliveries = [Delivered(delivered[name], "workbooks", unit_type) for unit_type, name in ZIPS.items()]
-    read = read_returns(deliveries, codebooks=codebooks, wave="2014", sampled=None)
+    collection = Window(wave.collection.start, wave.collection.end)
+    read = read_returns(deliveries, codebooks=codebooks, wave="2014", sampled=None, collection=collection)
     assert read.counts == {
         "accepted": sum(len(returns) for returns in sent.values()),
         "superseded": 0,

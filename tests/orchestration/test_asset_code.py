@@ -36,7 +36,7 @@ CHANGES = {
     "asco_dagster/methods/disclosure/masks.py": {"sec_asco__cells"},
     "asco_dagster/publication/shapes/departements.json": {"pub_asco__release"},
     "expectations/estimation/est_asco__estimates.json": {"est_asco__estimates"},
-    "asco_dagster/sources/readers/refusals.yaml": {"raw_asco__answers"},
+    "asco_dagster/sources/returns/refusals.yaml": {"raw_asco__answers"},
 }
 
 

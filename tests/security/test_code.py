@@ -52,7 +52,7 @@ UNSAFE_CALLS = {
     *("pandas.read_pickle", "pd.read_pickle", "lxml.etree.parse", "minidom.parse", "minidom.parseString"),
 }
 # The readers of returned workbooks parse XML only after the inspection has refused every DTD.
-XML_READERS = {"return_inspection.py", "return_cells.py", "return_formats.py"}
+XML_READERS = {"workbook_inspection.py", "workbook_cells.py"}
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:

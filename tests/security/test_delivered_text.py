@@ -177,7 +177,7 @@ def test_markdown_is_made_of_pictures_only() -> None:
 
 def test_the_quarantine_shows_a_file_name_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from asco_dagster.cli import quarantine
-    from asco_dagster.sources.quarantine import Entry
+    from asco_dagster.sources.returns.quarantine import Entry
 
     fields = dict.fromkeys(Entry.__dataclass_fields__, "")
     name = "[red]x[/] [/] \x1b[2J\u202e.xlsx"

@@ -69,8 +69,8 @@ def test_a_weight_that_is_none_refuses_the_file_and_counts_the_rows(tmp_path: Pa
     with pytest.raises(SourceError) as caught:
         tabulate_individuals(parquet(tmp_path, spoilt), vintage=2014)
     assert str(caught.value) == (
-        "file indcvi.parquet, column IPONDI: 2 rows have no weight that counts; expected a number above 0 and"
-        " below 1000. Ask INSEE, or look whether the decimal sign was lost."
+        "file indcvi.parquet, column IPONDI: 2 rows have no usable weight; expected a number above 0 and"
+        " below 1000. Ask INSEE, or check that no decimal sign was lost."
     )
 
 
@@ -95,7 +95,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         (("01", "077", "3", "32", 1.0), "column SEXE: 1 rows have the code “3”; expected 1 or 2"),
         (("01", "077", "2", "33", 1.0), "column MOCO: 1 rows have the code “33”"),
         (("01", "077", "2", None, 1.0), "column MOCO: 1 rows have the code"),
-        (("01", "077", "2", "32", None), "column IPONDI: 1 rows have no weight that counts"),
+        (("01", "077", "2", "32", None), "column IPONDI: 1 rows have no usable weight"),
         (("01", "077", "2", "32", 0.0), "column IPONDI"),
         (("01", "077", "2", "32", 1000.0), "column IPONDI"),
     ],

@@ -1,8 +1,7 @@
 """Derives the compact territory tables from an unpacked ``@etalab/decoupage-administratif`` package.
 
 Run once a geography: ``python -m asco_dagster.demonstration.territory.derive PACKAGE YEAR``, where PACKAGE is
-the folder that ``npm pack`` unpacks to. What does not belong here: anything that a demonstration does at run
-time.
+the folder that ``npm pack`` unpacks to.
 """
 
 import json
@@ -26,7 +25,7 @@ def communes_table(data: Path) -> pd.DataFrame:
         One row a commune by code: ``commune_code``, ``commune_name``, ``departement_code``, ``region_code``,
         ``population`` (inhabitants, null where the package has none), ``epci_siren``, ``epci_name``,
         ``epci_nature`` (null outside any EPCI). Collectivités d'outre-mer, associated and delegated communes
-        and municipal arrondissements are left out.
+        and municipal arrondissements are not in it.
     """
     departements = {row["code"] for row in _read(data, "departements") if row.get("zone") != "com"}
     rows = [

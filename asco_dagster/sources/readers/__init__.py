@@ -1,6 +1,5 @@
 """One module a publisher's file: a local path in, a data frame out, or a ``SourceError`` and nothing.
 
 Every frame ends in ``source_file``, ``source_sheet`` and ``source_row``, so that each value can be found
-again in what was delivered. What does not belong here: fetching (``asco_dagster.connectors``), repairing
-codes or types (``staging``), and any mention of Dagster or DuckDB.
+again in what was delivered. No reader knows of Dagster or DuckDB.
 """

@@ -1,8 +1,7 @@
-"""The ground that all delimited text files share: cells, header, ragged rows.
+"""Delimited text files: cells, header, ragged rows.
 
 Strict on purpose: a file that is not what it should be is refused with the row concerned, because a lenient
-reader would shift columns in silence. What does not belong here: the columns of any particular file,
-columns of codes and numbers (``delimited_table``), and bytes (``encoding``).
+reader would shift columns in silence.
 """
 
 import csv
@@ -20,28 +19,23 @@ class DelimitedRows:
 
     Attributes:
         path: the file.
-        sheet: member of an archive, None for a plain file.
         header: column names, trimmed.
         rows: number (counted from 1 with the header, as a spreadsheet shows it) and cells of each row, as
-            many as the header has; lines without any content are left out but counted. Going through them
+            many as the header has; lines without any content are skipped but counted. Going through them
             raises ``SourceError`` at a row that is ragged or cut inside quotes, or at the end when none came.
     """
 
     path: Path
-    sheet: str | None
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
 
 
-def read_rows(
-    path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
-) -> DelimitedRows:
+def read_rows(path: Path, *, content: bytes | None = None, separator: str = ";") -> DelimitedRows:
     """Open a delimited file, to be read row by row.
 
     Args:
         path: the file.
-        content: its bytes when they do not lie in the file itself (member of an archive).
-        sheet: name of that member.
+        content: its bytes when they are not in the file itself (an export from an API).
         separator: one character between two cells.
 
     Returns:
@@ -51,12 +45,12 @@ def read_rows(
         SourceError: missing, empty, of another type or wrongly encoded; or, while its rows are read, ragged
             or cut inside quotes.
     """
-    text = decode(read_bytes(path) if content is None else content, path, sheet=sheet)
-    records = records_of(text, path, sheet, separator)
+    text = decode(read_bytes(path) if content is None else content, path)
+    records = records_of(text, path, None, separator)
     header = [name.strip() for name in next(records, [])]
     if not any(header):
-        raise SourceError("the first row has no column names", file=path, sheet=sheet, row=1, remedy=AS_CSV)
-    return DelimitedRows(path, sheet, header, _rows(records, path, sheet, len(header)))
+        raise SourceError("the first row has no column names", file=path, row=1, remedy=AS_CSV)
+    return DelimitedRows(path, header, _rows(records, path, len(header)))
 
 
 def records_of(text: str, path: Path, sheet: str | None, separator: str) -> Iterator[list[str]]:
@@ -92,27 +86,30 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _rows(
-    records: Iterator[list[str]], path: Path, sheet: str | None, width: int
-) -> Iterator[tuple[int, list[str]]]:
+def _rows(records: Iterator[list[str]], path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
     """The rows below the header, numbered; each as wide as it, and at least one."""
     nothing = True
     for number, record in enumerate(records, 2):
         if not any(record):
             continue
         if len(record) != width:
-            raise SourceError(
-                f"the row has {len(record)} cells",
-                file=path,
-                sheet=sheet,
-                row=number,
-                expected=f"{width} cells as in the header",
-                remedy="look for a separator inside a name, or a file that was cut short",
-            )
+            raise ragged_row(record, width, path=path, sheet=None, row=number)
         nothing = False
         yield number, record
     if nothing:
-        raise SourceError("there is a header but no row of data", file=path, sheet=sheet, remedy=AGAIN)
+        raise SourceError("there is a header but no row of data", file=path, remedy=AGAIN)
+
+
+def ragged_row(record: Sequence[str], width: int, *, path: Path, sheet: str | None, row: int) -> SourceError:
+    """The error of a row that is not as wide as the header."""
+    return SourceError(
+        f"the row has {len(record)} cells",
+        file=path,
+        sheet=sheet,
+        row=row,
+        expected=f"{width} cells as in the header",
+        remedy="check for a separator inside a name, or a file that was cut short",
+    )
 
 
 def check_header(
@@ -121,18 +118,14 @@ def check_header(
     required: Collection[str],
     known: Callable[[str], bool],
     path: Path,
-    sheet: str | None = None,
-    row: int = 1,
 ) -> None:
     """Refuse a header with a column missing, unknown or given twice.
 
     Args:
         header: the names found.
         required: names that must be there.
-        known: tells whether another name is expected.
+        known: says whether another name is expected.
         path: the file, for the error.
-        sheet: its sheet, for the error.
-        row: the row of the header.
 
     Raises:
         SourceError: naming the columns concerned.
@@ -149,8 +142,7 @@ def check_header(
         raise SourceError(
             f"the columns are not those of this file: {'; '.join(faults)}",
             file=path,
-            sheet=sheet,
-            row=row,
+            row=1,
             expected=", ".join(sorted(required)) if len(required) <= 20 else f"{len(required)} known columns",
             remedy="check the vintage in the wave's file; a new layout needs a change of its reader",
         )

@@ -1,7 +1,4 @@
-"""A delimited file whole: its columns as codes, whole numbers and texts, refused at the first wrong cell.
-
-What does not belong here: splitting text into cells (``delimited``), the columns of any particular file.
-"""
+"""A table of texts whole: its columns as codes, whole numbers and texts, refused at the first wrong cell."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import read_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +30,7 @@ def is_missing(cell: str) -> bool:
 
 
 def _tidy(cell: str) -> str:
-    """A code without what writing it as a number has left behind."""
+    """A code without what writing it as a number has added."""
     return _ZEROS.sub("", cell.strip())
 
 
@@ -54,14 +50,14 @@ class DelimitedTable:
         path: the file.
         sheet: member of an archive, None for a plain file.
         header: column names, trimmed.
-        columns: n cells a column, as delivered; in pieces that keep each of their different texts once.
+        columns: n cells a column, as delivered; each different text is kept once.
         rows: n row numbers, counted from 1 with the header, as a spreadsheet shows them.
     """
 
     path: Path
     sheet: str | None
     header: list[str]
-    columns: Sequence["pa.ChunkedArray"]
+    columns: Sequence["pa.DictionaryArray"]
     rows: np.ndarray
 
     @classmethod
@@ -76,15 +72,15 @@ class DelimitedTable:
         following = iter(rows)
         while group := list(islice(following, GROUP)):
             numbers.append(np.fromiter((number for number, _ in group), "int64", len(group)))
-            for own, cells in zip(pieces, zip(*(cells for _, cells in group), strict=True), strict=True):
-                own.append(pa.array(cells, pa.string()).dictionary_encode())
+            for column, cells in zip(pieces, zip(*(cells for _, cells in group), strict=True), strict=True):
+                column.append(pa.array(cells, pa.string()).dictionary_encode())
         kind = pa.dictionary(pa.int32(), pa.string())
-        columns = [pa.chunked_array(own, kind) for own in pieces]
+        columns = [pa.chunked_array(column, kind).unify_dictionaries().combine_chunks() for column in pieces]
         return cls(path, sheet, header, columns, np.concatenate(numbers))
 
-    def cells(self, column: str) -> "pa.ChunkedArray":
-        """The n cells of a column, as delivered."""
-        return self.columns[self.header.index(column)]
+    def cell(self, column: str, index: int) -> str:
+        """A cell as delivered."""
+        return self.columns[self.header.index(column)][index].as_py()
 
     def refuse(self, what: str, *, index: int, column: str, expected: str, remedy: str) -> SourceError:
         """An error about the cell at this index of this column."""
@@ -120,20 +116,22 @@ class DelimitedTable:
         """
         import pyarrow as pa
 
-        if (index := self._first_other(column, _whole_number, optional=optional)) is not None:
-            cell = self.cells(column)[index].as_py()
-            raise self.refuse(
-                f"“{cell}” is not a whole number" if not is_missing(cell) else "the number is missing",
-                index=index,
-                column=column,
-                expected="digits only",
-                remedy="Correct the cell at its publisher's, or check that no column has shifted",
-            )
+        self._check(
+            column,
+            _whole_number,
+            optional=optional,
+            kind="whole number",
+            expected="digits only",
+            remedy="Have the publisher correct the cell, or check that no column has shifted",
+        )
         found = self._each(column, _integer, pa.int64())
-        return pd.Series(found.to_numpy()) if not optional else pd.Series(_nullable(found))
+        if not optional:
+            return pd.Series(found.to_numpy())
+        missing = found.is_null().to_numpy(zero_copy_only=False)
+        return pd.Series(pd.arrays.IntegerArray(found.fill_null(0).to_numpy().copy(), missing.copy()))
 
     def codes(self, column: str, pattern: str, *, expected: str, optional: bool = False) -> pd.Series:
-        """A column of codes, left as delivered but for blanks at their ends and a spreadsheet's ``.0``.
+        """A column of codes, as delivered but for blanks at their ends and a spreadsheet's ``.0``.
 
         Args:
             column: its name in the header.
@@ -150,19 +148,14 @@ class DelimitedTable:
         import pyarrow as pa
 
         matches = re.compile(pattern).fullmatch
-
-        def fits(cell: str) -> object:
-            return matches(_tidy(cell))
-
-        if (index := self._first_other(column, fits, optional=optional)) is not None:
-            cell = self.cells(column)[index].as_py()
-            raise self.refuse(
-                f"“{cell}” is not a code" if not is_missing(cell) else "the code is missing",
-                index=index,
-                column=column,
-                expected=expected,
-                remedy="check that no spreadsheet has rewritten the codes and no column has shifted",
-            )
+        self._check(
+            column,
+            lambda cell: matches(_tidy(cell)),
+            optional=optional,
+            kind="code",
+            expected=expected,
+            remedy="check that no spreadsheet has rewritten the codes and no column has shifted",
+        )
         found = self._each(
             column,
             lambda cell: None if optional and is_missing(cell) else _tidy(cell),
@@ -170,42 +163,32 @@ class DelimitedTable:
         )
         return pd.Series(pd.arrays.ArrowStringArray(found))
 
-    def _first_other(self, column: str, fits: Callable[[str], object], *, optional: bool) -> int | None:
-        """Index of the first cell that neither fits nor may be empty; each different text is asked once."""
-        before = 0
-        for piece in self.cells(column).chunks:
-            others = [
-                number
-                for number, cell in enumerate(piece.dictionary.to_pylist())
-                if not fits(cell) and not (optional and is_missing(cell))
-            ]
-            if others:
-                return before + int(np.flatnonzero(np.isin(piece.indices.to_numpy(), others))[0])
-            before += len(piece)
-        return None
+    def _check(
+        self,
+        column: str,
+        fits: Callable[[str], object],
+        *,
+        optional: bool,
+        kind: str,
+        expected: str,
+        remedy: str,
+    ) -> None:
+        """Refuse the first cell that neither fits nor may be empty; each different text is tested once."""
+        cells = self.columns[self.header.index(column)]
+        others = [
+            number
+            for number, cell in enumerate(cells.dictionary.to_pylist())
+            if not fits(cell) and not (optional and is_missing(cell))
+        ]
+        if others:
+            index = int(np.flatnonzero(np.isin(cells.indices.to_numpy(), others))[0])
+            cell = cells[index].as_py()
+            what = f"the {kind.split()[-1]} is missing" if is_missing(cell) else f"“{cell}” is not a {kind}"
+            raise self.refuse(what, index=index, column=column, expected=expected, remedy=remedy)
 
-    def _each(self, column: str, made: Callable[[str], object], kind: "pa.DataType") -> "pa.ChunkedArray":
-        """What is made of each cell; each different text of a piece is asked once."""
+    def _each(self, column: str, made: Callable[[str], object], kind: "pa.DataType") -> "pa.Array":
+        """What is made of each cell; each different text is asked once."""
         import pyarrow as pa
 
-        return pa.chunked_array(
-            [
-                pa.array([made(cell) for cell in piece.dictionary.to_pylist()], kind).take(piece.indices)
-                for piece in self.cells(column).chunks
-            ],
-            kind,
-        )
-
-
-def _nullable(numbers: "pa.ChunkedArray") -> "pd.arrays.IntegerArray":
-    """Whole numbers of which some are missing."""
-    missing = numbers.is_null().to_numpy()
-    return pd.arrays.IntegerArray(numbers.fill_null(0).to_numpy().copy(), missing.copy())
-
-
-def read_delimited(
-    path: Path, *, content: bytes | None = None, sheet: str | None = None, separator: str = ";"
-) -> DelimitedTable:
-    """Read a delimited file whole, or refuse it; arguments and errors as in :func:`read_rows`."""
-    found = read_rows(path, content=content, sheet=sheet, separator=separator)
-    return DelimitedTable.of(path, sheet, found.header, found.rows)
+        cells = self.columns[self.header.index(column)]
+        return pa.array([made(cell) for cell in cells.dictionary.to_pylist()], kind).take(cells.indices)

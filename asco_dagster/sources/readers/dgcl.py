@@ -1,7 +1,6 @@
 """The DGCL's yearly list of intercommunal bodies (EPCI) and the communes that belong to them.
 
-As CSV or workbook, in every layout since 1999. All rows of the file are kept, syndicats included. What does
-not belong here: giving codes their lost zero back (``staging``), legal forms (``territory/natures``).
+As CSV or workbook, in every layout since 1999. All rows of the file are kept, syndicats included.
 """
 
 import re
@@ -32,7 +31,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "commune_population_total": ("ptot_com", "ptot_membre"),
     "commune_population_municipal": ("pmun_com", "pmun_membre"),
 }
-"""What the DGCL calls each column, the layout of 2014 first; the yearly names ``pmun_2024`` beside them."""
+"""What the DGCL calls each column, the layout of 2014 first; the yearly names ``pmun_2024`` too."""
 
 _REQUIRED = ("epci_siren", "epci_name", "epci_nature", "commune_code", "commune_name")
 _YEARLY = {"ptot": "commune_population_total", "pmun": "commune_population_municipal"}
@@ -45,7 +44,7 @@ _CODES = {
     "commune_code": (r"\d{4,5}|2[AaBb]\d{3}", "a commune code such as 01001, 1001 or 2A004"),
     "commune_siren": (_SIREN, "a SIREN of 9 digits"),
 }
-_ROWS_TOLD = 10
+_ROWS_SHOWN = 10
 
 
 def read_epci_members(path: Path, *, vintage: int) -> pd.DataFrame:
@@ -124,7 +123,7 @@ def _kinds(frame: pd.DataFrame, found: PublishedTable) -> pd.Series:
     """Kind of the body of each row, by its legal form.
 
     Raises:
-        SourceError: a legal form is none of the vocabulary; dropped, its communes would lie in no EPCI.
+        SourceError: a legal form is none of the vocabulary; dropped, its communes would be in no EPCI.
     """
     spellings = frame["epci_nature"].fillna("")
     known = {text: nature_of(text) for text in spellings.unique()}
@@ -132,16 +131,16 @@ def _kinds(frame: pd.DataFrame, found: PublishedTable) -> pd.Series:
     if len(unknown):
         forms = ", ".join(f"“{text}”" for text in sorted(set(spellings[unknown])))
         rows = found.table.rows[unknown]
-        told = ", ".join(str(row) for row in rows[:_ROWS_TOLD])
-        more = f" and {len(rows) - _ROWS_TOLD} more" if len(rows) > _ROWS_TOLD else ""
+        shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
+        more = f" and {len(rows) - _ROWS_SHOWN} more" if len(rows) > _ROWS_SHOWN else ""
         raise SourceError(
-            f"the legal form {forms} is unknown, on rows {told}{more}",
+            f"the legal form {forms} is unknown, on rows {shown}{more}",
             file=found.table.path,
             sheet=found.table.sheet,
             row=int(rows[0]),
             column=found.columns["epci_nature"],
             expected=f"one of {known_natures()}",
-            remedy="enter the form in asco_dagster/territory/natures.py with its kind, or correct the rows",
+            remedy="add the form to asco_dagster/territory/natures.py with its kind, or correct the rows",
         )
     return spellings.map({text: nature.kind for text, nature in known.items() if nature})
 
@@ -159,7 +158,7 @@ def _check_memberships(frame: pd.DataFrame, kinds: pd.Series, found: PublishedTa
             index = int(twice[0])
             first = int(members.index[members == members[index]][0])
             code = str(frame["commune_code"].iloc[index])
-            fault = f"commune “{code}” has an EPCI on row {table.rows[first]} already"
+            fault = f"commune “{code}” already has an EPCI on row {table.rows[first]}"
         else:
             continue
         raise SourceError(
@@ -169,5 +168,5 @@ def _check_memberships(frame: pd.DataFrame, kinds: pd.Series, found: PublishedTa
             row=int(table.rows[index]),
             column=found.columns["commune_code"],
             expected="each commune in one body with its own tax",
-            remedy="ask the DGCL which of the two rows holds",
+            remedy="ask the DGCL which of the two rows is right",
         )

@@ -2,12 +2,12 @@
 
 Three workbooks (beneficiaries, spending, staff) with 45, 32 and 16 tables in the edition of 2020, read alike.
 All rows are kept: ``20`` beside ``2A`` and ``2B``, ``69`` beside ``69D`` and ``69M``, the totals of both
-blocks. What does not belong here: choosing among them, which is ``staging``'s.
+blocks; ``staging`` chooses among them.
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -27,12 +27,13 @@ from asco_dagster.sources.readers.drees_sheets import Measure, TableSheet, table
 from asco_dagster.sources.readers.provenance import text_column, with_source
 from asco_dagster.sources.readers.workbook import (
     Cell,
+    Sheet,
     as_text,
     collapse,
     column_letter,
     is_number,
     open_workbook,
-    sheet_rows,
+    read_sheet,
 )
 
 MISSING_MARKS = frozenset({"", "-", "–", "—", "/", "nd", "nr", "ns", "nc", "na", "so", "s", "…", "..."})
@@ -48,22 +49,28 @@ _NUMBER = re.compile(
 ROUNDING = 1.0
 """By how much two prints of one total may differ."""
 
-_FIELDS = (
-    "year",
-    "row_kind",
-    "area_code",
-    "area_name",
-    "table_id",
-    "domain",
-    "measure",
-    "label",
-    "value",
-    "value_text",
-    "is_provisional",
-    "sheet",
-    "row",
-    "column",
-)
+
+class _Record(NamedTuple):
+    """One cell of a year's column; the columns of the frame, then its place."""
+
+    year: int
+    row_kind: str
+    area_code: str | None
+    area_name: str
+    table_id: str
+    domain: str
+    measure: str
+    label: str
+    value: float | None
+    value_text: str
+    is_provisional: bool
+    row: int
+    column: str
+    sheet: str
+
+    def left_out(self, kind: str) -> "_Record":
+        """The record of a cell that belongs to no figure; its area is the cell itself."""
+        return self._replace(row_kind=kind, area_code=f"{self.column}{self.row}")
 
 
 def read_aid_tables(path: Path, *, measure: Measure) -> pd.DataFrame:
@@ -90,54 +97,45 @@ def read_aid_tables(path: Path, *, measure: Measure) -> pd.DataFrame:
     workbook = open_workbook(path)
 
     def has_table(sheet: str) -> bool:
-        return has_header(sheet_rows(workbook, path, sheet))
+        return has_header(read_sheet(workbook, path, sheet))
 
-    records: list[tuple[Any, ...]] = []
+    records: list[_Record] = []
     for table in table_sheets(workbook.sheet_names, measure=measure, path=path, has_table=has_table):
-        records += _table_records(sheet_rows(workbook, path, table.sheet), table, path)
+        records += _table_records(read_sheet(workbook, path, table.sheet), table)
     return _frame(records, path)
 
 
-def _table_records(rows: list[list[Cell]], table: TableSheet, path: Path) -> list[tuple[Any, ...]]:
-    """The values of one sheet, row by row, each as a tuple of ``_FIELDS``."""
-    label = collapse(rows[0][0]) if rows and rows[0] else ""
+def _table_records(sheet: Sheet, table: TableSheet) -> list[_Record]:
+    """The values of one sheet, row by row, each cell by itself."""
+    label = collapse(sheet.rows[0][0]) if sheet.rows and sheet.rows[0] else ""
     if not label:
-        raise SourceError(
-            "the table has no title",
-            file=path,
-            sheet=table.sheet,
-            row=1,
-            column="A",
-            remedy="compare the sheet with an earlier edition",
+        raise sheet.refuse(
+            "the table has no title", row=1, column=0, remedy="compare the sheet with an earlier edition"
         )
-    records: list[tuple[Any, ...]] = []
-    seen: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
-    for position, block in enumerate(find_blocks(rows, path=path, sheet=table.sheet)):
-        areas, unlabelled = _areas(rows, block, table, path)
+    records: list[_Record] = []
+    seen: dict[tuple[object, ...], list[_Record]] = {}
+    for position, block in enumerate(find_blocks(sheet)):
+        areas, unlabelled = _areas(sheet, block)
         for index, area in areas.items():
-            found = _row_records(rows[index], block, area, label, table, path, index + 1)
+            found = _row_records(sheet, index, block, area, label, table)
             key = (position, area.name.casefold()) if area.kind == "total" else (area.kind, area.code)
             if key in seen:
-                _check_alike(seen[key], found, area, path)
-                found = [_left_out("repeated", record) for record in found]
+                _check_alike(seen[key], found, area, sheet)
+                found = [record.left_out("repeated") for record in found]
             records += found
             seen.setdefault(key, found)
         for index in unlabelled:
-            records += _stray_records(rows[index], block, label, table, index + 1)
+            records += _stray_records(sheet, index, block, label, table)
     if not seen:
-        raise SourceError(
+        raise sheet.refuse(
             "the table has a header but no row of values",
-            file=path,
-            sheet=table.sheet,
             expected="one row a département",
-            remedy="fetch the file again and compare it with an earlier edition",
+            remedy="download the file again and compare it with an earlier edition",
         )
     return records
 
 
-def _areas(
-    rows: list[list[Cell]], block: Block, table: TableSheet, path: Path
-) -> tuple[dict[int, Area], list[int]]:
+def _areas(sheet: Sheet, block: Block) -> tuple[dict[int, Area], list[int]]:
     """The area of each row of a block, and the rows below all of them that have numbers and no label.
 
     A row without a label among the others is refused: a département would be lost.
@@ -146,86 +144,81 @@ def _areas(
     faults: dict[int, SourceError] = {}
     for index in range(block.start, block.stop):
         try:
-            area = identify(rows[index], block, path=path, sheet=table.sheet, number=index + 1)
+            area = identify(sheet, index, block)
         except SourceError as refused:
             faults[index] = refused
             continue
         if area is not None:
             areas[index] = area
     last = max(areas, default=block.start)
-    below = [index for index in faults if index > last and not any(map(collapse, rows[index][: block.first]))]
+    below = [
+        index for index in faults if index > last and not any(map(collapse, sheet.rows[index][: block.first]))
+    ]
     for index, fault in faults.items():
         if index not in below:
             raise fault
     return areas, below
 
 
-def _check_alike(first: list[tuple[Any, ...]], again: list[tuple[Any, ...]], area: Area, path: Path) -> None:
+def _check_alike(first: list[_Record], again: list[_Record], area: Area, sheet: Sheet) -> None:
     """An area printed again has the same values, a total the same but for rounding."""
-    value, text, row = _FIELDS.index("value"), _FIELDS.index("value_text"), _FIELDS.index("row")
     apart = ROUNDING if area.kind == "total" else 0.0
     for one, other in zip(first, again, strict=True):
-        if one[value] is None or other[value] is None:
-            same = one[value] is other[value] and one[text].strip() == other[text].strip()
+        if one.value is None or other.value is None:
+            same = one.value is other.value and one.value_text.strip() == other.value_text.strip()
         else:
-            same = abs(one[value] - other[value]) <= apart
+            same = abs(one.value - other.value) <= apart
         if not same:
-            raise SourceError(
-                f"“{area.code or area.name}” stands twice in the table, first on row {one[row]}, "
-                f"with {one[text] or 'nothing'} there and {other[text] or 'nothing'} here",
-                file=path,
-                sheet=one[_FIELDS.index("sheet")],
-                row=other[row],
+            raise sheet.refuse(
+                f"“{area.code or area.name}” is twice in the table, first on row {one.row}, "
+                f"with {one.value_text or 'nothing'} there and {other.value_text or 'nothing'} here",
+                row=other.row,
                 expected="one row an area, or the same values",
-                remedy="ask the publisher which of the two rows holds",
+                remedy="ask the publisher which of the two rows is right",
             )
 
 
-def _left_out(kind: str, record: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The record of a cell that belongs to no figure; its area is the cell itself."""
-    parts = dict(zip(_FIELDS, record, strict=True))
-    parts |= {"row_kind": kind, "area_code": f"{parts['column']}{parts['row']}"}
-    return tuple(parts.values())
-
-
-def _stray_records(
-    row: list[Cell], block: Block, label: str, table: TableSheet, number: int
-) -> list[tuple[Any, ...]]:
+def _stray_records(sheet: Sheet, row: int, block: Block, label: str, table: TableSheet) -> list[_Record]:
     """Numbers without a label; one outside the columns of years goes with the last of them."""
     years = {column.index: column.year for column in block.years}
     records = []
-    for index, cell in enumerate(row[block.first :], block.first):
+    for index, cell in enumerate(sheet.rows[row][block.first :], block.first):
         if not is_number(cell):
             continue
         column = YearColumn(index, column_letter(index), years.get(index, block.years[-1].year), False)
-        record = _record(cell, float(cell), False, column, Area("stray", None, ""), label, table, number)  # type: ignore[arg-type]
-        records.append(_left_out("stray", record))
+        record = _record(cell, float(cell), False, column, Area("stray", None, ""), label, table, row + 1)  # type: ignore[arg-type]
+        records.append(record.left_out("stray"))
     return records
 
 
 def _row_records(
-    row: list[Cell], block: Block, area: Area, label: str, table: TableSheet, path: Path, number: int
-) -> list[tuple[Any, ...]]:
+    sheet: Sheet, row: int, block: Block, area: Area, label: str, table: TableSheet
+) -> list[_Record]:
+    cells = sheet.rows[row]
     years = {column.index for column in block.years}
-    for index in range(block.first, len(row)):
-        if index not in years and not is_empty(row[index]):
-            raise SourceError(
-                f"“{collapse(row[index])}” stands in a column without a year",
-                file=path,
-                sheet=table.sheet,
-                row=number,
-                column=column_letter(index),
+    for index in range(block.first, len(cells)):
+        if index not in years and not is_empty(cells[index]):
+            raise sheet.refuse(
+                f"“{collapse(cells[index])}” is in a column without a year",
+                row=row + 1,
+                column=index,
                 expected="an empty cell",
-                remedy="look at the header above it",
+                remedy="check the header above it",
             )
     records = []
     for column in block.years:
-        cell = row[column.index]
+        cell = cells[column.index]
         read = _value(cell)
         if read is None:
-            raise _no_number(cell, path, table.sheet, number, column.index)
+            raise sheet.refuse(
+                f"“{collapse(cell)}” is neither a number nor a known mark for a missing one",
+                row=row + 1,
+                column=column.index,
+                expected="a number, an empty cell, or a mark such as “-”, “/”, “ND”, “NR”, “NS”, “NC”",
+                remedy="Have the publisher correct the cell; a new mark is added to drees_aid.py",
+            )
         value, provisional = read
-        records.append(_record(cell, value, provisional, column, area, label, table, number))
+        records.append(_record(cell, value, provisional, column, area, label, table, row + 1))
     return records
 
 
@@ -238,23 +231,12 @@ def _record(
     label: str,
     table: TableSheet,
     number: int,
-) -> tuple[Any, ...]:
-    """One cell as a tuple of ``_FIELDS``."""
-    return (
-        column.year,
-        area.kind,
-        area.code,
-        area.name,
-        table.table_id,
-        table.domain,
-        table.measure,
-        label,
-        value,
-        as_text(cell),
-        column.is_provisional or provisional,
-        table.sheet,
-        number,
-        column.letter,
+) -> _Record:
+    return _Record(
+        *(column.year, area.kind, area.code, area.name),
+        *(table.table_id, table.domain, table.measure, label),
+        *(value, as_text(cell), column.is_provisional or provisional),
+        *(number, column.letter, table.sheet),
     )
 
 
@@ -278,29 +260,12 @@ def _value(cell: Cell) -> tuple[float | None, bool] | None:
     return float(digits), is_marked_provisional(match[2])
 
 
-def _no_number(cell: Cell, path: Path, sheet: str, row: int, column: int) -> SourceError:
-    return SourceError(
-        f"“{collapse(cell)}” is neither a number nor a known mark for a missing one",
-        file=path,
-        sheet=sheet,
-        row=row,
-        column=column_letter(column),
-        expected="a number, an empty cell, or a mark such as “-”, “/”, “ND”, “NR”, “NS”, “NC”",
-        remedy="Correct the cell at its publisher's; a new mark is entered in drees_aid.py",
-    )
-
-
-def _frame(records: list[tuple[Any, ...]], path: Path) -> pd.DataFrame:
-    columns = dict(zip(_FIELDS, zip(*records, strict=True), strict=True))
-    frame = pd.DataFrame(
-        {
-            "year": pd.Series(columns["year"], dtype="int64"),
-            **{name: text_column(columns[name]) for name in _FIELDS[1:8]},
-            "value": pd.Series(columns["value"], dtype="float64"),
-            "value_text": text_column(columns["value_text"]),
-            "is_provisional": pd.Series(columns["is_provisional"], dtype="bool"),
-        }
-    )
-    with_source(frame, path, sheet=columns["sheet"], rows=columns["row"])
-    frame["source_column"] = text_column(columns["column"])
-    return frame
+def _frame(records: list[_Record], path: Path) -> pd.DataFrame:
+    table = pd.DataFrame(records, columns=_Record._fields)
+    rows, columns, sheets = (table.pop(name) for name in ("row", "column", "sheet"))
+    for name in table.columns.difference(["year", "value", "is_provisional"]):
+        table[name] = text_column(table[name].tolist())
+    table["value"] = table["value"].astype("float64")
+    with_source(table, path, sheet=sheets.tolist(), rows=rows.to_numpy())
+    table["source_column"] = text_column(columns.tolist())
+    return table

@@ -1,16 +1,14 @@
 """Where the blocks of a DREES *Aide sociale* table begin, which columns are years, and what a row is.
 
-A sheet has a block by département, mostly a second one by région, each under its own header that lies on
-row 4 to 10 and is recognised by its words. What does not belong here: the values, see ``drees_aid``.
+A sheet has a block by département and mostly a second one by région, each below a header on row 4 to 10 that
+is recognised by its words.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.workbook import Cell, code_of, collapse, column_letter, is_blank
+from asco_dagster.sources.readers.workbook import Cell, Sheet, collapse, column_letter, is_blank
 
 MARKS = r"(?:\s*(?:\((?:p|d|sd|r|e|\d{1,2})\)|\*+|[¹²³⁴⁵]))*"
 """Marks behind a year, a code or a number: provisional, final, semi-final, revised, estimated; footnotes."""
@@ -77,17 +75,12 @@ def is_marked_provisional(marks: str) -> bool:
 
 
 def is_empty(cell: Cell) -> bool:
-    """Whether a cell has no content of its own; links back to the contents page have none."""
+    """Whether a cell has no content; links back to the contents page have none."""
     return is_blank(cell) or (isinstance(cell, str) and "retour" in cell.casefold())
 
 
-def find_blocks(rows: list[list[Cell]], *, path: Path, sheet: str) -> list[Block]:
+def find_blocks(sheet: Sheet) -> list[Block]:
     """The blocks of a sheet, in order.
-
-    Args:
-        rows: the sheet from A1.
-        path: the file, for errors.
-        sheet: the sheet's name, for errors.
 
     Returns:
         At least one block.
@@ -95,28 +88,23 @@ def find_blocks(rows: list[list[Cell]], *, path: Path, sheet: str) -> list[Block
     Raises:
         SourceError: no header, a changed header, or a column of values without its year.
     """
-    heads = [
-        (index, layout) for index, row in enumerate(rows) if (layout := _layout(row, index, path, sheet))
-    ]
+    heads = [(index, layout) for index in range(len(sheet.rows)) if (layout := _layout(sheet, index))]
     if not heads:
-        raise SourceError(
+        raise sheet.refuse(
             "no row is a header",
-            file=path,
-            sheet=sheet,
             expected="“Code région | Code département | Département | 2000 …” or “Numéro de département | …”",
             remedy=_NEW_LAYOUT,
         )
-    stops = [index for index, _ in heads[1:]] + [len(rows)]
+    stops = [index for index, _ in heads[1:]] + [len(sheet.rows)]
     blocks = []
     for (index, (kind, code, name, first)), stop in zip(heads, stops, strict=True):
-        years = _years(rows[index], first, path=path, sheet=sheet, row=index + 1)
-        blocks.append(Block(kind, code, name, first, years, index + 1, stop))
+        blocks.append(Block(kind, code, name, first, _years(sheet, index, first), index + 1, stop))
     return blocks
 
 
-def has_header(rows: list[list[Cell]]) -> bool:
+def has_header(sheet: Sheet) -> bool:
     """Whether any row is the header of a block by département or région."""
-    words = ([collapse(cell).casefold() for cell in row[:3]] for row in rows)
+    words = ([collapse(cell).casefold() for cell in row[:3]] for row in sheet.rows)
     return any(_kind_of(row) is not None for row in words)
 
 
@@ -128,15 +116,14 @@ def _kind_of(words: Sequence[str]) -> tuple[str, int, int, int] | None:
     return None
 
 
-def _layout(row: Sequence[Cell], index: int, path: Path, sheet: str) -> tuple[str, int, int, int] | None:
+def _layout(sheet: Sheet, index: int) -> tuple[str, int, int, int] | None:
+    row = sheet.rows[index]
     words = [collapse(cell).casefold() for cell in row[:3]]
     if (found := _kind_of(words)) is not None:
         return found
     if words[0] in ("code région", "numéro de département"):
-        raise SourceError(
+        raise sheet.refuse(
             f"the header has changed: “{' | '.join(words)}”",
-            file=path,
-            sheet=sheet,
             row=index + 1,
             expected="“Code région | Code département | Département”, “Code région | Région” or "
             "“Numéro de département | Département”",
@@ -148,34 +135,27 @@ def _layout(row: Sequence[Cell], index: int, path: Path, sheet: str) -> tuple[st
     return None
 
 
-def _years(header: Sequence[Cell], first: int, *, path: Path, sheet: str, row: int) -> list[YearColumn]:
+def _years(sheet: Sheet, header: int, first: int) -> list[YearColumn]:
     years: list[YearColumn] = []
-    for index, cell in enumerate(header[first:], first):
+    for index, cell in enumerate(sheet.rows[header][first:], first):
         if is_empty(cell):
             continue
         match = _YEAR.fullmatch(collapse(cell))
         fault = "" if match else f"“{collapse(cell)}” is not a year"
         if match and int(match[1]) in {column.year for column in years}:
-            fault = f"the year {match[1]} stands twice in the header"
+            fault = f"the year {match[1]} is twice in the header"
         if fault or not match:
-            raise SourceError(
+            raise sheet.refuse(
                 fault,
-                file=path,
-                sheet=sheet,
-                row=row,
-                column=column_letter(index),
+                row=header + 1,
+                column=index,
                 expected="a year such as 2014 or “2020 (p)”, once",
                 remedy="compare the header with an earlier edition",
             )
         years.append(YearColumn(index, column_letter(index), int(match[1]), is_marked_provisional(match[2])))
     if not years:
-        raise SourceError(
-            "the header has no year",
-            file=path,
-            sheet=sheet,
-            row=row,
-            expected="years",
-            remedy="fetch the file again",
+        raise sheet.refuse(
+            "the header has no year", row=header + 1, expected="years", remedy="download the file again"
         )
     return years
 
@@ -188,15 +168,13 @@ def _is_number_code(row: Sequence[Cell], block: Block) -> bool:
     return block.code >= 0 and bool(re.match(r"\d", collapse(row[block.code])))
 
 
-def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, number: int) -> Area | None:
+def identify(sheet: Sheet, index: int, block: Block) -> Area | None:
     """What a row below a header is about.
 
     Args:
-        row: its cells.
-        block: the block it stands in.
-        path: the file, for errors.
-        sheet: the sheet's name, for errors.
-        number: the row, from 1.
+        sheet: its sheet.
+        index: the row, from 0.
+        block: the block that it is in.
 
     Returns:
         The area, or None for a blank row, a note, or the title of the next block.
@@ -204,6 +182,7 @@ def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, numbe
     Raises:
         SourceError: the row has values but no département, région or total that they belong to.
     """
+    row = sheet.rows[index]
     head = collapse(row[0])
     filled = any(not is_empty(cell) for cell in row[block.first :])
     if head.casefold().startswith(_TOTALS) and filled and not _is_number_code(row, block):
@@ -214,24 +193,20 @@ def identify(row: Sequence[Cell], block: Block, *, path: Path, sheet: str, numbe
         return None
     if not (coded and named):
         missing = "code" if named else "name"
-        raise SourceError(
+        raise sheet.refuse(
             f"the row has {'a name' if named else 'values'} but no {missing} of a {block.kind}",
-            file=path,
-            sheet=sheet,
-            row=number,
-            column=column_letter(block.code if named else block.name),
+            row=index + 1,
+            column=block.code if named else block.name,
             expected="a code and a name, or “TOTAL …” in the first column",
-            remedy="correct the row at its publisher's, or check that no column has shifted",
+            remedy="have the publisher correct the row, or check that no column has shifted",
         )
     pattern = _REGION if block.kind == "region" else _DEPARTEMENT
     cell = row[block.code]
-    code = code_of(
+    code = sheet.code(
         _BEHIND.sub("", cell.strip()) if isinstance(cell, str) else cell,
         pattern=pattern,
         width=2,
-        path=path,
-        sheet=sheet,
-        row=number,
+        row=index + 1,
         column=block.code,
         expected=f"the code of a {block.kind}",
     )

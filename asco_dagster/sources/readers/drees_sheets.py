@@ -1,8 +1,7 @@
 """Which sheets of the DREES *Aide sociale* workbooks are tables, and what each one measures.
 
 Names, matched without regard to case and blanks. A sheet of another name that holds a table by département or
-région is an error, so that a new table is never lost in silence; one without is a page of explanations. What
-does not belong here: cells.
+région is an error, so that a new table is never lost in silence; one without is a page of explanations.
 """
 
 import re
@@ -98,7 +97,7 @@ def table_sheets(
                 file=path,
                 sheet=name,
                 expected=f"names such as {', '.join(f'“{row[0]}”' for row in _TABLES[measure])}",
-                remedy="check that the file goes with its measure; a new table is entered in drees_sheets.py",
+                remedy="check that the file goes with its measure; a new table is added to drees_sheets.py",
             )
     if not found:
         raise SourceError(

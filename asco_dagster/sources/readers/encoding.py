@@ -1,7 +1,4 @@
-"""The bytes of a delivered file and their decoding, strict, with the row of the first wrong byte.
-
-What does not belong here: splitting text into cells (``delimited``), opening workbooks (``workbook``).
-"""
+"""The bytes of a delivered file and their decoding, strict, with the row of the first wrong byte."""
 
 import re
 from pathlib import Path
@@ -9,7 +6,7 @@ from pathlib import Path
 from asco_dagster.errors import OutOfReachError, SourceError
 
 AS_CSV = "save the file as “CSV UTF-8” with semicolons and deliver it again"
-AGAIN = "fetch the file again from its publisher and compare its size"
+AGAIN = "download the file again from its publisher and compare its size"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _WRONG_TYPES = (
@@ -31,7 +28,7 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError:
         raise SourceError(
-            "the file is not there", file=path, remedy="deliver it, or correct its name in the wave's file"
+            "not found", file=path, remedy="deliver it, or correct its name in the wave's file"
         ) from None
     except OSError as fault:
         raise OutOfReachError.from_os_error(fault, path) from fault

@@ -1,7 +1,7 @@
 """INSEE's population estimates by département, sex and five-year age, one sheet a year.
 
-Reads xlsx and the older xls alike. Sexes stand side by side under two header rows; between 1990 and 1998 the
-overseas départements have headers of their own further down. What does not belong here: choosing rows.
+Reads xlsx and the older xls alike. Sexes are side by side under two header rows; between 1990 and 1998 the
+overseas départements have other headers further down.
 """
 
 import re
@@ -11,17 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.provenance import text_column, with_source
 from asco_dagster.sources.readers.workbook import (
     Cell,
-    code_of,
+    Sheet,
     collapse,
-    column_letter,
     is_blank,
     is_number,
     open_workbook,
-    sheet_rows,
+    read_sheet,
 )
 
 SEXES = {"Ensemble": "T", "Hommes": "M", "Femmes": "F"}
@@ -39,7 +37,7 @@ Record = tuple[str, str | None, str, str, str, int, int]
 
 @dataclass(frozen=True)
 class _Block:
-    """Two header rows and what stands below: (index from 0, sex, age band) a column, first and last row."""
+    """Two header rows and the rows below: (index from 0, sex, age band) a column, first and last row."""
 
     columns: list[tuple[int, str, str]]
     start: int
@@ -64,13 +62,11 @@ def read_population_by_age_and_sex(path: Path, *, year: int) -> pd.DataFrame:
             twice, a cell that is no number, or a file that is no workbook.
     """
     workbook = open_workbook(path)
-    sheet = next((name for name in workbook.sheet_names if name.strip() == str(year)), str(year))
-    rows = sheet_rows(workbook, path, sheet)
-    _check_year(rows, year, path, sheet)
-    records = [
-        record for block in _blocks(rows, path, sheet) for record in _block_records(rows, block, path, sheet)
-    ]
-    _check_departements(records, path, sheet)
+    name = next((name for name in workbook.sheet_names if name.strip() == str(year)), str(year))
+    sheet = read_sheet(workbook, path, name)
+    _check_year(sheet, year)
+    records = [record for block in _blocks(sheet) for record in _block_records(sheet, block)]
+    _check_departements(records, sheet)
     kinds, codes, names, sexes, bands, populations, numbers = zip(*records, strict=True)
     frame = pd.DataFrame(
         {
@@ -83,53 +79,44 @@ def read_population_by_age_and_sex(path: Path, *, year: int) -> pd.DataFrame:
             "population": pd.Series(populations, dtype="int64"),
         }
     )
-    return with_source(frame, path, sheet=sheet, rows=numbers)
+    return with_source(frame, path, sheet=name, rows=numbers)
 
 
-def _check_year(rows: list[list[Cell]], year: int, path: Path, sheet: str) -> None:
-    for index, row in enumerate(rows[:5]):
+def _check_year(sheet: Sheet, year: int) -> None:
+    for index, row in enumerate(sheet.rows[:5]):
         match = _YEAR_ROW.fullmatch(collapse(row[0])) if row else None
         if match and int(match[1]) != year:
-            raise SourceError(
+            raise sheet.refuse(
                 f"the title says {match[1]}",
-                file=path,
-                sheet=sheet,
                 row=index + 1,
-                column="A",
+                column=0,
                 expected=f"“Année {year}”",
                 remedy="compare the sheet with the publisher's file",
             )
 
 
-def _blocks(rows: list[list[Cell]], path: Path, sheet: str) -> list[_Block]:
+def _blocks(sheet: Sheet) -> list[_Block]:
+    rows = sheet.rows
     heads = [index for index, row in enumerate(rows) if "Ensemble" in map(collapse, row)]
     if not heads or heads[-1] + 1 >= len(rows):
-        raise SourceError(
+        raise sheet.refuse(
             "no row is a header with its age bands below",
-            file=path,
-            sheet=sheet,
             expected="“Départements | | Ensemble … Hommes … Femmes”",
             remedy=_NEW_LAYOUT,
         )
     stops = [*heads[1:], len(rows)]
-    return [
-        _Block(_columns(rows[head], rows[head + 1], path, sheet, head + 1), head + 2, stop)
-        for head, stop in zip(heads, stops, strict=True)
-    ]
+    return [_Block(_columns(sheet, head), head + 2, stop) for head, stop in zip(heads, stops, strict=True)]
 
 
-def _columns(
-    sexes: list[Cell], bands: list[Cell], path: Path, sheet: str, number: int
-) -> list[tuple[int, str, str]]:
+def _columns(sheet: Sheet, head: int) -> list[tuple[int, str, str]]:
     """Sex and age band of each column; the sexes must come in order and share their bands."""
+    sexes, bands = sheet.rows[head], sheet.rows[head + 1]
     starts = [index for index in range(_FIRST, len(sexes)) if not is_blank(sexes[index])]
     labels = [collapse(sexes[index]) for index in starts]
     if labels != list(SEXES) or starts[0] != _FIRST:
-        raise SourceError(
+        raise sheet.refuse(
             f"the blocks are “{' | '.join(labels)}”",
-            file=path,
-            sheet=sheet,
-            row=number,
+            row=head + 1,
             expected=f"“{' | '.join(SEXES)}” from column C on",
             remedy=_NEW_LAYOUT,
         )
@@ -144,50 +131,44 @@ def _columns(
         or len(set(names[0])) < len(names[0])
     ):
         differing = sorted(set(names[0]) ^ set(names[1]) | set(names[0]) ^ set(names[2]))
-        raise SourceError(
+        raise sheet.refuse(
             f"the age bands differ between sexes, lack a total or repeat ({', '.join(differing) or 'all'})",
-            file=path,
-            sheet=sheet,
-            row=number + 1,
+            row=head + 2,
             expected=f"the same bands three times, each with “{TOTAL_BAND}”",
             remedy=_NEW_LAYOUT,
         )
     return [column for block in columns for column in block]
 
 
-def _block_records(rows: list[list[Cell]], block: _Block, path: Path, sheet: str) -> Iterator[Record]:
+def _block_records(sheet: Sheet, block: _Block) -> Iterator[Record]:
     for index in range(block.start, block.stop):
-        row, number = rows[index], index + 1
-        area = _area(row, path, sheet, number)
+        row, number = sheet.rows[index], index + 1
+        area = _area(sheet, row, number)
         if area is None:
             continue
         for column, sex, band in block.columns:
             cell = row[column]
             if not is_number(cell) or not float(cell).is_integer():  # type: ignore[arg-type]
-                raise SourceError(
+                raise sheet.refuse(
                     f"“{collapse(cell)}” is not a number of inhabitants",
-                    file=path,
-                    sheet=sheet,
                     row=number,
-                    column=column_letter(column),
+                    column=column,
                     expected="a whole number",
-                    remedy="Correct the cell at its publisher's, or check that no column has shifted",
+                    remedy="Have the publisher correct the cell, or check that no column has shifted",
                 )
             yield (*area, sex, band, int(cell), number)  # type: ignore[arg-type]
 
 
-def _area(row: list[Cell], path: Path, sheet: str, number: int) -> tuple[str, str | None, str] | None:
+def _area(sheet: Sheet, row: list[Cell], number: int) -> tuple[str, str | None, str] | None:
     """Kind, code and name of a row, None for a blank one or a note."""
     if all(is_blank(cell) for cell in row[_FIRST:]) and is_blank(row[1]):
         return None
     if is_blank(row[1]) and not is_blank(row[0]) and not is_number(row[0]):
         return "total", None, collapse(row[0])
-    code = code_of(
+    code = sheet.code(
         row[0],
         pattern=_DEPARTEMENT,
         width=2,
-        path=path,
-        sheet=sheet,
         row=number,
         column=0,
         expected="a département code such as 01, 2A or 971",
@@ -195,18 +176,16 @@ def _area(row: list[Cell], path: Path, sheet: str, number: int) -> tuple[str, st
     return "departement", code, collapse(row[1])
 
 
-def _check_departements(records: list[Record], path: Path, sheet: str) -> None:
+def _check_departements(records: list[Record], sheet: Sheet) -> None:
     rows: dict[str, int] = {}
     for _, code, _, _, _, _, number in records:
         first = rows.setdefault(code, number) if code is not None else number
         if first != number:
-            raise SourceError(
-                f"département “{code}” stands on row {first} already",
-                file=path,
-                sheet=sheet,
+            raise sheet.refuse(
+                f"département “{code}” is already on row {first}",
                 row=number,
                 expected="one row a département",
-                remedy="ask INSEE which of the two rows holds",
+                remedy="ask INSEE which of the two rows is right",
             )
     if not rows:
-        raise SourceError("no row is a département", file=path, sheet=sheet, remedy=_NEW_LAYOUT)
+        raise sheet.refuse("no row is a département", remedy=_NEW_LAYOUT)

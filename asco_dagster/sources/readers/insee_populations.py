@@ -1,8 +1,7 @@
 """INSEE's legal populations by commune, in every layout that INSEE has delivered them in since 2013.
 
 Two files for métropole and overseas (2013), ``donnees_communes.csv`` plain or zipped, the workbook
-``ensemble`` with its nine sheets, and files cut down to code, name and population. What does not belong here:
-régions of today, communes merged, municipal arrondissements put together (``staging``).
+``ensemble`` with its nine sheets, and files cut down to code, name and population.
 """
 
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from asco_dagster.errors import SourceError
 from asco_dagster.sources.readers.delimited_table import DelimitedTable
-from asco_dagster.sources.readers.provenance import NOT_READ, text_column, with_source
+from asco_dagster.sources.readers.provenance import NOT_READ, no_rows, text_column, with_source
 from asco_dagster.sources.readers.published_table import PublishedTable, read_published
 from asco_dagster.territory.codes import COMMUNE
 
@@ -66,11 +65,8 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
 
 
 def no_populations() -> pd.DataFrame:
-    """The table of a wave that names no such file: its columns, no row."""
-    names = ("commune_code", "commune_name", "departement_code", "region_code")
-    frame = pd.DataFrame({name: text_column([]) for name in names})
-    frame["population"] = pd.Series([], dtype="int64")
-    return with_source(frame, Path("none"), sheet=None, rows=[])
+    """The table of a wave that names no such file."""
+    return no_rows("commune_code", "commune_name", "departement_code", "region_code", population="int64")
 
 
 def _table(path: Path, vintage: int) -> PublishedTable:
@@ -94,7 +90,7 @@ def _table(path: Path, vintage: int) -> PublishedTable:
             file=path,
             sheet=found.table.sheet,
             expected="code (COM, or DEP and CODCOM), name (Commune) and municipal population (PMUN)",
-            remedy="check the vintage in the wave's file; a new name of a column is entered in its reader",
+            remedy="check the vintage in the wave's file; a new name of a column is added to its reader",
         )
     return found
 
@@ -107,13 +103,13 @@ def _population_names(vintage: int) -> tuple[str, ...]:
 
 def _holds_codes(table: DelimitedTable, name: str) -> bool:
     """Whether a column holds commune codes, by its first row; codes of the first départements lose a zero."""
-    first = str(table.cells(name)[0].as_py()).strip()
+    first = table.cell(name, 0).strip()
     return first[:1].isdigit()
 
 
 def _holds_whole_codes(found: PublishedTable) -> bool:
     """Whether the column of numbers within the département holds codes of four or five characters instead."""
-    first = str(found.table.cells(found.columns["number"])[0].as_py()).strip()
+    first = found.table.cell(found.columns["number"], 0).strip()
     return len(first) > len("001")
 
 
@@ -165,9 +161,9 @@ def _check_unique(codes: pd.Series, found: PublishedTable) -> None:
     if len(twice):
         first = int(codes.index[codes == codes[twice[0]]][0])
         raise found.table.refuse(
-            f"commune “{codes[twice[0]]}” stands on row {found.table.rows[first]} already",
+            f"commune “{codes[twice[0]]}” is already on row {found.table.rows[first]}",
             index=int(twice[0]),
             column=found.columns["code" if "code" in found else "number"],
             expected="one row a commune",
-            remedy="ask INSEE which of the two rows holds",
+            remedy="ask INSEE which of the two rows is right",
         )

@@ -1,7 +1,4 @@
-"""The columns that say where a value comes from, and the one text type that all readers use.
-
-What does not belong here: anything about a particular file or publisher.
-"""
+"""The columns that say where a value comes from, and the one text type that all readers use."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +23,14 @@ def text_column(values: Sequence[str | None]) -> pd.Series:
         A series of n texts.
     """
     return pd.Series(list(values), dtype=TEXT)
+
+
+def no_rows(*texts: str, **others: str) -> pd.DataFrame:
+    """The table of a wave that names no file of a source: its columns (texts, others by type), no row."""
+    frame = pd.DataFrame({name: text_column([]) for name in texts})
+    for name, kind in others.items():
+        frame[name] = pd.Series([], dtype=kind)
+    return with_source(frame, Path(), sheet=None, rows=[])
 
 
 def with_source(

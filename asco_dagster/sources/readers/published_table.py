@@ -1,7 +1,7 @@
-"""A publisher's table wherever it lies: delimited text, a workbook's sheet, a member of an archive.
+"""A publisher's table: delimited text, a workbook's sheet, or a member of an archive.
 
 The header is found by its words, below whatever title rows there are; each column is declared once with every
-name that publishers have given it. What does not belong here: the columns of any particular file.
+name that publishers have given it.
 """
 
 import csv
@@ -12,11 +12,11 @@ import unicodedata
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import records_of
+from asco_dagster.sources.readers.delimited import ragged_row, records_of
 from asco_dagster.sources.readers.delimited_table import DelimitedTable
 from asco_dagster.sources.readers.encoding import AGAIN, decode, read_bytes
 from asco_dagster.sources.readers.workbook import (
@@ -24,7 +24,7 @@ from asco_dagster.sources.readers.workbook import (
     as_text,
     collapse,
     open_workbook,
-    sheet_rows,
+    read_sheet,
 )
 
 HEADER_WITHIN = 30
@@ -62,7 +62,7 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class _Sought:
-    """What is looked for: columns, those that must be there, and where the table usually lies."""
+    """What is looked for: columns, those that must be there, and where the table usually is."""
 
     spellings: Spellings
     required: Collection[str]
@@ -86,7 +86,7 @@ def read_published(
         usual: names of the sheet or member that holds it, for workbooks and archives with several.
 
     Returns:
-        The table. Rows with a text in their first cell and nothing else are notes and are left out.
+        The table. Rows with a text in their first cell and nothing else are notes and are skipped.
 
     Raises:
         SourceError: no such header, a column given twice, a ragged row, or a file that cannot be read.
@@ -118,7 +118,7 @@ def _from_text(content: bytes, sought: _Sought, member: str | None) -> Published
     records = records_of(text, sought.path, member, separator)
     top = list(islice(records, HEADER_WITHIN))
     header = _header(top, sought, member)
-    following = enumerate(_chained(top[header + 1 :], records), header + 2)
+    following = enumerate(chain(top[header + 1 :], records), header + 2)
     return _table(
         top[header], header + 1, _even(following, len(top[header]), sought.path, member), sought, member
     )
@@ -139,7 +139,9 @@ def _separator(text: str, sought: _Sought) -> str:
 
 def _from_workbook(content: bytes | None, sought: _Sought) -> PublishedTable:
     workbook = open_workbook(sought.path, content=content)
-    sheets = {name: sheet_rows(workbook, sought.path, name) for name in _likely(workbook.sheet_names, sought)}
+    sheets = {
+        name: read_sheet(workbook, sought.path, name).rows for name in _likely(workbook.sheet_names, sought)
+    }
     tops = {
         name: [[collapse(cell) for cell in row] for row in rows[:HEADER_WITHIN]]
         for name, rows in sheets.items()
@@ -198,19 +200,12 @@ def _table(
 
 
 def _even(rows: Numbered, width: int, path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Rows as wide as the header; blank cells behind it and notes below the table are left out."""
+    """Rows as wide as the header; blank cells behind it and notes below the table are skipped."""
     for number, record in rows:
         if not any(cell.strip() for cell in record) or _is_note(record):
             continue
         if len(record) < width or any(cell.strip() for cell in record[width:]):
-            raise SourceError(
-                f"the row has {len(record)} cells",
-                file=path,
-                sheet=sheet,
-                row=number,
-                expected=f"{width} cells as in the header",
-                remedy="look for a separator inside a name, or a file that was cut short",
-            )
+            raise ragged_row(record, width, path=path, sheet=sheet, row=number)
         yield number, list(record[:width])
 
 
@@ -229,7 +224,7 @@ def _header(top: Sequence[Sequence[str]], sought: _Sought, sheet: str | None) ->
     for index, row in enumerate(top):
         if _is_header(row, sought):
             return index
-    # The row that comes nearest is told: it shows which name has changed.
+    # The row that comes nearest is named: it shows which name has changed.
     nearest = max(range(len(top)), key=lambda index: len(_found(top[index], sought)), default=0)
     names = [collapse(cell) for cell in (top[nearest] if top else [])]
     if not any(names):
@@ -246,7 +241,7 @@ def _header(top: Sequence[Sequence[str]], sought: _Sought, sheet: str | None) ->
         sheet=sheet,
         row=nearest + 1,
         expected=", ".join(_usual_names(sought)),
-        remedy="check the vintage in the wave's file; a new name of a column is entered in its reader",
+        remedy="check the vintage in the wave's file; a new name of a column is added to its reader",
     )
 
 
@@ -273,11 +268,6 @@ def _usual_names(sought: _Sought) -> list[str]:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
-
-
-def _chained(top: Iterable[Sequence[str]], rest: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
-    yield from top
-    yield from rest
 
 
 def _member(content: bytes, sought: _Sought) -> tuple[str, bytes] | None:

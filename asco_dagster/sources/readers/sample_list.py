@@ -1,13 +1,13 @@
-"""The list of sampled units, as semicolon-separated text. What does not belong here: drawing a sample."""
+"""The list of sampled units, as semicolon-separated text."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from asco_dagster.errors import SourceError
-from asco_dagster.sources.readers.delimited import check_header
-from asco_dagster.sources.readers.delimited_table import DelimitedTable, read_delimited
-from asco_dagster.sources.readers.provenance import text_column, with_source
+from asco_dagster.sources.readers.delimited import check_header, read_rows
+from asco_dagster.sources.readers.delimited_table import DelimitedTable
+from asco_dagster.sources.readers.provenance import no_rows, with_source
 
 UNIT_TYPES = ("commune", "epci")
 
@@ -29,7 +29,8 @@ def read_sample(path: Path) -> pd.DataFrame:
     Raises:
         SourceError: another header, an unknown unit type, a code or stratum missing, a unit given twice.
     """
-    table = read_delimited(path)
+    found = read_rows(path)
+    table = DelimitedTable.of(path, None, found.header, found.rows)
     check_header(table.header, required=_SAMPLE_COLUMNS, known=lambda name: False, path=path)
     frame = pd.DataFrame(
         {
@@ -43,9 +44,8 @@ def read_sample(path: Path) -> pd.DataFrame:
 
 
 def empty_sample() -> pd.DataFrame:
-    """A list of sampled units, in the columns of ``read_sample``, without any."""
-    frame = pd.DataFrame({name: text_column([]) for name in _SAMPLE_COLUMNS})
-    return with_source(frame, Path(), sheet=None, rows=[])
+    """A list of sampled units without any."""
+    return no_rows(*_SAMPLE_COLUMNS)
 
 
 def _check_unique(units: pd.Series, table: DelimitedTable, column: str) -> None:
@@ -53,10 +53,10 @@ def _check_unique(units: pd.Series, table: DelimitedTable, column: str) -> None:
     if len(twice):
         first = int(units.index[units == units[twice[0]]][0])
         raise SourceError(
-            f"unit “{units[twice[0]]}” stands on row {table.rows[first]} already",
+            f"unit “{units[twice[0]]}” is already on row {table.rows[first]}",
             file=table.path,
             row=int(table.rows[twice[0]]),
             column=column,
             expected="one row a unit",
-            remedy="keep the row that holds and deliver the file again",
+            remedy="keep the right row and deliver the file again",
         )

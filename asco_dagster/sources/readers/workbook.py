@@ -1,7 +1,7 @@
-"""The ground that all workbooks share: opening them, their sheets, and a cell as a code or a number.
+"""Publishers' workbooks: opening them, their sheets, and a cell as a code or a number.
 
 Reads xlsx, xls and ods through python-calamine, by content and not by the file's ending, since publishers
-rename one into the other. What does not belong here: the layout of any particular workbook.
+rename one into the other.
 """
 
 import datetime
@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
@@ -52,7 +53,7 @@ def open_workbook(path: Path, *, content: bytes | None = None) -> CalamineWorkbo
 
     Args:
         path: the file.
-        content: its bytes when they do not lie in the file itself (member of an archive).
+        content: its bytes when they are not in the file itself (member of an archive).
 
     Returns:
         The workbook; its sheets are read on demand.
@@ -80,30 +81,83 @@ def open_workbook(path: Path, *, content: bytes | None = None) -> CalamineWorkbo
     raise AssertionError("unreachable: the block above returns or raises")
 
 
-def sheet_rows(workbook: CalamineWorkbook, path: Path, sheet: str) -> list[list[Cell]]:
-    """All rows of a sheet from A1 on, so that index + 1 is the row that a spreadsheet shows.
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet, and the errors about its cells.
+
+    Attributes:
+        path: the file.
+        name: the sheet's name, letter for letter.
+        rows: all rows from A1 on, so that index + 1 is the row that a spreadsheet shows; of equal length, an
+            empty cell is ``""``.
+    """
+
+    path: Path
+    name: str
+    rows: list[list[Cell]]
+
+    def refuse(
+        self,
+        what: str,
+        *,
+        row: int | None = None,
+        column: int | None = None,
+        expected: str | None = None,
+        remedy: str,
+    ) -> SourceError:
+        """An error about the sheet, or its cell in a row (from 1) and a column (from 0)."""
+        letter = None if column is None else column_letter(column)
+        return SourceError(
+            what, file=self.path, sheet=self.name, row=row, column=letter, expected=expected, remedy=remedy
+        )
+
+    def code(self, cell: Cell, *, pattern: str, width: int, row: int, column: int, expected: str) -> str:
+        """A cell as a code; Excel turns ``01`` into the number 1 and ``971`` into 971.0, undone here.
+
+        Args:
+            cell: text or number.
+            pattern: regular expression that the code matches from end to end.
+            width: a code that came as a number gets zeros in front up to this width.
+            row: the row, from 1.
+            column: the column, from 0.
+            expected: the code in words, for the error.
+
+        Raises:
+            SourceError: the cell is a fraction, a date or a word.
+        """
+        text = as_text(cell).zfill(width) if is_number(cell) else str(cell).strip()
+        if not re.fullmatch(pattern, text):
+            raise self.refuse(
+                f"“{collapse(cell)}” is not a code",
+                row=row,
+                column=column,
+                expected=expected,
+                remedy="Have the publisher correct the cell, or check that no column has shifted",
+            )
+        return text
+
+
+def read_sheet(workbook: CalamineWorkbook, path: Path, name: str) -> Sheet:
+    """Read a sheet.
 
     Args:
         workbook: from ``open_workbook``.
         path: its file, for the error.
-        sheet: the sheet's name, letter for letter.
-
-    Returns:
-        Rows of equal length; an empty cell is ``""``.
+        name: the sheet's name, letter for letter.
 
     Raises:
         SourceError: no such sheet (the error lists those there are), or it is damaged.
     """
-    if sheet not in workbook.sheet_names:
+    if name not in workbook.sheet_names:
         raise SourceError(
             "the sheet is missing",
             file=path,
-            sheet=sheet,
+            sheet=name,
             expected=f"one of the sheets {', '.join(f'“{name}”' for name in workbook.sheet_names)}",
             remedy="check the year or the edition in the wave's file",
         )
-    with _refusing(path, sheet):
-        return workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    with _refusing(path, name):
+        return Sheet(path, name, workbook.get_sheet_by_name(name).to_python(skip_empty_area=False))
     raise AssertionError("unreachable: the block above returns or raises")
 
 
@@ -144,40 +198,3 @@ def column_letter(index: int) -> str:
         index, rest = divmod(index - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
-
-
-def code_of(
-    cell: Cell, *, pattern: str, width: int, path: Path, sheet: str, row: int, column: int, expected: str
-) -> str:
-    """A cell as a code: Excel turns ``01`` into the number 1 and ``971`` into 971.0, which is undone here.
-
-    Args:
-        cell: text or number.
-        pattern: regular expression that the code matches from end to end.
-        width: a code that came as a number gets zeros in front up to this width.
-        path: the file, for the error.
-        sheet: its sheet.
-        row: the row, from 1.
-        column: the column, from 0.
-        expected: the code in words, for the error.
-
-    Returns:
-        The code as text.
-
-    Raises:
-        SourceError: the cell is a fraction, a date or a word.
-    """
-    text = str(cell).strip()
-    if is_number(cell):
-        text = as_text(cell).zfill(width)
-    if not re.fullmatch(pattern, text):
-        raise SourceError(
-            f"“{collapse(cell)}” is not a code",
-            file=path,
-            sheet=sheet,
-            row=row,
-            column=column_letter(column),
-            expected=expected,
-            remedy="Correct the cell at its publisher's, or check that no column has shifted",
-        )
-    return text

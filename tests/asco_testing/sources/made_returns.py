@@ -1,5 +1,6 @@
 """Filled questionnaires for the tests, and the tools to break them: parts of the zip, cells of a tab."""
 
+import datetime as dt
 import io
 import re
 import zipfile
@@ -11,13 +12,14 @@ from asco_dagster.demonstration.filling import Form, Return
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Codebook
 from asco_dagster.questionnaires.workbook_layout import layout
-from asco_dagster.sources.quarantine import Quarantine
-from asco_dagster.sources.readers.return_moments import Window
-from asco_dagster.sources.returned_questionnaires import Delivered, Returns, read_returns
+from asco_dagster.sources.returns.quarantine import Quarantine
+from asco_dagster.sources.returns.reading import Delivered, Returns, read_returns
+from asco_dagster.sources.returns.settling import Window
 from asco_dagster.waves import load_wave
 
 UNIT, OTHER_UNIT, STRANGER = "01001", "2A004", "75056"
 SAMPLED = {("commune", UNIT), ("commune", OTHER_UNIT), ("commune", "01002"), ("epci", "200000172")}
+ANY_DAY = Window(dt.date(2014, 1, 1), dt.date(2033, 12, 31))
 PHONE = "01 99 00 12 34"
 Change = Callable[[bytes], bytes]
 
@@ -134,11 +136,11 @@ def read(
     workers: int = 2,
 ) -> Returns:
     return read_returns(
-        path,
+        [Delivered(path)] if isinstance(path, Path) else path,
         codebooks={unit_type: codebook(unit_type) for unit_type in unit_types},
         wave="2014",
         sampled=sampled,
-        collection=collection,
+        collection=collection or ANY_DAY,
         workers=workers,
         quarantine=None if quarantine is None else Quarantine(quarantine),
     )

@@ -120,7 +120,7 @@ def test_a_repeated_row_counts_once_and_is_told(tmp_path: Path) -> None:
 def test_a_repeated_row_with_other_values_is_refused(tmp_path: Path) -> None:
     rows = table()
     rows.insert(7, [*rows[6][:3], 19.0, *rows[6][4:]])
-    expected = "row 8: “2A” stands twice in the table, first on row 7, with 18 there and 19 here"
+    expected = "row 8: “2A” is twice in the table, first on row 7, with 18 there and 19 here"
     with pytest.raises(SourceError, match=re.escape(expected)):
         read(tmp_path, rows)
 
@@ -138,7 +138,7 @@ def test_france_twice_with_a_rounding_apart_counts_once(tmp_path: Path, apart: f
 def test_france_twice_further_apart_is_refused(tmp_path: Path) -> None:
     rows = table()
     rows.insert(11, [rows[10][0], None, None, 300.0, 320.0, 330.0])
-    with pytest.raises(SourceError, match="“TOTAL estimé France métropolitaine” stands twice in the table"):
+    with pytest.raises(SourceError, match="“TOTAL estimé France métropolitaine” is twice in the table"):
         read(tmp_path, rows)
 
 

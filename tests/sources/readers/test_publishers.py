@@ -276,7 +276,7 @@ def test_an_unknown_legal_form_names_its_rows(tmp_path: Path, nature: str) -> No
 def test_a_commune_in_two_bodies_is_refused_however_their_forms_are_spelt(tmp_path: Path) -> None:
     rows = a_list("Métropole", "ME")
     rows[1] = rows[1].replace(";01002;", ";1001;")
-    with pytest.raises(SourceError, match="commune “1001” has an EPCI on row 2 already"):
+    with pytest.raises(SourceError, match="commune “1001” already has an EPCI on row 2"):
         members(tmp_path, *rows)
     rows[1] = rows[1].replace(";ME;", ";PETR;")
     assert len(members(tmp_path, *rows)) == 2

@@ -15,9 +15,9 @@ from asco_dagster.sources.readers.dgcl import read_epci_members
 from asco_dagster.sources.readers.drees_aid import read_aid_tables
 from asco_dagster.sources.readers.insee_age_sex import read_population_by_age_and_sex
 from asco_dagster.sources.readers.insee_populations import read_legal_populations
-from asco_dagster.sources.readers.return_form import Expected
 from asco_dagster.sources.readers.sample_list import read_sample
-from asco_dagster.sources.readers.web_returns import read_export
+from asco_dagster.sources.returns.questionnaire_form import Expected
+from asco_dagster.sources.returns.web_export import read_export
 from asco_dagster.waves.form import Text
 from asco_testing.sources.reader_fixtures import FIXTURES, cells_of, write_workbook
 
@@ -200,7 +200,7 @@ def test_a_changed_header_names_its_columns(
 @pytest.mark.parametrize(
     ("reader", "name", "old", "new", "row", "column", "what"),
     [
-        ("dgcl", DGCL, ";1002;", ";1001;", 3, "insee", "on row 2 already"),
+        ("dgcl", DGCL, ";1002;", ";1001;", 3, "insee", "already has an EPCI on row 2"),
         ("dgcl", DGCL, ";1002;", ";12.5;", 3, "insee", "“12.5” is not a code"),
         ("dgcl", DGCL, ";55\n", ";55,5\n", 3, "pmun_com", "“55,5” is not a whole number"),
         ("dgcl", DGCL, ";1002;", ";;", 3, "insee", "no commune code"),
@@ -211,7 +211,7 @@ def test_a_changed_header_names_its_columns(
             "01001;",
             3,
             "COM",
-            "on row 2 already",
+            "already on row 2",
         ),
         (
             "populations",
@@ -313,7 +313,7 @@ def test_a_commune_in_a_territory_and_in_the_metropole_of_paris_is_no_duplicate(
     path = write_workbook(tmp_path / "dgcl.xlsx", {"Liste": rows})
     assert len(read_epci_members(path, vintage=2025)) == 2
     rows[1][3] = "EPT"
-    with pytest.raises(SourceError, match=r"sheet “Liste”, row 3, column insee: .* on row 2 already"):
+    with pytest.raises(SourceError, match=r"sheet “Liste”, row 3, column insee: .* already .*on row 2"):
         read_epci_members(write_workbook(path, {"Liste": rows}), vintage=2025)
 
 
@@ -329,7 +329,7 @@ def test_a_commune_in_a_territory_and_in_the_metropole_of_paris_is_no_duplicate(
         (15, 1, "101", "row 16", "first on row 15"),
         (8, 7, 5.0, "row 8, column G", "column without a year"),
         (4, 2, "Dép.", "row 4", "the header has changed"),
-        (4, 5, 2018.0, "row 4, column E", "the year 2018 stands twice"),
+        (4, 5, 2018.0, "row 4, column E", "the year 2018 is twice"),
         (4, 5, "deux mille", "row 4, column E", "is not a year"),
         (11, 1, "Ensemble", "row 11, column C", "values but no name"),
         (1, 1, None, "row 1, column A", "no title"),
@@ -357,7 +357,7 @@ def test_a_workbook_of_another_measure_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "cell", "place", "what"),
     [
-        (7, 1, "01", "row 7", "on row 6 already"),
+        (7, 1, "01", "row 7", "already on row 6"),
         (7, 1, 12.5, "row 7, column A", "“12.5” is not a code"),
         (7, 4, "n.d.", "row 7, column D", "not a number of inhabitants"),
         (7, 4, 12.5, "row 7, column D", "not a number of inhabitants"),

@@ -56,12 +56,21 @@ def make_returns(path: Path, count: int) -> None:
 
 def read_into_duckdb(path: Path, database: Path, workers: int) -> str:
     """What the pipeline does with a delivery; gives numbers and seconds of the reading as JSON."""
-    from asco_dagster.sources.returned_questionnaires import read_returns
+    from asco_dagster.sources.returns.reading import Delivered, read_returns
+    from asco_dagster.sources.returns.settling import Window
     from asco_dagster.storage.warehouse import count_rows, open_database, write_table
 
-    codebook = load_questionnaire(load_wave(WAVE).questionnaire).codebooks["commune"]
+    wave = load_wave(WAVE)
+    codebook = load_questionnaire(wave.questionnaire).codebooks["commune"]
     began = time.perf_counter()
-    found = read_returns(path, codebooks={"commune": codebook}, wave=WAVE, sampled=None, workers=workers)
+    found = read_returns(
+        [Delivered(path)],
+        codebooks={"commune": codebook},
+        wave=WAVE,
+        sampled=None,
+        collection=Window(wave.collection.start, wave.collection.end),
+        workers=workers,
+    )
     with open_database(database) as connection:
         write_table(connection, "raw_asco__returns", found.returns)
         write_table(connection, "raw_asco__answers", found.answers)

@@ -81,12 +81,13 @@ def widen(folder: Path, times: int) -> None:
     places.EXPECTATIONS = suites
 
     from asco_dagster.demonstration import territory_files
-    from asco_dagster.sources.readers import dgcl, insee_populations, return_form, sample_list
+    from asco_dagster.sources.readers import dgcl, insee_populations, sample_list
+    from asco_dagster.sources.returns import questionnaire_form
 
     commune = rf"(?:\d\d|2[AB]){NUMBER}"
     insee_populations._COMMUNE = commune
     sample_list._UNIT_CODE = "[0-9A-Za-z]+"
-    return_form._UNIT_CODES["commune"] = re.compile(commune)
+    questionnaire_form._UNIT_CODES["commune"] = re.compile(commune)
     dgcl._CODES["commune_code"] = (rf"\d{{1,2}}{NUMBER}|2[AB]{NUMBER}", "a commune code")
     # a register that numbers each of them does not exist, and nothing reads these numbers
     territory_files.commune_siren = lambda code: f"21{int(code, 36) % 10**7:07d}"
