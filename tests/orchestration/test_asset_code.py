@@ -32,7 +32,7 @@ CHANGES = {
     "asco_dagster/waves/2014.yaml": set(),  # its values are part of every fingerprint
     "asco_dagster/methods/calibration.py": {"est_asco__weights", "est_asco__estimates"},
     "asco_dagster/methods/disclosure/masks.py": {"sec_asco__cells"},
-    "asco_dagster/publication/shapes/departements.json": {"pub_asco__release"},
+    "asco_dagster/releases/shapes/departements.json": {"pub_asco__release"},
     "expectations/estimation/est_asco__estimates.json": {"est_asco__estimates"},
     "asco_dagster/sources/readers/refusals.yaml": {"raw_asco__answers"},
 }
