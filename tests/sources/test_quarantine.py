@@ -186,7 +186,7 @@ def test_the_command_lists_and_retries(places: Places, monkeypatch: pytest.Monke
     monkeypatch.setenv("ASCO_HOME", str(places.home))
     monkeypatch.setenv("COLUMNS", "250")
     runner = CliRunner()
-    assert "Nothing of wave 2014" in runner.invoke(app, ["quarantine", "list", "2014"]).output
+    assert "The quarantine of wave 2014" in runner.invoke(app, ["quarantine", "list", "2014"]).output
     _run(places)
     listed = runner.invoke(app, ["quarantine", "list", "2014"])
     assert listed.exit_code == 0

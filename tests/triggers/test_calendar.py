@@ -10,14 +10,15 @@ from typer.testing import CliRunner
 
 from asco_dagster.cli.release import release
 from asco_dagster.errors import ReleaseError
-from asco_dagster.operations.releases import list_releases
+from asco_dagster.operations.monitoring.releases import list_releases
 from asco_dagster.releases import embargo
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import MANIFEST, ReleaseStore, latest_release, read_manifest
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
-from asco_dagster.triggers.release_calendar import publish_due_job, release_calendar
+from asco_dagster.triggers.jobs import publish_due_job
+from asco_dagster.triggers.schedules import release_calendar
 from asco_dagster.waves import load_wave
 from asco_testing.home_instances import home_instance
 
