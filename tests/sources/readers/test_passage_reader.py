@@ -49,7 +49,7 @@ def test_a_column_more_and_a_header_further_down_do_no_harm(tmp_path: Path) -> N
         ("COM", [*TITLE, ["CODGEO_INI", "CODGEO_2024", "LIBGEO_2024"], *ROWS], "CODGEO_2024"),
         ("COM", [*TITLE, *ROWS], "none of the first"),
         ("COM", [*TITLE, HEADER], "no row of data"),
-        ("COM", [*TITLE, HEADER, *ROWS, ["01001", "01001", "twice"]], "occurs twice"),
+        ("COM", [*TITLE, HEADER, *ROWS, ["01001", "01001", "twice"]], "is there twice"),
         ("COM", [*TITLE, HEADER, ["Lyon", "69123", "Lyon"]], "“Lyon” is not a code"),
     ],
 )
