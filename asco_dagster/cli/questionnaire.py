@@ -8,6 +8,7 @@ import typer
 from asco_dagster.cli.arguments import WaveName
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.waves import load_wave
+from asco_dagster.waves.form import UnitType
 
 questionnaire = typer.Typer(
     name="questionnaire",
@@ -15,7 +16,7 @@ questionnaire = typer.Typer(
     no_args_is_help=True,
 )
 
-UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="Who answers: commune or epci.")]
+UnitName = Annotated[UnitType, typer.Argument(metavar="UNIT", help="Who answers: commune or epci.")]
 Target = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")]
 
 
@@ -31,8 +32,7 @@ def build(
     """Write the blank Excel questionnaire."""
     from asco_dagster.questionnaires.workbook import build_workbook  # pandas
 
-    content = build_workbook(load_wave(wave), _unit_type(unit), unit_code)  # type: ignore[arg-type]
-    _write(out, content)
+    _write(out, build_workbook(load_wave(wave), unit, unit_code))
 
 
 @questionnaire.command()
@@ -40,15 +40,7 @@ def ddi(wave: WaveName, unit: UnitName, out: Target) -> None:
     """Write the questionnaire's description as DDI Codebook 2.5 (XML)."""
     from asco_dagster.questionnaires.ddi import ddi_codebook  # pandas
 
-    _write(out, ddi_codebook(load_wave(wave), _unit_type(unit)))  # type: ignore[arg-type]
-
-
-def _unit_type(unit: str) -> str:
-    if unit not in ("commune", "epci"):
-        raise ConfigurationError(
-            f"there is no questionnaire for “{unit}”", expected="commune or epci", remedy="Name one of these"
-        )
-    return unit
+    _write(out, ddi_codebook(load_wave(wave), unit))
 
 
 def _write(out: Path, content: bytes) -> None:

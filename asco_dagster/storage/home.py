@@ -8,7 +8,6 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from asco_dagster.durable import PUBLIC, make_folder, write_whole
@@ -38,9 +37,10 @@ def require_home(places: Places) -> None:
             expected=f"layout {VERSION} or older",
             remedy="Use that newer asco_dagster, or another ASCO_HOME",
         )
-    for version in range(found, VERSION):
-        _MIGRATIONS[version](places.home)
-        _mark(places.home, version + 1)
+    if found < VERSION:
+        close_to_others(places.home)
+        code = importlib.metadata.version("asco_dagster")
+        write_whole(places.home / HOME_FILE, json.dumps({"layout": VERSION, "code": code}) + "\n")
 
 
 def named_home(places: Places) -> Path:
@@ -98,11 +98,3 @@ def close_to_others(home: Path) -> None:
         for path in sorted((home / folder).rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o700 if path.is_dir() else 0o600)
-
-
-_MIGRATIONS: dict[int, Callable[[Path], None]] = {0: close_to_others}
-
-
-def _mark(home: Path, version: int) -> None:
-    code = importlib.metadata.version("asco_dagster")
-    write_whole(home / HOME_FILE, json.dumps({"layout": version, "code": code}) + "\n")
