@@ -194,10 +194,11 @@ def test_the_command_lists_and_retries(places: Places, monkeypatch: pytest.Monke
     assert f"{COMMUNES}/bad.xlsx" in listed.output
     told = runner.invoke(app, ["quarantine", "list", "2014", "--json"])
     assert '"reason": "text_in_number"' in told.output
-    assert "0 of 2 can be read now." in runner.invoke(app, ["quarantine", "retry", "2014"]).output
+    assert "0 of 2 can be read now\n" in runner.invoke(app, ["quarantine", "retry", "2014"]).output
     _sample(places, SAMPLED | {("commune", STRANGER)})
     assert (
-        "1 of 2 can be read now: asco run 2014" in runner.invoke(app, ["quarantine", "retry", "2014"]).output
+        "1 of 2 can be read now; to count them: asco run 2014\n"
+        in runner.invoke(app, ["quarantine", "retry", "2014"]).output
     )
 
 
