@@ -161,7 +161,7 @@ def test_an_archive_broken_as_a_whole_stops_the_run_and_is_listed_until_it_can_b
 
 def test_a_delivery_that_is_not_there_is_no_entry(places: Places) -> None:
     (places.inbox("2014") / EPCI).unlink()
-    with pytest.raises(SourceError, match="not there"):
+    with pytest.raises(SourceError, match="not found: "):
         _run(places)
     assert _entries(places) == []
 
