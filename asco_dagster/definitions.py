@@ -1,4 +1,4 @@
-"""What Dagster loads: the five layers' assets, jobs, triggers and resources, assembled and nothing more."""
+"""What Dagster loads: assets of the five layers, jobs, schedules, sensors and resources."""
 
 from typing import Any
 
@@ -11,18 +11,15 @@ from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
 from asco_dagster.staging.assets import staging_assets
-from asco_dagster.triggers.jobs import wave_job
-from asco_dagster.triggers.pruning import prune_job, prune_schedule
-from asco_dagster.triggers.release_calendar import publish_due_job, release_calendar
-from asco_dagster.triggers.schedules import yearly_sources_schedule
+from asco_dagster.triggers.jobs import prune_job, publish_due_job, wave_job
+from asco_dagster.triggers.schedules import prune_schedule, release_calendar, yearly_sources_schedule
 from asco_dagster.triggers.sensors import failure_sensor, inbox_sensor, wave_state_sensor
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:
     """Assemble the definitions.
 
-    Args:
-        **overrides: resources to put in place of the usual ones, for tests.
+    Resources in ``overrides`` replace the usual ones, for tests.
     """
     settings = overrides.get("settings") or Settings.from_environment()
     lower = [*source_assets, *staging_assets, *estimation_assets, *confidentiality_assets]

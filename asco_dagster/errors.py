@@ -1,7 +1,6 @@
 """Errors that a person can act on: what is wrong, where, what was expected, what to do.
 
-Every error that this project raises on purpose is one of these. The command line prints them as one
-line and shows a traceback only with ``--debug``. What does not belong here: handling, which is the caller's.
+Every error that this project raises on purpose is one of these; the command line prints them as one line.
 """
 
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from asco_dagster.escaping import on_one_line
 
 
 class AscoError(Exception):
-    """A failure told as a sentence.
+    """A failure, reported as a sentence.
 
     Args:
         what: what is wrong, in plain words, without a final full stop.
@@ -21,7 +20,7 @@ class AscoError(Exception):
         row: row in the file, counted from 1 as a spreadsheet shows it.
         column: column name or letter.
         expected: what should have been there.
-        remedy: what the reader should do; a sentence of its own, which begins with a capital.
+        remedy: what the reader should do; a separate sentence.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class AscoError(Exception):
         super().__init__(self.sentence())
 
     def __reduce__(self) -> tuple[partial["AscoError"], tuple[str]]:
-        """The same error from its parts, so that a reading process can hand it over whole."""
+        """Pickle the parts, so that a worker process of a pool can raise the same error here."""
         parts = {key: vars(self)[key] for key in ("file", "sheet", "row", "column", "expected", "remedy")}
         return partial(type(self), **parts), (self.what,)
 
@@ -80,20 +79,20 @@ class SourceError(AscoError):
 
 
 class OutOfReachError(SourceError):
-    """A delivered file whose bytes the system does not give; a disk, a share or a right is at fault."""
+    """A delivered file that the system cannot read: a fault of a disk, a share or a permission."""
 
     @classmethod
     def from_os_error(cls, fault: OSError, path: PurePath) -> "OutOfReachError":
-        """The error of a file of which the system told a fault: nobody who sent it can mend that."""
+        """The error of a file that the system could not read; whoever sent the file cannot fix that."""
         return cls(
             f"it cannot be read ({fault.strerror})",
             file=path,
-            remedy="check the disk or share that it lies on and who may read it, then run again",
+            remedy="check its disk or share and who may read it, then run again",
         )
 
 
 class GateError(AscoError):
-    """A quality gate is closed, missing, or older than the data it should judge."""
+    """A quality gate is closed, missing, or older than the data it should check."""
 
 
 class EstimationError(AscoError):
@@ -109,7 +108,7 @@ class ReleaseError(AscoError):
 
 
 def is_sentence(name: str | None) -> bool:
-    """Whether an error that a run stored under the name of its class is one of these, of whatever depth."""
+    """Whether this is the class name, as a run stores it, of one of these errors."""
     return name in {kind.__name__ for kind in _kinds(AscoError)}
 
 

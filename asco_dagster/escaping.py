@@ -1,7 +1,7 @@
 """Delivered text where people read it: file names, cells and answers may hold anything, to be shown as it is.
 
 HTML is escaped by the templates, and tables of Dagster's pages show plain text; these are for the other
-places. What does not belong here: what is shown.
+places.
 """
 
 import html
@@ -15,7 +15,7 @@ _ACTIVE = re.compile(r"@|\](?=[(\[:])|://|\bwww\.|\bmailto:", re.IGNORECASE)
 
 
 def on_one_line(text: str) -> str:
-    r"""A text in which nothing moves a terminal's cursor, changes colours or turns the reading direction.
+    r"""A text that cannot move a terminal's cursor, change colours or turn the reading direction.
 
     Blanks and line breaks become one blank each; other invisible characters are written as ``\x1b`` is here.
     """
@@ -28,7 +28,7 @@ def on_one_line(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    """A text as Markdown that shows it: as it is when nothing in it means anything, else as a span of code.
+    """A text as Markdown that displays it unchanged: as it is if it has no markup, else as a span of code.
 
     Dagster's pages read the descriptions of results as Markdown, and take addresses for links even when they
     are escaped, but not within code.

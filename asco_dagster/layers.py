@@ -1,4 +1,4 @@
-"""The five layers, in the order of the data, and the prefix that tells an asset's layer from its name.
+"""The five layers, in the order of the data, and the prefix of their assets' names.
 
 A layer is at once a folder, an asset group, a DuckDB schema, a dbt folder and a suite folder.
 """
@@ -28,7 +28,7 @@ def layer_of(asset: str) -> str:
     if not _NAME.match(asset):
         raise ValueError(f"“{asset}” is not an asset name of the form prefix_source__entity")
     prefix = asset.split("_", 1)[0]
-    return next(layer for layer, own in PREFIXES.items() if own == prefix)
+    return next(layer for layer, known in PREFIXES.items() if known == prefix)
 
 
 def table_of(asset: str) -> str:

@@ -1,7 +1,7 @@
 """The processors that this process may use, and their shares when several waves run side by side.
 
-Two waves that spread over the same processors move each other's threads to and fro; with a share of its own
-each takes less processor time, and both end sooner. What does not belong here: how a step spreads its work.
+Two waves that spread over the same processors move each other's threads to and fro; with separate
+shares each takes less processor time, and both end sooner.
 """
 
 import contextlib
@@ -10,25 +10,22 @@ import os
 
 def processors() -> int:
     """How many this process may use; at least 1."""
-    return len(_own())
+    return len(_available())
 
 
 def shares(number: int) -> list[set[int]]:
-    """Deal the processors out to processes that run side by side.
-
-    Args:
-        number: of processes, at least 1.
+    """Divide the processors among processes that run side by side.
 
     Returns:
         Numbers of processors, a set a process, disjoint and together all; no more sets than processors.
     """
-    own = _own()
-    parts = min(number, len(own))
-    return [set(own[part::parts]) for part in range(parts)]
+    available = _available()
+    parts = min(number, len(available))
+    return [set(available[part::parts]) for part in range(parts)]
 
 
 def confine(process: int, share: set[int]) -> None:
-    """Have a process that has just begun, and all that it will start, use its share only.
+    """Restrict a new process, and all that it starts, to its share of the processors.
 
     Does nothing where the system does not offer it (macOS), nor to a process that ended already.
     """
@@ -37,7 +34,7 @@ def confine(process: int, share: set[int]) -> None:
             os.sched_setaffinity(process, share)
 
 
-def _own() -> list[int]:
+def _available() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

@@ -1,13 +1,12 @@
-"""What the environment may say: every ``ASCO_…`` variable, declared once.
+"""The settings: every ``ASCO_…`` variable of the environment, declared once.
 
-An unknown ``ASCO_…`` variable is an error that names it, since a misspelt setting that is silently ignored
-has sent more than one pipeline to the wrong place. What does not belong here: what differs between waves
-(``waves/<wave>.yaml``) and where files lie below the home (``storage/places.py``).
+An unknown ``ASCO_…`` variable is an error: a misspelt setting that is silently ignored has sent more than one
+pipeline to the wrong place.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -20,15 +19,16 @@ SHORTEST_KEY = 32
 SHORTEST_LEASE = 5.0
 LOG_FORMATS = ("text", "json")
 _MEMORY = re.compile(r"[1-9]\d*(?:\.\d+)? ?(?:MB|GB|MiB|GiB)")
-_LIMESURVEY = ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD")
-_MAIL = ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO")
 _KEYS = ("ASCO_PSEUDONYM_KEY", "ASCO_DATABASE_KEY", "ASCO_UI_TOKEN")
 _NEEDED = {
-    # pseudonyms of one wave must not depend on the worker; embedded servers and homes are one machine's
+    # pseudonyms of one wave must not depend on the worker; the embedded server and the home are one machine's
     "ASCO_STORE": ("ASCO_PSEUDONYM_KEY",),
     "ASCO_BROKER_URL": ("ASCO_STORE", "ASCO_POSTGRES_URL"),
 }
-_TOGETHER = ((_LIMESURVEY, "all three or none"), (_MAIL, "all three or none"))
+_TOGETHER = (
+    ("ASCO_LIMESURVEY_URL", "ASCO_LIMESURVEY_USER", "ASCO_LIMESURVEY_PASSWORD"),
+    ("ASCO_SMTP_URL", "ASCO_MAIL_FROM", "ASCO_MAIL_TO"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class Settings:
     """The environment of one process.
 
     Attributes:
-        home: everything that runs lives below it (``ASCO_HOME``; by default the home of ``DAGSTER_HOME``, if
-            that lies in one, else ``var/`` beside the code).
-        postgres_url: Dagster's storage (``ASCO_POSTGRES_URL``); None means the embedded server.
+        home: folder of everything that is written (``ASCO_HOME``; by default the home of ``DAGSTER_HOME``, if
+            that is in one, else ``var/`` beside the code).
+        postgres_url: storage of Dagster (``ASCO_POSTGRES_URL``); None means the embedded server.
         pseudonym_key: key of the units' pseudonyms (``ASCO_PSEUDONYM_KEY``); None means the key file of the
             home, created on first use.
-        database_key: key that encrypts the waves' databases at rest (``ASCO_DATABASE_KEY``); None leaves
-            them to the permissions of the files.
+        database_key: key that encrypts the waves' databases at rest (``ASCO_DATABASE_KEY``); with
+            None they are protected by file permissions only.
         quality_url: address of the quality pages, for links (``ASCO_QUALITY_URL``, up to and with
             ``/quality``); ``asco up`` sets it.
         ui_url: address of Dagster's pages, for the links of messages (``ASCO_UI_URL``); ``asco up`` sets it.
-        ui_token: what opens the pages of ``asco up`` (``ASCO_UI_TOKEN``), for a proxy, a script or a
-            collector that must know it beforehand; None means a new one at each start, which is printed.
+        ui_token: token of the pages of ``asco up`` (``ASCO_UI_TOKEN``), for a proxy, a script or a collector
+            that must know it beforehand; None means a new one at each start, which is printed.
         limesurvey_url: RemoteControl address of the LimeSurvey server (``ASCO_LIMESURVEY_URL``), with
         limesurvey_user: its user (``ASCO_LIMESURVEY_USER``) and
         limesurvey_password: the password (``ASCO_LIMESURVEY_PASSWORD``); all three or none.
-        webhook_url: takes a JSON message when a run fails or a gate closes (``ASCO_WEBHOOK_URL``).
+        webhook_url: receives a JSON message when a run fails or a gate closes (``ASCO_WEBHOOK_URL``).
         smtp_url: mail server for the same messages (``ASCO_SMTP_URL``: ``smtp://`` or ``smtps://``, with user
             and password if it wants them), with
         mail_from: the sender (``ASCO_MAIL_FROM``) and
@@ -113,34 +113,29 @@ class Settings:
                 remedy="Correct its name or unset it",
             )
         _check(environ)
-        given = {own: environ[name] for name, own in DECLARED.items() if environ.get(name)}
-        paths = {own: _path(given.pop(own)) for own in ("home", "waves") if own in given}
+        given = {field: environ[name] for name, field in DECLARED.items() if environ.get(name)}
+        paths = {name: _path(given.pop(name)) for name in ("home", "waves") if name in given}
         lease = {"lease": float(given.pop("lease"))} if "lease" in given else {}
         return cls(**{"home": _usual_home(environ), **given, **paths, **lease})  # type: ignore[arg-type]
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
-        values = {name: getattr(self, own) for name, own in DECLARED.items()}
+        values = {name: getattr(self, field) for name, field in DECLARED.items()}
         return {name: str(value) for name, value in values.items() if value is not None}
 
     def secrets(self) -> list[str]:
-        """What must stand in no log, message, page or file; the longest first."""
-        hidden = {own.name for own in fields(self) if not own.repr}
-        told = {str(getattr(self, name)) for name in hidden if getattr(self, name)}
-        return sorted(told, key=len, reverse=True)
+        """What no log, message, page or file may contain; the longest first."""
+        values = {getattr(self, declared.name) for declared in fields(self) if not declared.repr}
+        return sorted(filter(None, values), key=len, reverse=True)
 
 
-_OTHERWISE = {"openlineage_url": "OPENLINEAGE_URL"}  # a standard has named it
-DECLARED = {
-    _OTHERWISE.get(own.name, f"ASCO_{own.name.upper()}"): own.name
-    for own in fields(Settings)
-    if own.name != "inbox"
-}
-"""Every variable, and the attribute that it gives."""
+DECLARED = {f"ASCO_{one.name.upper()}": one.name for one in fields(Settings) if one.name != "inbox"}
+DECLARED["OPENLINEAGE_URL"] = DECLARED.pop("ASCO_OPENLINEAGE_URL")  # a standard's name
+"""Every variable, and the attribute that it sets."""
 
 
 def _usual_home(environ: Mapping[str, str]) -> Path:
-    """The home where none is named: that of Dagster's instance if it belongs to one, else beside the code."""
+    """The default home: that of Dagster's instance if it belongs to one, else beside the code."""
     around = _path(environ["DAGSTER_HOME"]).resolve().parent if environ.get("DAGSTER_HOME") else None
     return around if around is not None and (around / HOME_FILE).is_file() else CHECKOUT / "var"
 
@@ -157,53 +152,51 @@ def _check(environ: Mapping[str, str]) -> None:
             raise ConfigurationError(
                 f"{name} has {length} bytes" if length else f"{name} is empty",
                 expected=f"at least {SHORTEST_KEY} bytes",
-                remedy="Give a longer secret, or unset it",
+                remedy="Set a longer secret, or unset it",
             )
-    for names, expected in _TOGETHER:
+    for names in _TOGETHER:
         given = [name for name in names if environ.get(name)]
         if given and len(given) < len(names):
             raise ConfigurationError(
-                f"{', '.join(given)} is given without {', '.join(sorted(set(names) - set(given)))}",
-                expected=expected,
-                remedy="Give the others, or unset it",
+                f"{', '.join(given)} is set without {', '.join(sorted(set(names) - set(given)))}",
+                expected="all three or none",
+                remedy="Set the others, or unset it",
             )
-    if environ.get("ASCO_LOG_FORMAT") not in (None, "", *LOG_FORMATS):
-        raise ConfigurationError(
-            f"ASCO_LOG_FORMAT is “{environ['ASCO_LOG_FORMAT']}”", expected=" or ".join(LOG_FORMATS)
-        )
-    memory = environ.get("ASCO_MEMORY")
-    if memory and not _MEMORY.fullmatch(memory):
-        raise ConfigurationError(f"ASCO_MEMORY is “{memory}”", expected="an amount such as 1GiB or 800MiB")
-    _check_shared(environ)
-    waves = environ.get("ASCO_WAVES")
-    if waves and not _path(waves).is_dir():
-        raise ConfigurationError(
-            f"ASCO_WAVES names {waves}, but there is no such folder",
-            remedy="Correct it, or unset it to use the waves of the code",
-        )
-
-
-def _check_shared(environ: Mapping[str, str]) -> None:
-    """What several machines share must be reached by each of them, and mean the same on each."""
     for name, needed in _NEEDED.items():
         missing = [other for other in needed if not environ.get(other)]
         if environ.get(name) and missing:
             raise ConfigurationError(
-                f"{name} is given without {', '.join(missing)}",
+                f"{name} is set without {', '.join(missing)}",
                 expected="the same on every machine",
-                remedy=f"Give it, or unset {name}",
+                remedy=f"Set it, or unset {name}",
             )
-    broker = environ.get("ASCO_BROKER_URL")
-    if broker and not broker.startswith(("redis://", "rediss://")):
+    waves = environ.get("ASCO_WAVES")
+    if waves and not _path(waves).is_dir():
         raise ConfigurationError(
-            "ASCO_BROKER_URL is no address of a Redis server", expected="rediss://user:password@host:6379/0"
+            f"ASCO_WAVES names {waves}, which is not a folder",
+            remedy="Correct it, or unset it to use the waves of the code",
         )
-    lease = environ.get("ASCO_LEASE")
+    for name, (holds, expected) in _FORMS.items():
+        value = environ.get(name)
+        if value and not holds(value):
+            # an address may hold a password
+            shown = f"{name} is not valid" if name.endswith("_URL") else f"{name} is “{value}”"
+            raise ConfigurationError(shown, expected=expected)
+
+
+def _is_lease(text: str) -> bool:
     try:
-        too_short = bool(lease) and not float(lease or 0) >= SHORTEST_LEASE
+        return float(text) >= SHORTEST_LEASE
     except ValueError:
-        too_short = True
-    if too_short:
-        raise ConfigurationError(
-            f"ASCO_LEASE is “{lease}”", expected=f"seconds, at least {SHORTEST_LEASE:.0f}"
-        )
+        return False
+
+
+_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "ASCO_LOG_FORMAT": (LOG_FORMATS.__contains__, " or ".join(LOG_FORMATS)),
+    "ASCO_MEMORY": (_MEMORY.fullmatch, "an amount such as 1GiB or 800MiB"),
+    "ASCO_BROKER_URL": (
+        lambda text: text.startswith(("redis://", "rediss://")),
+        "the address of a Redis server, such as rediss://user:password@host:6379/0",
+    ),
+    "ASCO_LEASE": (_is_lease, f"seconds, at least {SHORTEST_LEASE:.0f}"),
+}

@@ -1,7 +1,7 @@
 """JSON read strictly, for files that people edit or that a fault may have damaged.
 
 Python's reader takes the last of two equal keys, ``NaN``, numbers too large to hold and half a character;
-each would make a file say less than it shows. What does not belong here: what the content means.
+each would make a file say less than it shows.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class JsonFault(ValueError):  # noqa: N818 # a fault of a file, which the caller makes a sentence of
-    """Why a text is no JSON that may be trusted.
+    """Why a text is not JSON that can be trusted.
 
     Args:
         what: in plain words.
@@ -65,12 +65,12 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise JsonFault(f"the key “{twice}” is there twice")
+        raise JsonFault(f"the key “{twice}” occurs twice")
     return found
 
 
 def _no_number(name: str) -> Any:
-    raise JsonFault(f"{name} is no number of JSON")
+    raise JsonFault(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:

@@ -36,11 +36,11 @@ def test_drafts_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> N
     path = tmp_path / "parsed"
     dead = subprocess.Popen(["true"])
     dead.wait()
-    of_dead, of_living = (tmp_path / f"parsed.{pid}.tmp" for pid in (dead.pid, os.getppid()))
+    of_dead, of_living = (tmp_path / f".parsed.{pid}.tmp" for pid in (dead.pid, os.getppid()))
     for left in (of_dead, of_living):
         left.mkdir()
         (left / "content").touch()
-    assert draft_of(path) == tmp_path / f"parsed.{os.getpid()}.tmp"
+    assert draft_of(path) == tmp_path / f".parsed.{os.getpid()}.tmp"
     assert (of_dead.exists(), of_living.exists()) == (False, True)
 
 
@@ -72,7 +72,7 @@ def test_what_is_renamed_is_on_the_disk_first(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "replace", replace)
     write_whole(tmp_path / "gate.json", "{}")
-    draft = f"gate.json.{os.getpid()}.tmp"
+    draft = f".gate.json.{os.getpid()}.tmp"
     assert done == [f"fsync {draft}", f"rename {draft}", f"fsync {tmp_path.name}"]
     (tmp_path / "parsed").mkdir()
     (tmp_path / "parsed" / "manifest.json").write_text("{}")

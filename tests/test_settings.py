@@ -66,7 +66,7 @@ def test_what_machines_share_is_demanded_whole(given: str, missing: str) -> None
     told = {name: value for name, value in SHARED.items() if name != missing}
     if missing == "ASCO_PSEUDONYM_KEY":
         del told["ASCO_BROKER_URL"]
-    with pytest.raises(ConfigurationError, match=f"{given} is given without {missing}") as caught:
+    with pytest.raises(ConfigurationError, match=f"{given} is set without {missing}") as caught:
         Settings.from_environment(told)
     assert "hidden" not in str(caught.value)
     settings = Settings.from_environment(SHARED)
@@ -81,7 +81,7 @@ def test_a_lease_that_cannot_be_kept_is_refused(lease: str) -> None:
 
 
 def test_a_broker_that_is_no_redis_is_refused_without_showing_it() -> None:
-    with pytest.raises(ConfigurationError, match="ASCO_BROKER_URL is no address") as caught:
+    with pytest.raises(ConfigurationError, match="ASCO_BROKER_URL is not valid") as caught:
         Settings.from_environment({**SHARED, "ASCO_BROKER_URL": "amqp://user:hidden@host"})
     assert "hidden" not in str(caught.value)
 

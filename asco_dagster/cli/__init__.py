@@ -1,1 +1,1 @@
-"""The ``asco`` command: one file a subcommand, thin, each calling what the folders around it do."""
+"""The ``asco`` command: parses arguments, prints results; one file a subcommand."""

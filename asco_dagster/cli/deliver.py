@@ -1,34 +1,35 @@
-"""``asco deliver``: deliveries into the shared store's inbox (``storage.shared_store.inbox``)."""
+"""``asco deliver``: copies deliveries into the inbox of the shared store."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.arguments import WaveName
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.settings import Settings
+from asco_dagster.storage.shared_store.inbox import deliver as upload
+from asco_dagster.storage.shared_store.objects import Store
+from asco_dagster.waves import load_wave
 
 
 def deliver(
-    wave: Annotated[str, typer.Argument(metavar="WAVE", help="The wave, for example 2014.")],
+    wave: WaveName,
     inbox: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the deliveries; by default the home's own inbox."),
+        Path | None, typer.Option(help="Folder of the deliveries; by default the inbox of this home.")
     ] = None,
 ) -> None:
-    """Copy deliveries into the inbox that the workers share (ASCO_STORE), where every run takes them from."""
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.shared_store.inbox import deliver as send
-    from asco_dagster.storage.shared_store.objects import Store
-    from asco_dagster.waves import load_wave
-
+    """Copy deliveries into the inbox that all workers read (ASCO_STORE)."""
     load_wave(wave)
     settings = Settings.from_environment()
     folder = inbox or settings.home / "inbox" / wave
     if settings.store is None:
-        raise ConfigurationError("no store is given", remedy="Set ASCO_STORE, or use the home's inbox")
+        raise ConfigurationError(
+            "ASCO_STORE is not set", remedy="Set it, or put the files into the inbox of the home"
+        )
     if not folder.is_dir():
         raise ConfigurationError(
-            f"there is no folder {folder}", remedy="Name the folder of the deliveries with --inbox"
+            f"not found: {folder}", remedy="Name the folder of the deliveries with --inbox"
         )
     store = Store(settings.store)
-    typer.echo(f"{len(send(store, wave, folder))} files for wave {wave} in the inbox of {store.address}")
+    typer.echo(f"{len(upload(store, wave, folder))} files of wave {wave} copied to {store.address}")

@@ -1,43 +1,43 @@
-"""``asco demo``: writes demonstration deliveries into the inbox, in the publishers' own formats."""
+"""``asco demo``: writes demonstration deliveries in the publishers' formats."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from asco_dagster.settings import Settings
+from asco_dagster.storage.places import Places
+from asco_dagster.storage.shared_store.inbox import deliver
+from asco_dagster.storage.shared_store.objects import Store
+from asco_dagster.waves import load_wave
 
 
 def demo(
-    wave: Annotated[str, typer.Option(help="The wave to deliver for.")] = "2014",
+    wave: Annotated[str, typer.Option(help="The wave.")] = "2014",
     scale: Annotated[float, typer.Option(help="Share of the true sample size; 1 is the true size.")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="Seed; the wave's own by default.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; by default that of the wave.")] = None,
     real: Annotated[
         Path | None,
-        typer.Option(help="Folder of the publishers' real files, to lay beside generated returns."),
+        typer.Option(help="Folder of the publishers' real files, to deliver with generated returns."),
     ] = None,
 ) -> None:
     """Write demonstration deliveries into the inbox of a wave."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from asco_dagster.demonstration.deliveries import write_deliveries
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-    from asco_dagster.storage.shared_store.inbox import deliver
-    from asco_dagster.storage.shared_store.objects import Store
-    from asco_dagster.waves import load_wave
+    from asco_dagster.demonstration.deliveries import write_deliveries  # pandas
 
     settings = Settings.from_environment()
-    places = Places(settings.home)  # the inbox of this home, also where the runs take that of a store
+    places = Places(settings.home)  # also with a store, the inbox of this home
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task(f"Deliveries of wave {wave}")
 
-        def tell(what: str, done: int, total: int) -> None:
+        def show(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
         files = write_deliveries(
-            load_wave(wave), places=places, scale=scale, seed=seed, real=real, progress=tell
+            load_wave(wave), places=places, scale=scale, seed=seed, real=real, progress=show
         )
-    typer.echo(f"{len(files)} files for wave {wave} in {places.inbox(wave)}")
+    typer.echo(f"{len(files)} files of wave {wave} written to {places.inbox(wave)}")
     if settings.store is not None:
         sent = deliver(Store(settings.store), wave, places.inbox(wave))
-        typer.echo(f"{len(sent)} files delivered into the inbox of {settings.store}")
+        typer.echo(f"{len(sent)} files copied to the inbox of {settings.store}")

@@ -1,4 +1,4 @@
-"""Entry point of ``asco``: registers the subcommands and tells errors as one line.
+"""Entry point of ``asco``: registers the subcommands and prints an error as one line.
 
 A traceback is shown only with ``--debug``. Exit codes: 0 done, 1 a gate refused or a check does not hold,
 2 usage or configuration, 3 failed.
@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from asco_dagster.cli.backup import backup, restore
-from asco_dagster.cli.dagster import dagster, dg
-from asco_dagster.cli.dbt import dbt
 from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
 from asco_dagster.cli.doctor import doctor
 from asco_dagster.cli.kubernetes import kubernetes
+from asco_dagster.cli.programs import dagster, dbt, dg
 from asco_dagster.cli.prune import prune
 from asco_dagster.cli.purge import purge
 from asco_dagster.cli.quarantine import quarantine
@@ -33,11 +32,11 @@ from asco_dagster.cli.verify import verify
 from asco_dagster.cli.worker import worker
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
 
-# A disk that takes nothing is no fault of the code: one line says it, wherever it is found.
+# Faults of the disk, not of the code: one line is enough, wherever they occur.
 _DISK = {
-    errno.ENOSPC: "Free some disk space, then do it again",
-    errno.EDQUOT: "Free some disk space or have the quota raised, then do it again",
-    errno.EFBIG: "Raise the limit on the size of files, then do it again",
+    errno.ENOSPC: "Free some disk space, then try again",
+    errno.EDQUOT: "Free some disk space or have the quota raised, then try again",
+    errno.EFBIG: "Raise the limit on the size of files, then try again",
     errno.EROFS: "Have the disk mounted for writing, or set another ASCO_HOME",
 }
 
@@ -52,17 +51,10 @@ for command in (demo, run, up, status, releases, query, verify, doctor):
     app.command()(command)
 for program in (dbt, dagster, dg):
     app.command(context_settings={"ignore_unknown_options": True})(program)
-app.command()(prune)
-app.command()(purge)
-app.command()(backup)
-app.command()(restore)
-app.command()(deliver)
-app.command()(worker)
-app.command()(kubernetes)
-app.add_typer(rotate_key, name="rotate-key")
-app.add_typer(quarantine, name="quarantine")
-app.add_typer(questionnaire, name="questionnaire")
-app.add_typer(release, name="release")
+for upkeep in (prune, purge, backup, restore, deliver, worker, kubernetes):
+    app.command()(upkeep)
+for group in (rotate_key, quarantine, questionnaire, release):
+    app.add_typer(group)
 
 
 @app.callback()
@@ -71,7 +63,7 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks
 
 
 def main() -> None:
-    """Run the command line; what it writes is its owner's alone unless it is published."""
+    """Run the command line; files it writes are private unless they are published."""
     os.umask(0o077)
     try:
         app()
@@ -88,7 +80,7 @@ def main() -> None:
 
 
 def exit_code(error: AscoError) -> int:
-    """Exit code that an error stands for."""
+    """Exit code of an error."""
     if isinstance(error, ConfigurationError):
         return 2
     return 1 if isinstance(error, GateError) else 3

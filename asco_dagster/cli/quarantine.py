@@ -1,91 +1,70 @@
-"""``asco quarantine``: the refused returns of a wave, and another try."""
+"""``asco quarantine``: lists the refused returns of a wave, or reads them again."""
 
-import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from asco_dagster.sources.returns.quarantine import Entry, Quarantine
+from asco_dagster.cli.arguments import AsJson, WaveName, home, print_json
+from asco_dagster.escaping import on_one_line
+from asco_dagster.sources.returns.quarantine import Entry, Quarantine
+from asco_dagster.storage.shared_store.held import hold
+from asco_dagster.waves import load_wave
 
 quarantine = typer.Typer(
-    name="quarantine",
-    help="The refused returns of a wave: list them, or have them read again.",
-    no_args_is_help=True,
+    name="quarantine", help="List the refused returns of a wave, or read them again.", no_args_is_help=True
 )
 
 
 @quarantine.command("list")
-def list_(
-    wave: Annotated[str, typer.Argument(help="The wave.")],
-    json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
-) -> None:
-    """List what was refused, with reason, place and remedy."""
-    entries = _of(wave).entries()
+def list_(wave: WaveName, json_: AsJson = False) -> None:
+    """List refused returns with reason, place and remedy."""
+    load_wave(wave)  # an unknown wave is an error, a wave without refusals is not
+    _, places = home()
+    entries = Quarantine(places.quarantine(wave)).entries()
     if json_:
-        typer.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
+        print_json([asdict(entry) for entry in entries])
     elif not entries:
-        typer.echo(f"Nothing of wave {wave} is in quarantine.")
+        typer.echo(f"The quarantine of wave {wave} is empty.")
     else:
         _show(entries)
-    raise typer.Exit(0)
 
 
 @quarantine.command()
 def retry(
-    wave: Annotated[str, typer.Argument(help="The wave.")],
-    ids: Annotated[list[str] | None, typer.Argument(help="Some entries; all of them without it.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    wave: WaveName,
+    ids: Annotated[list[str] | None, typer.Argument(help="Entries to read again; all by default.")] = None,
+    json_: AsJson = False,
 ) -> None:
-    """Put the refused returns through the reader again, where they lie in their delivery.
+    """Read refused returns again, from their place in the inbox.
 
-    Those that can be read by now (since codebook or sample were mended, or the file in the inbox was) are
-    marked, and the next run of the wave counts them; the others stay, with their reason of today.
+    Returns that can be read now, because codebook, sample or file was corrected, are marked, and the next run
+    of the wave counts them. The others remain, with their current reason.
     """
-    from asco_dagster.settings import Settings
-    from asco_dagster.sources.returns.assets import try_again
-    from asco_dagster.storage.places import Places
-    from asco_dagster.storage.shared_store.held import hold
-    from asco_dagster.waves import load_wave
+    from asco_dagster.sources.returns.assets import try_again  # dagster, pandas
 
-    settings = Settings.from_environment()
-    places = Places.of(settings)
+    settings, places = home()
     with hold(settings, places, wave, "asco quarantine retry") as held:
         tried = try_again(load_wave(wave), places, settings, ids or None)
         if held is not None:
-            held.keep()
+            held.upload()
     if json_:
-        typer.echo(json.dumps([asdict(entry) for entry in tried], ensure_ascii=False, indent=2))
-        raise typer.Exit(0)
+        print_json([asdict(entry) for entry in tried])
+        return
     readable = sum(entry.state == "retry" for entry in tried)
     if tried:
         _show(tried)
     typer.echo(
         f"{readable} of {len(tried)} can be read now"
-        + (f": asco run {wave} counts them." if readable else ".")
+        + (f"; to count them: asco run {wave}" if readable else "")
     )
-    raise typer.Exit(0)
 
 
-def _of(wave: str) -> "Quarantine":
-    from asco_dagster.settings import Settings
-    from asco_dagster.sources.returns.quarantine import Quarantine
-    from asco_dagster.storage.places import Places
-    from asco_dagster.waves import load_wave
-
-    load_wave(wave)  # a wave that does not exist is an error, one without refusals is not
-    return Quarantine(Places.of(Settings.from_environment()).quarantine(wave))
-
-
-def _show(entries: "list[Entry]") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from asco_dagster.escaping import on_one_line
-
-    table = Table("entry", "state", "file", "reason", "what is wrong, and the remedy", "since (UTC)")
+def _show(entries: list[Entry]) -> None:
+    table = Table("entry", "state", "file", "reason", "fault and remedy", "since (UTC)")
     for entry in entries:
         file = entry.file if entry.row is None else f"{entry.file}, row {entry.row}"
         shown = escape(on_one_line(file)), entry.reason, escape(on_one_line(entry.en))

@@ -1,18 +1,22 @@
-"""``asco questionnaire``: what a codebook gives to others, the blank workbook and its DDI description."""
+"""``asco questionnaire``: writes the blank workbook of a questionnaire, and its DDI description."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.arguments import WaveName
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.waves import load_wave
+from asco_dagster.waves.form import UnitType
 
 questionnaire = typer.Typer(
-    help="The questionnaires of a wave: the blank workbook, the DDI description.", no_args_is_help=True
+    name="questionnaire",
+    help="Write the blank workbook of a questionnaire, or its DDI description.",
+    no_args_is_help=True,
 )
 
-WaveName = Annotated[str, typer.Argument(metavar="WAVE", help="The wave, for example 2014.")]
-UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="Who answers: commune or epci.")]
+UnitName = Annotated[UnitType, typer.Argument(metavar="UNIT", help="Who answers: commune or epci.")]
 Target = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")]
 
 
@@ -22,36 +26,25 @@ def build(
     unit: UnitName,
     out: Target,
     unit_code: Annotated[
-        str | None, typer.Option(help="INSEE code or SIREN of the unit that it is for, in the hidden sheet.")
+        str | None, typer.Option(help="INSEE code or SIREN of the unit, stored in the hidden sheet.")
     ] = None,
 ) -> None:
     """Write the blank Excel questionnaire."""
-    from asco_dagster.questionnaires.workbook import build_workbook
-    from asco_dagster.waves import load_wave
+    from asco_dagster.questionnaires.workbook import build_workbook  # pandas
 
-    content = build_workbook(load_wave(wave), _unit_type(unit), unit_code)  # type: ignore[arg-type]
-    _write(out, content)
+    _write(out, build_workbook(load_wave(wave), unit, unit_code))
 
 
 @questionnaire.command()
 def ddi(wave: WaveName, unit: UnitName, out: Target) -> None:
     """Write the questionnaire's description as DDI Codebook 2.5 (XML)."""
-    from asco_dagster.questionnaires.ddi import ddi_codebook
-    from asco_dagster.waves import load_wave
+    from asco_dagster.questionnaires.ddi import ddi_codebook  # pandas
 
-    _write(out, ddi_codebook(load_wave(wave), _unit_type(unit)))  # type: ignore[arg-type]
-
-
-def _unit_type(unit: str) -> str:
-    if unit not in ("commune", "epci"):
-        raise ConfigurationError(
-            f"there is no questionnaire for “{unit}”", expected="commune or epci", remedy="Name one of these"
-        )
-    return unit
+    _write(out, ddi_codebook(load_wave(wave), unit))
 
 
 def _write(out: Path, content: bytes) -> None:
     if not out.parent.is_dir():
-        raise ConfigurationError(f"there is no folder {out.parent}", remedy="Make it, or name another file")
+        raise ConfigurationError(f"not found: folder {out.parent}", remedy="Create it, or name another file")
     out.write_bytes(content)
     typer.echo(f"{out} ({len(content):,} bytes)")

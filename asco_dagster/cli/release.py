@@ -1,25 +1,30 @@
-"""``asco release``: publish a sealed version, take one back, push one elsewhere; by ``publication``."""
+"""``asco release``: publishes, withdraws or pushes a version; prints the key that signs them."""
 
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.arguments import WaveName, home
 from asco_dagster.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from asco_dagster.releases.signature import Sign
-    from asco_dagster.releases.store import ReleaseStore
+from asco_dagster.publication.destinations import push_to_store
+from asco_dagster.publication.portals import push_to_portal
+from asco_dagster.releases import embargo
+from asco_dagster.releases.signature import public_key, signer
+from asco_dagster.releases.store import ReleaseStore, latest_release
+from asco_dagster.releases.withdrawal import withdraw as withdraw_version
+from asco_dagster.settings import Settings
+from asco_dagster.storage.shared_store.held import hold
+from asco_dagster.waves import load_wave
 
 release = typer.Typer(
     name="release",
-    help="The versions of a wave: publish, withdraw, push, and the key that signs them.",
+    help="Publish, withdraw or push the versions of a wave; print the key that signs them.",
     no_args_is_help=True,
 )
 
-WaveName = Annotated[str, typer.Argument(metavar="WAVE", help="The wave, for example 2014.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="The version, for example 1.0.0.")]
 
 
@@ -28,38 +33,36 @@ def publish(
     wave: WaveName,
     version: Version,
     when: Annotated[
-        str | None, typer.Option(help="Not now but at this instant, for example 2027-02-21T08:45:00+01:00.")
+        str | None, typer.Option(help="Publish later, for example at 2027-02-21T08:45:00+01:00.")
     ] = None,
 ) -> None:
-    """Publish the sealed version now, once its embargo has ended, or plan the instant of it."""
-    from asco_dagster.releases import embargo
-    from asco_dagster.releases.release import publish_sealed
+    """Publish a sealed version whose embargo has ended, now or at a given time."""
+    from asco_dagster.releases.release import publish_sealed  # pandas
 
     with _held(wave, "asco release publish") as store:
         if when is not None:
             instant = _instant(when)
             embargo.plan(store, version, instant)
             if instant > dt.datetime.now(dt.UTC):
-                typer.echo(f"{wave} {version} is to be published at {instant.isoformat()} (asco up does it)")
+                typer.echo(f"{wave} {version} will be published at {instant.isoformat()} by asco up")
                 return
-        published = publish_sealed(store, version, _signer())
+        published = publish_sealed(store, version, signer(*home()))
     typer.echo(
-        f"{wave} {version} {'is public' if published.is_new else 'was public already'}: {published.folder}"
+        f"{wave} {version} {'published' if published.is_new else 'was already public'}: {published.folder}"
     )
 
 
 @release.command()
 def withdraw(
-    wave: WaveName, version: Version, reason: Annotated[str, typer.Option(help="Why; the tombstone says it.")]
+    wave: WaveName,
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Why; published in the tombstone.")],
 ) -> None:
-    """Take a version back: a tombstone with the reason stands in its place, and latest moves away from it."""
-    from asco_dagster.releases.store import latest_release
-    from asco_dagster.releases.withdrawal import withdraw as take_back
-
+    """Withdraw a version: a tombstone with the reason replaces it, and latest points to another version."""
     with _held(wave, "asco release withdraw") as store:
-        take_back(store, version, reason)
+        withdraw_version(store, version, reason)
     latest = latest_release(store.releases)
-    typer.echo(f"{wave} {version} is withdrawn; latest is {latest.name if latest else 'no version'}")
+    typer.echo(f"{wave} {version} withdrawn; latest is {latest.name if latest else 'no version'}")
 
 
 @release.command()
@@ -74,65 +77,39 @@ def push(
         typer.Option("--portal", help="A dataset of a udata or Opendatasoft portal (key: ASCO_PORTAL_KEY)."),
     ] = False,
 ) -> None:
-    """Copy a public version elsewhere; what is there already is not sent again."""
-    from asco_dagster.publication.destinations import push_to_store
-    from asco_dagster.publication.portals import push_to_portal
-    from asco_dagster.settings import Settings
-
-    folder = _shelf(wave).releases / version
+    """Copy a public version to another place; files that are already there are skipped."""
+    folder = _store(wave).releases / version
     if not portal:
         pushed = push_to_store(folder, to)
     else:
         secret = Settings.from_environment().portal_key
         if secret is None:
-            raise ConfigurationError("no key of the portal is given", remedy="Set ASCO_PORTAL_KEY")
+            raise ConfigurationError("ASCO_PORTAL_KEY is not set", remedy="Set it to the portal's API key")
         pushed = push_to_portal(folder, to, secret)
-    typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} were there")
+    typer.echo(f"{wave} {version}: {len(pushed.sent)} files sent, {len(pushed.there)} already there")
     for copy in pushed.removed:
-        typer.echo(f"removed an exact copy of one of them: {copy}")
+        typer.echo(f"removed a duplicate: {copy}")
 
 
 @release.command()
 def key() -> None:
-    """Print the public key with which others verify what this home published (asco verify --public-key)."""
-    from asco_dagster.releases.signature import public_key
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-
-    typer.echo(public_key(Places.of(Settings.from_environment())), nl=False)
-
-
-def _signer() -> "Sign | None":
-    from asco_dagster.releases.signature import signer
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-
-    settings = Settings.from_environment()
-    return signer(settings, Places.of(settings))
+    """Print the public key for asco verify --public-key."""
+    typer.echo(public_key(home()[1]), nl=False)
 
 
 @contextmanager
-def _held(wave: str, command: str) -> Iterator["ReleaseStore"]:
-    """The store of a wave; with a store it is owned and brought before, and stored behind."""
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-    from asco_dagster.storage.shared_store.held import hold
-
-    store, settings = _shelf(wave), Settings.from_environment()
-    with hold(settings, Places.of(settings), wave, command) as held:
+def _held(wave: str, command: str) -> Iterator[ReleaseStore]:
+    """The versions of a wave; with a shared store they are owned and downloaded, and uploaded afterwards."""
+    store = _store(wave)
+    with hold(*home(), wave, command) as held:
         yield store
         if held is not None:
-            held.keep_shelf()
+            held.upload_releases()
 
 
-def _shelf(wave: str) -> "ReleaseStore":
-    from asco_dagster.releases.store import ReleaseStore
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-    from asco_dagster.waves import load_wave
-
+def _store(wave: str) -> ReleaseStore:
     load_wave(wave)
-    return ReleaseStore.of(Places.of(Settings.from_environment()), wave)
+    return ReleaseStore.of(home()[1], wave)
 
 
 def _instant(text: str) -> dt.datetime:
@@ -140,5 +117,5 @@ def _instant(text: str) -> dt.datetime:
         return dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"“{text}” is no instant", expected="an instant such as 2027-02-21T08:45:00+01:00"
+            f"“{text}” is not a date and time", expected="for example 2027-02-21T08:45:00+01:00"
         ) from error

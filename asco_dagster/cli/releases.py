@@ -1,35 +1,31 @@
-"""``asco releases``: what was released. The folders are read in ``operations/releases.py``."""
+"""``asco releases``: lists the versions of one wave or all."""
 
-import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.arguments import AsJson, home, print_json
+from asco_dagster.operations.monitoring.releases import list_releases, released_waves
+from asco_dagster.waves import load_wave
+
 
 def releases(
-    wave: Annotated[str | None, typer.Argument(help="One wave; all of them without it.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    wave: Annotated[str | None, typer.Argument(metavar="WAVE", help="The wave; all by default.")] = None,
+    json_: AsJson = False,
 ) -> None:
-    """List the releases with version, date and hash; an asterisk marks the one that latest points to."""
-    from asco_dagster.operations.releases import list_releases, released_waves
-    from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import Places
-    from asco_dagster.waves import load_wave
-
-    places = Places.of(Settings.from_environment())
-    waves = released_waves(places) if wave is None else [wave]
+    """List releases with version, date and hash; an asterisk marks the latest."""
+    _, places = home()
     if wave is not None and wave not in released_waves(places):
-        load_wave(wave)  # a wave that does not exist is an error, one without a release is not
-    found = list_releases(places, waves)
+        load_wave(wave)  # an unknown wave is an error, a wave without a release is not
+    found = list_releases(places, released_waves(places) if wave is None else [wave])
     if json_:
-        typer.echo(json.dumps([release.told() for release in found], indent=2))
-    elif not found:
-        typer.echo(
-            f"No release{f' of wave {wave}' if wave else ''} yet: asco run {wave or 'WAVE'} makes one."
-        )
-    for release in [] if json_ else found:
+        print_json([asdict(release) for release in found])
+        return
+    if not found:
+        typer.echo(f"No release{f' of wave {wave}' if wave else ''} yet. Run: asco run {wave or 'WAVE'}")
+    for release in found:
         mark = "*" if release.latest else " "
         state = "" if release.state == "public" else f"  {release.state}"
-        told = f"{release.wave}  {release.version}  {release.released_at}  {release.content_sha256}{state}"
-        typer.echo(f"{mark} {told}")
-    raise typer.Exit(0)
+        columns = (release.wave, release.version, release.released_at, release.content_sha256)
+        typer.echo(f"{mark} {'  '.join(columns)}{state}")

@@ -1,8 +1,4 @@
-"""``asco run``: the wave job without the UI, with progress, gates summarised and the release's path.
-
-One wave runs in this process; several run side by side, each in a process of its own. What does not belong
-here: the job itself (``orchestration``) and Dagster's instance (``operations``).
-"""
+"""``asco run``: runs waves without the UI; one in this process, several in processes side by side."""
 
 import subprocess
 import sys
@@ -15,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.operations.monitoring.structured_log import formatter, set_up_logging
+from asco_dagster.operations.wave_run import run_wave
 from asco_dagster.processors import confine, shares
+from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
 
 if TYPE_CHECKING:
@@ -27,17 +26,18 @@ def run(
         list[str], typer.Argument(metavar="WAVE...", help="The waves to run, for example 2014.")
     ],
     inbox: Annotated[
-        Path | None, typer.Option(help="Take the deliveries from this folder instead of the home's inbox.")
+        Path | None, typer.Option(help="Read the deliveries from this folder instead of the home's inbox.")
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Make every table anew, also those of which nothing changed.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild every table, unchanged ones too.")] = False,
 ) -> None:
-    """Run waves from their deliveries to a release; exits 0 released, 1 refused by a gate, 2 or 3 failed."""
+    """Run waves, from deliveries to a release.
+
+    Exit code: 0 released, 1 gate closed, 2 usage or configuration, 3 failed.
+    """
     for wave in waves:
         load_wave(wave)
     if inbox is not None and not inbox.is_dir():
-        raise ConfigurationError(f"there is no folder {inbox}", remedy="Name the folder of the deliveries")
+        raise ConfigurationError(f"not found: folder {inbox}", remedy="Name the folder of the deliveries")
     if len(set(waves)) < len(waves):
         raise ConfigurationError("a wave is named twice", remedy="Name each wave once")
     if len(waves) == 1:
@@ -52,25 +52,21 @@ def run(
 
 
 def _run_here(wave: str, inbox: Path | None, fresh: bool) -> int:
-    from asco_dagster.operations.structured_log import set_up_logging, teller
-    from asco_dagster.operations.wave_run import run_wave
-    from asco_dagster.settings import Settings
-
     settings = Settings.from_environment()
     set_up_logging(settings)
-    tell = teller(settings, typer.echo, wave=wave)
-    return run_wave(wave, settings, _pipeline, inbox=inbox, tell=tell, fresh=fresh)
+    say = formatter(settings, typer.echo, wave=wave)
+    return run_wave(wave, settings, _pipeline, inbox=inbox, say=say, fresh=fresh)
 
 
 def _pipeline() -> "Callable[..., dg.Definitions]":
     """What builds the definitions; importing it takes seconds, in which the storage starts."""
-    from asco_dagster.definitions import build_definitions
+    from asco_dagster.definitions import build_definitions  # dagster, pandas, Great Expectations
 
     return build_definitions
 
 
 def _run_beside(wave: str, inbox: Path | None, fresh: bool, free: SimpleQueue[set[int]]) -> int:
-    """Run a wave in a process of its own, on one of the free shares of the processors."""
+    """Run a wave in another process, on one of the free shares of the processors."""
     command = [sys.executable, "-m", "asco_dagster.cli.main", "run", wave]
     if inbox is not None:
         command += ["--inbox", str(inbox)]

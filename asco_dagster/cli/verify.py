@@ -1,9 +1,11 @@
-"""``asco verify``: whether a release folder, taken alone, is what its manifest says and keeps its secrets."""
+"""``asco verify``: checks a release folder on its own."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from asco_dagster.releases.verify import examine
 
 
 def verify(
@@ -13,14 +15,15 @@ def verify(
         typer.Option(metavar="FILE", help="Public key (PEM) with which the manifest must be signed."),
     ] = None,
 ) -> None:
-    """Check signature, hashes, schema and disclosure of a release folder; exits 1 when one does not hold."""
-    from asco_dagster.releases.verify import examine
+    """Check signature, hashes, schema and disclosure of a release folder.
 
+    Exit code: 0 valid, 1 not valid.
+    """
     found = examine(release, public_key)
     for fault in found.faults:
         typer.echo(f"asco: {fault}", err=True)
     if found.faults:
-        typer.echo("asco: the release does not hold. Take it again from its source.", err=True)
+        typer.echo("asco: the release is not valid. Download it again from its source.", err=True)
         raise typer.Exit(1)
     figures = found.figures
     typer.echo(

@@ -1,7 +1,6 @@
-"""What an address may be, and how it may be shown: without passwords, keys or signatures.
+"""Valid addresses of deliveries, and how to show them without passwords, keys or signatures.
 
 Accepted: a name inside the inbox, ``file://``, ``https://``, ``s3://``, and ``http://`` on this machine only.
-What does not belong here: opening anything.
 """
 
 import ipaddress
@@ -15,13 +14,10 @@ ACCEPTED = "a file name in the inbox, or an address with https://, s3:// or file
 
 
 def shown(address: str) -> str:
-    """An address without user, password, query or fragment, fit for an error or a log.
-
-    Args:
-        address: any address, well-formed or not.
+    """An address without user, password, query or fragment, for errors and logs.
 
     Returns:
-        ``scheme://host/path``; a question mark stands for a query that was left out.
+        ``scheme://host/path``; ``?…`` replaces a query.
     """
     if "://" not in address:
         return address
@@ -32,7 +28,7 @@ def shown(address: str) -> str:
 
 
 def is_remote(address: str) -> bool:
-    """Whether the address must be downloaded; refuses what is neither local nor acceptable.
+    """Whether the address must be downloaded; an error if it is not accepted.
 
     Raises:
         SourceError: unknown scheme, no host, or plain ``http://`` to another machine.
@@ -45,13 +41,13 @@ def is_remote(address: str) -> bool:
     except ValueError:
         parts, host = None, ""
     if parts is None or not host or not name_of(address):
-        raise SourceError(f"“{shown(address)}” is not an address of a file", expected=ACCEPTED)
+        raise SourceError(f"“{shown(address)}” is not the address of a file", expected=ACCEPTED)
     if parts.scheme == "http" and not is_loopback(host):
         raise SourceError(
-            f"“{shown(address)}” would travel without encryption",
+            f"“{shown(address)}” would be downloaded without encryption",
             file=name_of(address),
             expected="https://",
-            remedy="correct the address in the wave's file",
+            remedy="correct the address in the wave file",
         )
     if parts.scheme not in ("http", "https", "s3"):
         raise SourceError(f"“{shown(address)}” has the unknown scheme “{parts.scheme}”", expected=ACCEPTED)
@@ -59,7 +55,7 @@ def is_remote(address: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
+    """Whether a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -67,7 +63,7 @@ def is_loopback(host: str) -> bool:
 
 
 def name_of(address: str) -> str:
-    """The name under which a download is kept: the last part of the path, empty when there is none."""
+    """File name of a download: the last part of the path, empty if there is none."""
     name = PurePosixPath(unquote(shown(address).split("://", 1)[1].partition("/")[2].removesuffix("?…"))).name
     return "" if name in ("", ".", "..") or "\0" in name else name
 
@@ -75,16 +71,11 @@ def name_of(address: str) -> str:
 def local_path(address: str, base: Path) -> Path:
     """The file that a local address names.
 
-    Args:
-        address: ``file://`` with an absolute path, or a name relative to ``base``.
-        base: the inbox of the wave.
-
     Returns:
         The path, which exists and is a file.
 
     Raises:
-        SourceError: it climbs out of the inbox, by ``..``, as an absolute path or through a link; it is on
-            another host; or it is not there.
+        SourceError: it is outside the inbox (``..``, an absolute path, a link), on another host, or missing.
     """
     if address.startswith("file://"):
         parts = urlsplit(address)
@@ -95,15 +86,13 @@ def local_path(address: str, base: Path) -> Path:
         path = base / address
         if not address.strip() or not path.resolve().is_relative_to(base.resolve()):
             raise SourceError(
-                f"“{address}” lies outside the inbox",
+                f"“{address}” is outside the inbox",
                 expected="a file name relative to the wave's inbox",
-                remedy="put the file into the inbox, or give its place as file:///…",
+                remedy="put the file into the inbox, or write its path as file:///…",
             )
     if not path.is_file():
         raise SourceError(
-            "the file is not there",
-            file=path,
-            expected="a file" if address.startswith("file://") else f"a file in the inbox “{base.name}”",
-            remedy="deliver it, or correct its name in the wave's file",
+            f"not found: {path}",
+            remedy="deliver it, or correct its name in the wave file",
         )
     return path

@@ -1,10 +1,10 @@
-"""Which machine a download may talk to: the kind that its address named, through every redirect.
+"""Which machines a download may connect to: those of the kind of its first address, through every redirect.
 
-A publisher's server may redirect to another one of the internet, never to this machine or the office's own
-network; the addresses are those that a name resolves to, since a name can resolve to anything. What does not
-belong here: downloading.
+A publisher's server may redirect within the internet, never to this machine or to a private network. The
+resolved IP addresses are checked, since a name can resolve to anything.
 """
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind NAT64 (RFC 605
 
 
 class DestinationError(PermissionError):
-    """A download was led to a machine to which its address did not lead; a sentence without the address."""
+    """A download was redirected to a machine of another kind; the message has no address."""
 
 
 def kind_of(address: str) -> str:
-    """Where an IP address leads: to this machine, its network segment, a private network or the internet.
+    """Kind of an IP address: this machine, its network segment, a private network or the internet.
 
     Raises:
-        ValueError: it is no IP address.
+        ValueError: it is not an IP address.
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
@@ -46,18 +46,18 @@ def kind_of(address: str) -> str:
 
 @dataclass
 class Destination:
-    """The kind of machine that one download may talk to: that of the first one it talked to.
+    """The kind of machine that one download may connect to: that of its first connection.
 
     Attributes:
         kind: as :func:`kind_of` gives it; empty before the first.
-        proxies: names of the proxies that the environment sets, which lead elsewhere by themselves.
+        proxies: host names of the environment's proxies, which are exempt.
     """
 
     kind: str = ""
     proxies: frozenset[str] = field(default_factory=lambda: frozenset(_proxies()))
 
-    def demand(self, addresses: Iterable[str]) -> None:
-        """Have all these addresses of one host be of the kind of this download.
+    def require(self, addresses: Iterable[str]) -> None:
+        """Check that all these addresses of one host are of the kind of this download.
 
         Raises:
             DestinationError: one is not.
@@ -69,22 +69,22 @@ class Destination:
                 raise DestinationError(f"it leads from {self.kind} to {kind}")
 
     def require_host(self, host: str) -> None:
-        """Have a host that is written as an address be of the kind of this download; a name is left."""
+        """Check a host that is written as an IP address; names are checked when they are resolved."""
         try:
             address = str(ipaddress.ip_address(host))
         except ValueError:
             return
-        self.demand([address])
+        self.require([address])
 
     def resolver(self) -> "AbstractResolver":
-        """A resolver for aiohttp that gives no address of another kind."""
+        """A resolver for aiohttp that refuses addresses of another kind."""
         from aiohttp.abc import AbstractResolver
         from aiohttp.resolver import ThreadedResolver
 
         destination = self
 
         class Resolver(AbstractResolver):
-            """The system's resolver, its answers checked."""
+            """The system's resolver with checked answers."""
 
             def __init__(self) -> None:
                 self._system = ThreadedResolver()
@@ -94,7 +94,7 @@ class Destination:
             ) -> "list[ResolveResult]":
                 found = await self._system.resolve(host, port, family)
                 if host not in destination.proxies:
-                    destination.demand(answer["host"] for answer in found)
+                    destination.require(answer["host"] for answer in found)
                 return found
 
             async def close(self) -> None:
@@ -106,29 +106,25 @@ class Destination:
 async def refuse_elsewhere(step: Any, destination: Destination) -> None:
     """Refuse a redirect without encryption, or to a machine of another kind.
 
-    Args:
-        step: aiohttp's parameters of a redirect.
-        destination: of the download.
+    ``step`` are aiohttp's parameters of a redirect.
 
     Raises:
         DestinationError: the redirect leads elsewhere.
     """
-    import asyncio
-
     from aiohttp.client import URL
 
-    # behind a proxy nothing was resolved here, and what a proxy is for is the internet
+    # behind a proxy nothing was resolved here; a proxy is for the internet
     destination.kind = destination.kind or "the internet"
     target = step.url.join(URL(step.response.headers.get("Location", "")))
     host = target.host or ""
     destination.require_host(host)
     if target.scheme != "https" and not (is_loopback(host) and destination.kind == "this machine"):
-        raise DestinationError("it leads to an address without encryption")
+        raise DestinationError("it leads to an unencrypted address")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return  # behind a proxy names are the proxy's to resolve; without one the connection fails
-    destination.demand(str(answer[4][0]) for answer in found)
+        return  # behind a proxy, the proxy resolves names; without one the connection fails
+    destination.require(str(answer[4][0]) for answer in found)
 
 
 def _proxies() -> list[str]:

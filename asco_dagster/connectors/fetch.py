@@ -1,47 +1,49 @@
-"""Bring one delivered file within reach: read in place from the inbox, or downloaded whole and checked.
-
-A download lands under a temporary name and is renamed last, so that a name without ``.part`` is a complete
-file. What does not belong here: which files a wave needs, and what they contain.
-"""
+"""One delivered file: read in place from the inbox, or downloaded whole and checked."""
 
 import contextlib
 import hashlib
 import os
+import shutil
+import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from asco_dagster.connectors.addresses import is_remote, local_path, name_of, shown
 from asco_dagster.connectors.destinations import Destination, DestinationError, refuse_elsewhere
-from asco_dagster.connectors.editions import edition_of, keep_edition, known_edition
-from asco_dagster.durable import make_folder, sync
+from asco_dagster.connectors.editions import conditions_of, store_edition
+from asco_dagster.durable import is_alive, make_folder, replacing
 from asco_dagster.errors import OutOfReachError, SourceError
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
-"""Seconds before the first retry, doubled each time and never more than the longest, jitter apart."""
+"""Seconds before the first retry, doubled each time up to the longest, plus jitter."""
 
 SILENCE = 60
-"""Seconds without a byte after which a server counts as gone."""
+"""Seconds without a byte after which a connection is closed."""
 
 LARGEST = 8 * 1024**3
-"""Bytes that are taken of one file: some ten times the largest source, INSEE's census of individuals."""
+"""Bytes of one file: some ten times the largest source, INSEE's census of individuals."""
 
 LONGEST = 2 * 3600.0
 """Seconds for one file, all attempts together."""
 
 _CHUNK = 1024 * 1024
+_TEMPORARY = ".temporary-"
 
 
 class _TooLargeError(Exception):
-    """More bytes came than are taken of one file."""
+    """The file is too large."""
+
+
+class _UnchangedError(Exception):
+    """The server has the same edition (304)."""
 
 
 class _TransientError(Exception):
-    """A fault that may pass: a sentence without the address, and the seconds it is asked to wait."""
+    """A fault to retry: a sentence without the address, and the seconds that the server asks to wait."""
 
     def __init__(self, what: str, wait: float | None = None) -> None:
         self.what = what
@@ -49,66 +51,46 @@ class _TransientError(Exception):
         super().__init__(what)
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """Status and headers (names in lower case) of an http answer."""
-
-    status: int
-    headers: Mapping[str, str]
-
-
 def fetch(address: str, *, into: Path, base: Path, sha256: str | None = None, attempts: int = 4) -> Path:
-    """Make the file at an address readable at a local path.
+    """Download the file of an address, unless it is local.
 
     Args:
         address: a name relative to ``base``, ``file://…``, ``https://…``, ``s3://…`` (endpoint and keys from
             fsspec's own environment, for example ``FSSPEC_S3_ENDPOINT_URL``), or ``http://`` on loopback.
-        into: folder for downloads, created when missing. Downloads are named by the last part of their
-            address, so sources whose names collide need folders of their own.
+        into: folder for downloads, created if missing. Downloads are named by the last part of their address,
+            so sources with equal names need separate folders.
         base: the wave's inbox.
         sha256: expected checksum in hexadecimal, any case.
-        attempts: how often a download is tried in all.
+        attempts: maximum number of attempts.
 
     Returns:
-        The local path: the file itself when it is local, else the finished download; an http server that
-        says that nothing has changed since (304) is not asked for the bytes again.
+        The local path: the file if it is local, else the download, which is reused if the server says that
+        it has not changed (304).
 
     Raises:
-        SourceError: unacceptable address, file not there or refused, still failing after all attempts,
-            shorter or longer than announced, or another checksum; too large, too slow, or led to a machine
-            of another kind than its address.
+        SourceError: the address is not accepted; the file is missing, refused, too large, too slow, or of
+            another size or checksum than expected; all attempts failed; or a redirect led elsewhere.
     """
     if not is_remote(address):
         path = local_path(address, base)
         _check_sum(path, sha256, path.name)
         return path
     name = name_of(address)
-    make_folder(into)
-    _sweep(into, name)
-    part, target = into / f".{name}.{os.getpid()}.part", into / name
-    known = known_edition(address, target, sha256_of(target) if target.is_file() else None)
-    try:
-        headers = _download(address, part, attempts, known.conditions() if known else {})
-        if headers is None:  # not modified: what lies here is what the server has
-            _check_sum(target, sha256, name)
-            return target
-        _check_sum(part, sha256, name)
-        edition = edition_of(address, sha256_of(part), headers)
-        sync(part)
-        part.replace(target)
-        if edition.conditions():
-            keep_edition(target, edition)
-        sync(into)
-    finally:
-        part.unlink(missing_ok=True)
-    return into / name
+    target = make_folder(into) / name
+    conditions = conditions_of(address, target, sha256_of(target) if target.is_file() else None)
+    with contextlib.suppress(_UnchangedError):
+        with replacing(target) as draft:
+            headers = _download(address, draft, attempts, conditions)
+            _check_sum(draft, sha256, name)
+            checksum = sha256_of(draft)
+        store_edition(address, target, checksum, headers)
+        return target
+    _check_sum(target, sha256, name)
+    return target
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, read in pieces.
-
-    Args:
-        path: the file, of any size.
 
     Returns:
         64 hexadecimal digits in lower case.
@@ -120,11 +102,11 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def told_of(path: Path) -> dict[str, Any]:
-    """What a manifest tells of a delivered file: its ``sha256`` and its ``bytes``, a number.
+def hash_and_size(path: Path) -> dict[str, Any]:
+    """A delivered file in the manifest: its ``sha256`` and number of ``bytes``.
 
     Raises:
-        OutOfReachError: the system does not give it.
+        OutOfReachError: it cannot be read.
     """
     try:
         return {"sha256": sha256_of(path), "bytes": path.stat().st_size}
@@ -132,10 +114,24 @@ def told_of(path: Path) -> dict[str, Any]:
         raise OutOfReachError.from_os_error(fault, path) from fault
 
 
+@contextlib.contextmanager
+def temporary_folder(downloads: Path) -> Iterator[Path]:
+    """A private folder for downloads with contact details, deleted at the end or by the next process."""
+    for found in downloads.glob(f"{_TEMPORARY}*"):
+        owner = found.name.removeprefix(_TEMPORARY).partition("-")[0]
+        if owner.isdigit() and not is_alive(int(owner)):
+            shutil.rmtree(found, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=downloads))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _check_sum(path: Path, expected: str | None, name: str) -> None:
     if expected is None:
         return
-    found = told_of(path)["sha256"]
+    found = hash_and_size(path)["sha256"]
     if found != expected.strip().lower():
         raise SourceError(
             f"its sha256 is {found}",
@@ -145,33 +141,8 @@ def _check_sum(path: Path, expected: str | None, name: str) -> None:
         )
 
 
-def _sweep(into: Path, name: str) -> None:
-    """Remove what a killed download of the same file has left; a living process keeps its own."""
-    for left in into.glob(".*.part"):
-        owner = left.name.removeprefix(f".{name}.").removesuffix(".part")
-        if owner.isdigit() and left.name == f".{name}.{owner}.part" and not is_alive(int(owner)):
-            left.unlink(missing_ok=True)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this id runs, ours or another's."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _download(
-    address: str, target: Path, attempts: int, conditions: Mapping[str, str]
-) -> Mapping[str, str] | None:
-    """Try until it holds; the sentence at the end never contains the address as it was given.
-
-    Returns:
-        Headers of the answer (none from S3), or None when the server says that nothing has changed.
-    """
+def _download(address: str, target: Path, attempts: int, conditions: Mapping[str, str]) -> Mapping[str, str]:
+    """Download with retries; headers of the answer (none from S3). No message contains the whole address."""
     import tenacity
 
     backoff = tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)
@@ -188,46 +159,45 @@ def _download(
         reraise=True,
     )
     try:
-        answer: Mapping[str, str] | None = retrying(
+        headers: Mapping[str, str] = retrying(
             _download_once, address, target, conditions, Destination(), time.monotonic() + LONGEST
         )
+        return headers
     except _TransientError as fault:
-        what = fault.what
-    else:
-        return answer
-    raise SourceError(
-        f"the download from “{shown(address)}” failed {attempts} times, last because {what}",
-        file=name_of(address),
-        remedy="try again later, or put the file into the inbox by hand",
-    )
+        # not chained: the cause could show the address
+        raise SourceError(
+            f"the download from “{shown(address)}” failed {attempts} times, last because {fault.what}",
+            file=name_of(address),
+            remedy="try again later, or put the file into the inbox by hand",
+        ) from None
 
 
 def _download_once(
     address: str, target: Path, conditions: Mapping[str, str], destination: Destination, end: float
-) -> Mapping[str, str] | None:
+) -> Mapping[str, str]:
     import fsspec.asyn
 
     progress = _limited()
-    answers: list[_Answer] = []
+    answers: list[Any] = []
     fault: Exception | None = None
     try:
         files = _filesystem(address, conditions, answers, destination)
-        # the whole of it is cancelled at the deadline, however slowly its bytes come
+        # cancelled at the deadline, however slowly bytes arrive
         patience = max(0.01, end - time.monotonic())
         fsspec.asyn.sync(
             files.loop, files._get_file, address, str(target), callback=progress, timeout=patience
         )
-    # Whatever the libraries raise is judged below, outside: a chained error would show the address.
+    # Handled below, outside: a chained error would show the address.
     except Exception as raised:
         fault = raised
     if answers and answers[-1].status == 304:
         if not conditions:
             raise _TransientError("the server answered 304 to a request without conditions")
-        return None
+        raise _UnchangedError
     if fault is not None and time.monotonic() >= end:
-        raise _refused(address, f"it did not end within {LONGEST:.0f} seconds") from None
+        raise _refused(address, f"it took longer than {LONGEST:.0f} seconds") from None
     if fault is not None:
-        raise _judged(fault, address) from None
+        raise _error(fault, address) from None
     encoding = answers[-1].headers.get("content-encoding", "identity") if answers else "identity"
     if encoding.strip().lower() != "identity":
         raise _refused(address, f"the server sent it compressed ({encoding[:20]}), which was not asked for")
@@ -238,7 +208,7 @@ def _download_once(
 
 
 def _limited() -> Any:
-    """A callback of fsspec that ends a download once too much has come, or is announced."""
+    """A callback of fsspec that stops a download that is, or is announced as, too large."""
     from fsspec.callbacks import Callback
 
     class Limited(Callback):
@@ -258,15 +228,11 @@ def _limited() -> Any:
 
 
 def _filesystem(
-    address: str, conditions: Mapping[str, str], answers: "list[_Answer]", destination: Destination
+    address: str, conditions: Mapping[str, str], answers: list[Any], destination: Destination
 ) -> Any:
     """The fsspec file system of an address, fresh, so that a retry gets a fresh connection.
 
-    Args:
-        address: the address.
-        conditions: headers that make the request conditional.
-        answers: takes status and headers of each answer, which fsspec does not give.
-        destination: the kind of machine that it may talk to.
+    ``answers`` receives aiohttp's answers, which fsspec does not return.
     """
     import fsspec
 
@@ -282,7 +248,7 @@ def _filesystem(
         return aiohttp.ClientSession(connector=connector, **options)
 
     async def note(session: Any, context: Any, end: Any) -> None:
-        answers.append(_Answer(end.response.status, {k.lower(): v for k, v in end.response.headers.items()}))
+        answers.append(end.response)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(note)
@@ -291,11 +257,11 @@ def _filesystem(
     return fsspec.filesystem(
         "http",
         skip_instance_cache=True,
-        # Compressed on the way, a body would not have the announced length.
+        # A compressed body would not have the announced length.
         headers={"Accept-Encoding": "identity", **conditions},
         get_client=session,
         client_kwargs={
-            # a body that is compressed all the same is not unpacked: a few bytes could become a full disk
+            # a body that is compressed nevertheless is not unpacked: a few bytes could fill the disk
             "auto_decompress": False,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
             "trust_env": True,
@@ -304,11 +270,11 @@ def _filesystem(
     )
 
 
-def _judged(fault: Exception, address: str) -> Exception:
-    """A transient fault to try again, or the sentence that ends it. Never the fault's own words."""
+def _error(fault: Exception, address: str) -> Exception:
+    """A fault to retry, or the error to report; never the fault's text."""
     if isinstance(fault, _TooLargeError):
         return _refused(address, f"it is larger than {LARGEST} bytes")
-    led = _led_elsewhere(fault)
+    led = _refused_destination(fault)
     if led is not None:
         return _refused(address, f"access is refused: {led}")
     status = getattr(fault, "status", None)
@@ -331,12 +297,12 @@ def _refused(address: str, what: str) -> SourceError:
     return SourceError(
         f"the download from “{shown(address)}” is not possible: {what}",
         file=name_of(address),
-        remedy="check the address and the access rights, or put the file into the inbox by hand",
+        remedy="check the address and the permissions, or put the file into the inbox by hand",
     )
 
 
-def _led_elsewhere(fault: BaseException | None) -> DestinationError | None:
-    """The refusal of a destination behind a fault, which aiohttp may have wrapped."""
+def _refused_destination(fault: BaseException | None) -> DestinationError | None:
+    """The refusal of a destination, which aiohttp may have wrapped."""
     while fault is not None:
         if isinstance(fault, DestinationError):
             return fault
@@ -345,7 +311,7 @@ def _led_elsewhere(fault: BaseException | None) -> DestinationError | None:
 
 
 def _retry_after(fault: Exception) -> float | None:
-    """Seconds of a ``Retry-After`` header; its form as a date is left to the back-off."""
+    """Seconds of a ``Retry-After`` header; None if it is a date or missing."""
     headers = getattr(fault, "headers", None) or {}
     with contextlib.suppress(TypeError, ValueError):
         return max(0.0, float(headers.get("Retry-After", "")))

@@ -1,8 +1,6 @@
 """Responses of a LimeSurvey server, through its RemoteControl 2 interface and the ``citric`` client.
 
-``citric`` was preferred to ``limesurveyrc2api`` (unmaintained since 2018) and to own code. The export stays
-in memory, since it holds contact details; credentials come from the settings and are never told. Does not
-belong here: what an export says (``sources/returns/web_export``).
+The export stays in memory, since it contains contact details; no message contains the credentials.
 """
 
 import contextlib
@@ -20,10 +18,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 FIRST_WAIT = 0.5
 TIMEOUT = (10, 300)
-"""Seconds to connect, and between two bytes: an export of ten thousand responses takes the server a while."""
+"""Seconds to connect, and between two bytes: the server needs time to export ten thousand responses."""
 
 LARGEST, LONGEST = 2 * 1024**3, 3600.0
-"""Bytes of an answer, unpacked, and seconds for it."""
+"""Limits of an answer: bytes, uncompressed, and seconds."""
 
 _REFUSED = {
     "Invalid user name or password": "user name or password is wrong",
@@ -38,15 +36,11 @@ _REFUSED = {
 def export_responses(survey: int, settings: Settings) -> bytes:
     """Export every response of a survey, complete or not.
 
-    Args:
-        survey: its id.
-        settings: address and credentials of the server.
-
     Returns:
         LimeSurvey's CSV: question codes as headings, answer codes.
 
     Raises:
-        ConfigurationError: no server is set, or its address is not acceptable.
+        ConfigurationError: no server is set, or its address is not valid.
         SourceError: the server refuses, cannot be reached, or does not speak RemoteControl.
     """
     import requests
@@ -55,7 +49,7 @@ def export_responses(survey: int, settings: Settings) -> bytes:
     url, user, password = settings.limesurvey_url, settings.limesurvey_user, settings.limesurvey_password
     if url is None or user is None or password is None:
         raise ConfigurationError(
-            f"survey {survey} is on a LimeSurvey server, but none is set",
+            f"survey {survey} is on a LimeSurvey server, but no server is set",
             expected="ASCO_LIMESURVEY_URL, ASCO_LIMESURVEY_USER and ASCO_LIMESURVEY_PASSWORD",
             remedy="Set them in the environment of the run",
         )
@@ -70,11 +64,11 @@ def export_responses(survey: int, settings: Settings) -> bytes:
     fault: Exception | None = None
     try:
         content: bytes = retrying(_export, url, user, password, survey)
-    # Whatever the libraries raise is judged below, outside: a chained error could show address and password.
+    # Handled below, outside: a chained error could show address and password.
     except Exception as raised:
         fault = raised
     if fault is not None:
-        raise _judged(fault, survey, url) from None
+        raise _error(fault, survey, url) from None
     return content
 
 
@@ -83,7 +77,7 @@ def _require_encrypted(url: str) -> None:
     loopback = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if (parts.scheme != "https" and not loopback) or not parts.hostname:
         raise ConfigurationError(
-            f"ASCO_LIMESURVEY_URL “{shown(url)}” is not acceptable",
+            f"ASCO_LIMESURVEY_URL “{shown(url)}” is not valid",
             expected="https://…/index.php/admin/remotecontrol",
             remedy="Correct the setting",
         )
@@ -99,7 +93,7 @@ def _export(url: str, user: str, password: str, survey: int) -> bytes:
 
 
 def _session() -> "requests.Session":
-    """A session that takes no answer without end and follows no server elsewhere with the password."""
+    """A session with limits of size and time that follows no redirect, which could disclose the password."""
     import requests
 
     class _Bounded(requests.Session):
@@ -107,21 +101,21 @@ def _session() -> "requests.Session":
             kwargs.setdefault("timeout", TIMEOUT)
             answer = super().request(*args, **{**kwargs, "allow_redirects": False, "stream": True})
             with contextlib.closing(answer):
-                answer._content = _taken(answer)  # as requests itself keeps it
+                answer._content = _read(answer)  # where requests stores it
             return answer
 
     return _Bounded()
 
 
-def _taken(answer: "requests.Response") -> bytes:
-    """The body of an answer, unpacked as it comes, within the limits."""
+def _read(answer: "requests.Response") -> bytes:
+    """The uncompressed body of an answer, within the limits."""
     import requests
     import urllib3
 
     end, pieces, size = time.monotonic() + LONGEST, [], 0
     while True:
         try:
-            # what is there, and not a whole piece: that could come byte by byte for days
+            # what has arrived, not a whole piece, which could come byte by byte for days
             piece = answer.raw.read1(65_536, decode_content=True)
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ConnectionError(error) from error
@@ -140,15 +134,15 @@ class _LimitError(Exception):
     """An answer that is too large or too slow."""
 
 
-def _judged(fault: Exception, survey: int, url: str) -> SourceError:
-    """The sentence that ends it; never the fault's own words, save those of LimeSurvey that are known."""
+def _error(fault: Exception, survey: int, url: str) -> SourceError:
+    """The error to report: without the fault's text, except known messages of LimeSurvey."""
     from citric.exceptions import LimeSurveyError
     from requests.exceptions import HTTPError, RequestException
 
     status = getattr(getattr(fault, "response", None), "status_code", None)
     if isinstance(fault, LimeSurveyError):
-        told = next((why for text, why in _REFUSED.items() if text in str(fault)), type(fault).__name__)
-        what = f"the server refuses: {told}"
+        reason = next((why for text, why in _REFUSED.items() if text in str(fault)), type(fault).__name__)
+        what = f"the server refuses: {reason}"
     elif isinstance(fault, HTTPError):
         what = f"the server answered {status}"
     elif isinstance(fault, _LimitError):
@@ -159,6 +153,6 @@ def _judged(fault: Exception, survey: int, url: str) -> SourceError:
         what = f"the answer is not RemoteControl's ({type(fault).__name__})"
     return SourceError(
         f"the responses of survey {survey} could not be exported from “{shown(url)}”: {what}",
-        expected="LimeSurvey with the JSON-RPC interface switched on",
-        remedy="check address, user, rights and survey id, or deliver the export as a CSV file",
+        expected="LimeSurvey with its JSON-RPC interface enabled",
+        remedy="check address, user, permissions and survey id, or deliver the export as a CSV file",
     )

@@ -19,7 +19,7 @@ from asco_dagster.methods.model_errors import Units, model_errors
 from asco_dagster.methods.precision import SurveyDesign, unsampled_shares
 from asco_dagster.methods.total_error import Thin, with_total_errors
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.storage.warehouse import read_parts, read_table
+from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")
@@ -70,9 +70,7 @@ def est_asco__estimates(step: WaveStep) -> Table:
         )
         answered = answers_of(
             units["unit_id"],
-            read_parts(
-                step.database, "est_asco__indicators", VALUES, "indicator", only={"unit_type": [unit_type]}
-            ),
+            [read_table(step.database, "est_asco__indicators", VALUES, only={"unit_type": [unit_type]})],
             imputed,
             catalogue[catalogue["unit_type"] == unit_type],
         )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from asco_dagster.methods.imputation import Deck, impute
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
-from asco_dagster.storage.warehouse import distinct_values, read_parts, read_table
+from asco_dagster.storage.warehouse import distinct_values, read_table
 
 # From the narrowest to the widest; the last holds every unit of its type.
 CLASSES = {
@@ -70,7 +70,7 @@ def est_asco__imputations(step: WaveStep) -> Table:
         made.append(
             impute_answers(
                 units[units["unit_type"] == unit_type],
-                read_parts(step.database, "stg_asco__answers", ANSWERS, "question", only=only),
+                [read_table(step.database, "stg_asco__answers", ANSWERS, only=only)],
                 questions[questions["unit_type"] == unit_type],
                 sorted(fed.loc[fed["unit_type"] == unit_type, "question"].unique()),
                 step.wave.sampling.seed,

@@ -1,10 +1,8 @@
-"""Dagster's instance: its configuration, the environment of its processes, and runs whose process is gone.
+"""Dagster's instance: its configuration, the environment of its processes, and runs whose process died.
 
-The configuration is the one that was measured to run waves side by side and never one wave twice. What does
-not belong here: the server that stores the runs (``storage.postgres``), and what a run does.
+The configuration was measured to run waves side by side and never one wave twice.
 """
 
-import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -13,29 +11,30 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil  # type: ignore[import-untyped]
 import yaml
 
-from asco_dagster.durable import write_whole
-from asco_dagster.errors import ConfigurationError
+from asco_dagster.durable import locked, write_whole
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.orchestration.run_guard import is_postgres
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.home import named_home, require_home
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import ADDRESS, storage
-from asco_dagster.storage.postgres.embedded import open_lock
+from asco_dagster.storage.postgres.server_faults import Fault, connecting_fault
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
 UP_LOCK = "up.lock"
 PID_TAG, HOST_TAG, STARTED_TAG = "asco/pid", "asco/host", "asco/pid_started"
-_TICKS_KEPT = 90  # days
-_STATEMENT = 600_000  # milliseconds after which PostgreSQL gives up a statement
-_MOST_SPREAD = 32  # runs launched at once; how many run at once, the other machines decide
-_REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which reaches no file
+_STATEMENT = 600_000  # milliseconds after which PostgreSQL cancels a statement
+_CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+_MOST_ON_WORKERS = 32  # runs launched at once; the workers decide how many run at once
+_REDIS = {"env": "ASCO_BROKER_URL"}  # it may hold a password, which no file may contain
 _TO_WORKERS = {
-    "module": "asco_dagster.operations.workers.launcher",
+    "module": "asco_dagster.operations.services.workers.launcher",
     "class": "WorkerLauncher",
     "config": {"broker": _REDIS, "backend": _REDIS},
 }
@@ -43,18 +42,15 @@ _SILENT = {
     "GX_ANALYTICS_ENABLED": "false",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
-    # ``telemetry: {enabled: false}`` stops the recording only: the webserver's upload thread asks this alone.
+    # ``telemetry: {enabled: false}`` stops the recording only, this also the webserver's upload thread
     "DAGSTER_DISABLE_TELEMETRY": "1",
 }
 
 
 def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, str]:
-    """Write Dagster's configuration and tell the environment that its processes need.
+    """Write Dagster's configuration, and return the environment that its processes need.
 
-    Args:
-        settings: the environment of this process.
-        places: where DAGSTER_HOME lies.
-        postgres_url: address of the storage; goes into the environment and never into a file.
+    The address of the storage is passed in the environment, never in a file.
 
     Returns:
         The whole environment of a child process.
@@ -62,69 +58,55 @@ def prepare(settings: Settings, places: Places, postgres_url: str) -> dict[str, 
     require_home(places)
     path = places.dagster_home / "dagster.yaml"
     launcher = _TO_WORKERS if settings.broker_url is not None else None
-    # found by each process of Dagster, whether or not asco started it
-    own_storage = {"module": "asco_dagster.operations.home_storage", "class": "HomeStorage"}
-    told = {
+    # any process of Dagster finds this storage, whether or not asco started it
+    storage_class = {"module": "asco_dagster.operations.services.home_storage", "class": "HomeStorage"}
+    content = {
         **configuration(places.dagster_home, launcher),
-        "storage": {"custom": {**own_storage, "config": {"home": str(places.home)}}},
+        "storage": {"custom": {**storage_class, "config": {"home": str(places.home)}}},
     }
-    text = yaml.safe_dump(told, sort_keys=False)
+    text = yaml.safe_dump(content, sort_keys=False)
     if not path.is_file() or path.read_text() != text:
         write_whole(path, text)
     # Without bytecode every import costs two to three times as much.
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    own = {
+    return {
+        **inherited,
+        **_SILENT,
         "DAGSTER_HOME": str(named_home(places)),
         ADDRESS: postgres_url,
         **settings.as_environment(),
     }
-    return {**inherited, **_SILENT, **own}
 
 
 def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What ``dagster.yaml`` says.
+    """Content of ``dagster.yaml`` for a DAGSTER_HOME.
 
-    Args:
-        home: DAGSTER_HOME.
-        launcher: what starts runs on other machines; None starts them on this one.
+    ``launcher`` starts runs on other machines; without it they start on this one.
     """
-    spread = launcher is not None
+    content: dict[str, Any] = yaml.safe_load(_CONFIGURATION.read_text(encoding="utf-8"))
     one_run_a_wave = {"key": PARTITION_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+    at_once = max(2, os.cpu_count() or 1)
+    if launcher is not None:
+        content["run_launcher"] = dict(launcher)
+        at_once = _MOST_ON_WORKERS
+        # a launched run waits in Redis or Kubernetes until a machine is free
+        content["run_monitoring"]["start_timeout_seconds"] = 4 * 3600
+    runs = {"max_concurrent_runs": at_once, "tag_concurrency_limits": [one_run_a_wave]}
+    folders = {
+        "compute_logs": ("local_compute_log_manager", "LocalComputeLogManager", home / "compute_logs"),
+        "local_artifact_storage": ("root", "LocalArtifactStorage", home),
+    }
     return {
+        **content,
         "storage": {"postgres": {"postgres_url": {"env": ADDRESS}}},
-        "concurrency": {
-            "runs": {
-                "max_concurrent_runs": _MOST_SPREAD if spread else max(2, os.cpu_count() or 1),
-                "tag_concurrency_limits": [one_run_a_wave],
+        "concurrency": {"runs": runs},
+        **{
+            name: {
+                "module": f"dagster._core.storage.{module}",
+                "class": kind,
+                "config": {"base_dir": str(folder)},
             }
-        },
-        "run_monitoring": {
-            "enabled": True,
-            "poll_interval_seconds": 5,
-            # a run for which no machine is free yet waits in Redis or Kubernetes, launched and not started
-            "start_timeout_seconds": 4 * 3600 if spread else 180,
-            "max_runtime_seconds": 4 * 3600,  # the backstop for a run that nothing else can tell dead
-        },
-        **({"run_launcher": dict(launcher)} if launcher is not None else {}),
-        "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
-        # looks of the schedules and sensors, two a minute each
-        "retention": {
-            "schedule": {"purge_after_days": _TICKS_KEPT},
-            "sensor": {
-                "purge_after_days": {"skipped": 7, "failure": _TICKS_KEPT, "success": _TICKS_KEPT},
-            },
-        },
-        "telemetry": {"enabled": False},
-        "nux": {"enabled": False},  # no newsletter window over the first page
-        "compute_logs": {
-            "module": "dagster._core.storage.local_compute_log_manager",
-            "class": "LocalComputeLogManager",
-            "config": {"base_dir": str(home / "compute_logs")},
-        },
-        "local_artifact_storage": {
-            "module": "dagster._core.storage.root",
-            "class": "LocalArtifactStorage",
-            "config": {"base_dir": str(home)},
+            for name, (module, kind, folder) in folders.items()
         },
     }
 
@@ -133,17 +115,14 @@ def configuration(home: Path, launcher: Mapping[str, Any] | None = None) -> dict
 def open_instance(
     settings: Settings, places: Places, *, meanwhile: Callable[[], object] | None = None
 ) -> Iterator["DagsterInstance"]:
-    """Open Dagster's instance, its storage up and its schema in place.
+    """Open Dagster's instance with its storage running and its tables created.
 
     While it is open this process has the environment of ``prepare``.
 
-    Args:
-        settings: the environment.
-        places: where DAGSTER_HOME lies.
-        meanwhile: done in this thread while the storage starts, which is mostly waiting.
+    ``meanwhile`` is called in this thread while the storage starts.
 
     Raises:
-        ConfigurationError: the storage cannot be had.
+        ConfigurationError: the storage is not available.
     """
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as beside:
@@ -154,22 +133,22 @@ def open_instance(
         stack.enter_context(environment(prepare(settings, places, url)))
         instance = stack.enter_context(instance_of(places))
         if settings.postgres_url is None:
-            _hold_connections(instance)
+            _keep_connections(instance)
         yield instance
 
 
-def _hold_connections(instance: "DagsterInstance") -> None:
-    """Keep connections to the home's own server open, where Dagster opens one for each statement.
+def _keep_connections(instance: "DagsterInstance") -> None:
+    """Keep connections to the embedded server open, where Dagster opens one for each statement.
 
-    A run writes some thousand events, and a connection costs more than an event. A server that somebody else
-    runs may be restarted meanwhile, which a held connection would not survive: there it stays as it is.
+    A run writes some thousand events, and a connection costs more than an event. An external server may be
+    restarted meanwhile, which an open connection would not survive.
     """
     instance.optimize_for_webserver(statement_timeout=_STATEMENT, pool_recycle=3600, max_overflow=20)
 
 
 @contextmanager
 def instance_of(places: Places) -> Iterator["DagsterInstance"]:
-    """The instance of a home whose storage is up and whose environment is set; makes its tables.
+    """The instance of a home whose storage runs and whose environment is set; creates its tables.
 
     Raises:
         ConfigurationError: Dagster opened another storage than PostgreSQL.
@@ -189,7 +168,7 @@ def instance_of(places: Places) -> Iterator["DagsterInstance"]:
 
 @contextmanager
 def environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Have exactly these variables in this process for a while."""
+    """Set the environment of this process to exactly these variables meanwhile."""
     before = dict(os.environ)
     try:
         _replace(wanted)
@@ -198,59 +177,78 @@ def environment(wanted: Mapping[str, str]) -> Iterator[None]:
         _replace(before)
 
 
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn a lost connection to Dagster's storage, for example to a killed server, into one sentence.
+
+    Raises:
+        AscoError: the storage was lost.
+    """
+    try:
+        yield
+    except Exception as error:
+        # heavy, and importing them before the run would delay the start of the server
+        from dagster_postgres.utils import DagsterPostgresException
+        from psycopg2 import OperationalError  # type: ignore[import-untyped]
+        from sqlalchemy.exc import DBAPIError
+
+        if not isinstance(error, DBAPIError | DagsterPostgresException | OperationalError):
+            raise
+        lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        fault = connecting_fault(lines[0]) or Fault(
+            lines[0], "Run the wave again; the former release, if any, is unchanged"
+        )
+        raise AscoError(
+            f"the connection to Dagster's storage was lost: {fault.cause}", remedy=fault.remedy
+        ) from error
+
+
 def run_tags() -> dict[str, str]:
-    """Tags that let another process tell whether the process of this run still lives."""
+    """Tags by which another process sees whether the process of this run is alive."""
     pid = os.getpid()
     return {PID_TAG: str(pid), HOST_TAG: socket.gethostname(), STARTED_TAG: process_started(pid) or ""}
 
 
 def mark_dead_runs(instance: "DagsterInstance", *, unserved: bool = False) -> list[str]:
-    """Report as failed the runs whose process is gone.
+    """Mark runs whose process died as failed, since a started run blocks its wave.
 
-    A killed command line leaves its run started, and such a run blocks its wave. Runs of other hosts are left
-    to those who can judge them.
+    Runs of other hosts are not checked.
 
     Args:
         instance: Dagster's instance.
-        unserved: the storage is this home's own and no ``asco up`` serves it, so that no run of Dagster's
-            launcher can live: those that it left started are dead as well.
+        unserved: the storage is embedded and no ``asco up`` serves it, so that started runs of Dagster's
+            launcher are dead as well.
 
     Returns:
-        The ids of the runs that were marked.
+        Ids of the marked runs.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
-    alive = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING]
-    alive += [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    runs = instance.get_runs(RunsFilter(tags={HOST_TAG: socket.gethostname()}, statuses=alive))
-    dead = [run for run in runs if PID_TAG in run.tags and not _lives(run)]
     launched = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    unfinished = [DagsterRunStatus.NOT_STARTED, *launched]
+    here = RunsFilter(tags={HOST_TAG: socket.gethostname()}, statuses=unfinished)
+    dead = [run for run in instance.get_runs(here) if PID_TAG in run.tags and not _is_alive(run)]
     if unserved:
-        left = instance.get_runs(RunsFilter(statuses=launched))
-        dead += [run for run in left if PID_TAG not in run.tags]
+        dead += [run for run in instance.get_runs(RunsFilter(statuses=launched)) if PID_TAG not in run.tags]
     for run in dead:
-        whose = f"asco run, process {run.tags[PID_TAG]}" if PID_TAG in run.tags else "asco up"
-        instance.report_run_failed(run, f"The process of this run ({whose}) is gone; the run is over.")
+        process = f"asco run, process {run.tags[PID_TAG]}" if PID_TAG in run.tags else "asco up"
+        instance.report_run_failed(run, f"The process of this run ({process}) died.")
     return [run.run_id for run in dead]
 
 
 def is_unserved(settings: Settings, places: Places) -> bool:
-    """Whether the storage is this home's own and no ``asco up`` serves the home now."""
+    """Whether the storage is embedded and no ``asco up`` serves the home now."""
     if settings.postgres_url is not None:
         return False  # another machine may share it
-    lock = open_lock(places.dagster_home / UP_LOCK)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with locked(places.dagster_home / UP_LOCK, wait=False, shared=True):
+            return True
     except BlockingIOError:
         return False
-    else:
-        return True
-    finally:
-        os.close(lock)
 
 
 def running_run(instance: "DagsterInstance", wave: str) -> "DagsterRun | None":
-    """The run of a wave that is in progress, if there is one; queued runs are not."""
+    """The run of a wave in progress, if any; queued runs do not count."""
     from dagster import DagsterRunStatus, RunsFilter
 
     active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -262,12 +260,12 @@ def process_started(pid: int) -> str | None:
     """When a process started, in a form that no later process of the same number shares.
 
     Returns:
-        ``boot:tick`` from Linux's ``/proc``, elsewhere seconds since 1970; None when there is no such process
-        (one that is dead and not yet reaped counts as none).
+        ``boot:tick`` from Linux's ``/proc``, elsewhere seconds since 1970; None if there is no such process,
+        or it is a zombie.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # Field 2 is the program's name in brackets and may hold blanks: count from behind it.
+        # Field 2 is the program's name in brackets and may contain blanks: count from the fields after it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None if Path("/proc/self").exists() else _started_elsewhere(pid)
@@ -275,15 +273,13 @@ def process_started(pid: int) -> str | None:
 
 
 def _started_elsewhere(pid: int) -> str | None:
-    import psutil  # type: ignore[import-untyped]
-
     try:
         return f"{psutil.Process(pid).create_time():.0f}"
     except psutil.NoSuchProcess:
         return None
 
 
-def _lives(run: "DagsterRun") -> bool:
+def _is_alive(run: "DagsterRun") -> bool:
     return process_started(int(run.tags[PID_TAG])) == run.tags.get(STARTED_TAG)
 
 

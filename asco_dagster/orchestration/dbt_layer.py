@@ -142,7 +142,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
             withdraw_judgements(plan.rebuilt, wave.wave, places, context.run.run_id)
         with private_files():
             results = _built([*plan.rebuilt, *plan.tests], wave, places)
-        peak = cost.told()[PEAK]
+        peak = cost.metadata()[PEAK]
         for name in plan.rebuilt:
             _require_built(results.get(content.nodes[name]["unique_id"]), name)
         with private_files(), open_database(places.database(wave.wave)) as database:

@@ -19,7 +19,7 @@ from asco_dagster.errors import AscoError
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.readable import keep_readable
+from asco_dagster.storage.readable import update_readable
 from asco_dagster.storage.shared_store.held import Held, hold
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ class WaveExecutor(InProcessExecutor):
         yield _engine_event(
             plan_context,
             f"Wave {held.wave} is held by this run (fence {held.claim.fence}); "
-            f"{held.brought} files downloaded",
+            f"{held.downloaded} files downloaded",
         )
         steps: Any = super().execute(plan_context, execution_plan)
         with contextlib.closing(steps):  # a step that is interrupted closes its database at once
             for event in steps:
-                held.claim.demand()
+                held.claim.require()
                 yield event
-        held.keep()  # of a failed run too: its tables are reusable, and its gates explain the failure
+        held.upload()  # of a failed run too: its tables are reusable, and its gates explain the failure
         yield _engine_event(plan_context, f"Wave {held.wave} is stored ({len(held.state.files)} files)")
 
 
@@ -83,7 +83,7 @@ def _readable(
 ) -> Generator[dg.DagsterEvent]:
     """Refresh the copy for readers; a failure is logged and does not change the run's result."""
     try:
-        keep_readable(Places.of(settings), wave)
+        update_readable(Places.of(settings), wave)
     except AscoError as error:
         yield _engine_event(context, str(error))
 

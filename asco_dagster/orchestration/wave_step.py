@@ -309,7 +309,7 @@ def _rebuild(
     _withdraw(step, [name for name in former if name not in same])
     database.commit()
     record_contents(database, names)
-    spent = cost.told()
+    spent = cost.metadata()
     for name in names:
         metadata = {**describe(database, name), **tables[name].metadata, **spent, **altered.get(name, {})}
         checks = valid[name] if name in same else [_gate(step, name)]

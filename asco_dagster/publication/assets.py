@@ -37,7 +37,7 @@ from asco_dagster.releases.release import Provenance, Published, publish
 from asco_dagster.releases.signature import signer
 from asco_dagster.releases.store import ReleaseStore, read_manifest
 from asco_dagster.settings import CHECKOUT
-from asco_dagster.storage.shared_store.held import keep_shelf, require_held
+from asco_dagster.storage.shared_store.held import require_held, upload_releases
 from asco_dagster.storage.warehouse import read_table, table_of
 from asco_dagster.waves.wave import FOLDER
 
@@ -130,7 +130,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         public_from=public_from(step.wave),
         sign=signer(step.settings, step.places),
     )
-    keep_shelf(step.settings, wave)
+    upload_releases(step.settings, wave)
     record_release(step, RELEASE)
     word = "new release" if published.is_new else "unchanged"
     if published.sealed_until is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from asco_dagster.connectors.fetch import fetch, told_of
+from asco_dagster.connectors.fetch import fetch, hash_and_size
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 from asco_dagster.questionnaires.tables import edits_table, indicators_table, questions_table
 from asco_dagster.sources.census_individuals import no_individuals, tabulate_individuals
@@ -172,7 +172,7 @@ def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, d
                 base=step.places.inbox(step.wave.wave),
                 sha256=delivery.sha256,
             )
-            step.fetched[delivery.address] = path, {"address": delivery.address, **told_of(path)}
+            step.fetched[delivery.address] = path, {"address": delivery.address, **hash_and_size(path)}
     return [(*step.fetched[delivery.address], delivery) for delivery in deliveries]
 
 

@@ -1,1 +1,1 @@
-"""Bytes at rest: places of a home, DuckDB, encryption, PostgreSQL, the shared store."""
+"""Bytes at rest: folders of a home, DuckDB, encryption, PostgreSQL, the shared store."""

@@ -1,11 +1,12 @@
-"""What is wrong with a wave's database file, each cause in a sentence of its own with its remedy.
+"""What is wrong with a wave's database file: one sentence and remedy for each cause.
 
-DuckDB tells a text file, a torn header, a full disk and a reader in another process all as “IO Error”. What
-does not belong here: opening a database (``warehouse.py``).
+DuckDB reports a text file, a torn header, a full disk and a reader in another process all as “IO Error”.
 """
 
 import re
 from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
 
 from asco_dagster.errors import AscoError
 
@@ -20,11 +21,11 @@ _DAMAGED = re.compile(
     re.IGNORECASE,
 )
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large", re.IGNORECASE)
-_MADE_AGAIN = "Move it away: the next run makes every table again from the deliveries; or restore a backup"
+_REBUILD = "Move it away: the next run rebuilds every table from the deliveries; or restore a backup"
 
 
 def require_database(path: Path) -> None:
-    """Demand that what lies at the place of a database, if anything, is a DuckDB file.
+    """Check that the file of a database, if it exists, is a DuckDB file.
 
     Raises:
         AscoError: it is a folder, empty, or something else.
@@ -32,7 +33,7 @@ def require_database(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_file():
-        raise _fault("a folder lies where the wave's database should be", path)
+        raise _fault("the wave's database is a folder", path)
     try:
         with path.open("rb") as file:
             head = file.read(_MAGIC_AT + len(_MAGIC))
@@ -41,92 +42,70 @@ def require_database(path: Path) -> None:
     if not head:
         raise _fault("the wave's database is empty (0 bytes)", path)
     if head[_MAGIC_AT:] != _MAGIC:
-        raise _fault("the wave's database is damaged, or another file took its place: it has no header", path)
+        raise _fault("the wave's database is damaged or not a database: it has no header", path)
 
 
 def holder_of(error: Exception) -> str | None:
     """The process that has a database open, where that is why it cannot be opened.
 
-    Args:
-        error: DuckDB's.
-
     Returns:
-        For example ``process 4706 (python3 of user anne)``; None when nobody has it open.
+        For example ``process 4706 (python3 of user anne)``; None if no process has it open.
     """
     text = str(error)
     if not _HELD.search(text):
         return None
     found = _HOLDER.search(text)
     if found is None:
-        return "another process, which this user may not see"
+        return "a process of another user"
     return f"process {found['pid']} ({_named(int(found['pid']), found['program'])})"
 
 
 def held_fault(holder: str, path: Path, waited: float = 0.0) -> AscoError:
-    """The error of a database that another process did not close in time."""
-    waiting = f", which did not close it within {waited:.0f} s" if waited else ""
+    """The error of a database that another process has open."""
+    waiting = f" and did not close it within {waited:.0f} s" if waited else ""
     return AscoError(
-        f"the wave's database is open in {holder}{waiting}",
+        f"{holder} has the wave's database open{waiting}",
         file=path,
-        remedy="Close it there, then do this again; to read during a run use “asco query” or the copy below "
-        "readable/ of the home",
+        remedy="Close it or wait, then try again; asco query and the copy in readable/ work during a run",
     )
 
 
 def opening_fault(error: Exception, path: Path) -> AscoError:
     """The error of a database that cannot be opened, though no other process has it open."""
-    told = first_line(error)
-    if "replaying WAL" in told:
+    said = first_line(error)
+    if "replaying WAL" in said:
         return AscoError(
-            f"the write-ahead log of the wave's database is damaged: {told}",
+            f"the write-ahead log of the wave's database is damaged: {said}",
             file=f"{path}.wal",
-            remedy="Move that file away: what the last step wrote goes with it and is made again",
+            remedy="Move that file away; the next run rebuilds what the last step wrote",
         )
-    if "Permission denied" in told:
-        return _unreadable(path)
-    return _common(error, path) or AscoError(
-        f"the wave's database cannot be opened: {told}",
-        file=path,
-        remedy="Check the disk that it lies on, then run again",
-    )
+    return _unreadable(path) if "Permission denied" in said else working_fault(error, path, "opened")
 
 
-def working_fault(error: Exception, path: Path) -> AscoError:
-    """The error of a database that was open and could not be read or written."""
-    told = first_line(error)
-    return _common(error, path) or AscoError(
-        f"the wave's database cannot be worked on: {told}",
-        file=path,
-        remedy="Check the disk that it lies on, then run the wave again: what was begun is undone",
+def working_fault(error: Exception, path: Path, done: str = "read or written") -> AscoError:
+    """The error of a database that could not be read or written."""
+    said, again = first_line(error), "then run the wave again; the interrupted step is rolled back"
+    if _FULL.search(said):
+        return AscoError(f"the disk is full: {said}", file=path, remedy=f"Free some disk space, {again}")
+    if _DAMAGED.search(str(error)):
+        return _fault(f"the wave's database is damaged: {said}", path)
+    return AscoError(
+        f"the wave's database cannot be {done}: {said}", file=path, remedy=f"Check its disk, {again}"
     )
 
 
 def first_line(error: Exception) -> str:
-    """What DuckDB says first, without the kind of the error; the lines below may quote rows."""
+    """DuckDB's first line without the kind of the error; the lines below may quote rows."""
     return _KIND.sub("", str(error).splitlines()[0])
 
 
-def _common(error: Exception, path: Path) -> AscoError | None:
-    """The errors that may come on opening and later alike."""
-    told = first_line(error)
-    if _FULL.search(told):
-        return AscoError(
-            f"the disk is full: {told}",
-            file=path,
-            remedy="Free some disk space, then run the wave again: what was begun is undone",
-        )
-    if _DAMAGED.search(str(error)):
-        return _fault(f"the wave's database is damaged: {told}", path)
-    return None
-
-
 def _fault(what: str, path: Path) -> AscoError:
-    return AscoError(what, file=path, expected="a DuckDB database", remedy=f"{_MADE_AGAIN} ({path})")
+    return AscoError(what, file=path, expected="a DuckDB database", remedy=f"{_REBUILD} ({path})")
 
 
 def _unreadable(path: Path) -> AscoError:
     return AscoError(
-        f"the wave's database may not be read or written by this user: it belongs to {_owner(path)}",
+        f"this user may not read or write the wave's database, which belongs to {_owner(path)}",
         file=path,
         remedy=f"Run asco as that user, or give the home to this one: chown -R \"$USER\" '{path.parent}'",
     )
@@ -140,9 +119,7 @@ def _owner(path: Path) -> str:
 
 
 def _named(pid: int, program: str) -> str:
-    """Name and user of a process as far as they can be seen; DuckDB tells its program at least."""
-    import psutil  # type: ignore[import-untyped]
-
+    """Name and user of a process as far as they can be seen, else its program as DuckDB reports it."""
     try:
         process = psutil.Process(pid)
         return f"{process.name()} of user {process.username()}"

@@ -1,9 +1,8 @@
-"""Encryption at rest of a wave's database: DuckDB's own (AES-256-GCM), when ``ASCO_DATABASE_KEY`` is given.
+"""Encryption at rest of a wave's database by DuckDB (AES-256-GCM), when ``ASCO_DATABASE_KEY`` is set.
 
 DuckDB encrypts with the OpenSSL of its signed extension ``httpfs``, which comes from a pip package (extra
-``encryption``) since this machine reaches no extension server; DuckDB refuses an extension whose signature
-does not hold. The key that reaches DuckDB is a hash of the given one: hexadecimal, hence safe in a statement.
-What does not belong here: who opens which database (``warehouse.py``).
+``encryption``), so that no extension server is needed; DuckDB checks its signature. DuckDB gets a SHA-256 of
+the key: hexadecimal, hence safe in a statement.
 """
 
 import functools
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 _IDENTIFIER = re.compile(r"^[a-z]+$")
 SPILL = "spill"
-"""Folder beside a database that takes what does not fit into memory; DuckDB empties it when it closes."""
+"""Folder beside a database for what does not fit into memory; DuckDB empties it when it closes."""
 
 CATALOG = "asco"
 """Name of the attached database: the stem of its file, so that dbt's manifest serves both forms."""
@@ -34,23 +33,18 @@ def attach(
     name: str = CATALOG,
     read_only: bool = False,
 ) -> None:
-    """Attach a database and make it the current one; it is created when it is not there.
+    """Attach a database and make it the current one; it is created if missing.
 
-    Args:
-        connection: a connection whose own database is in memory.
-        path: the file.
-        key: the key as it was given; None for a file that is not encrypted.
-        name: the catalogue's name, an identifier of this project.
-        read_only: open it for reading only.
+    The connection's own database is in memory; without a key the file is not encrypted.
 
     Raises:
         ConfigurationError: the extension is not installed, or the key is not the file's.
-        duckdb.IOException: another process holds it.
+        duckdb.IOException: another process has it open.
     """
     import duckdb
 
     if not _IDENTIFIER.match(name):
-        raise ValueError(f"“{name}” is no name of a catalogue")
+        raise ValueError(f"“{name}” is not a catalogue name")
     options = ["read_only"] if read_only else []
     if key is not None:
         connection.execute(f"load {literal(str(_extension()))}")
@@ -69,7 +63,7 @@ def attach(
             "the wave's database does not open with ASCO_DATABASE_KEY",
             file=path,
             expected="the key with which it was written",
-            remedy="Give that key; “asco rotate-key database” changes it, or encrypts a database that is not",
+            remedy="Set that key; asco rotate-key database changes it, or encrypts an unencrypted database",
         ) from None
     connection.execute(f"use {name}")
 
@@ -77,18 +71,17 @@ def attach(
 def literal(text: str) -> str:
     """A text as an SQL literal: for the few statements of DuckDB that take no parameters."""
     if "\0" in text:
-        raise ValueError("no SQL literal holds a zero byte")
+        raise ValueError("an SQL literal cannot hold a zero byte")
     return "'" + text.replace("'", "''") + "'"
 
 
 @functools.cache
 def _extension() -> Path:
     found = importlib.util.find_spec("duckdb_extension_httpfs")
-    folders = list(found.submodule_search_locations or []) if found else []
-    for folder in folders:
+    for folder in found.submodule_search_locations or () if found else ():
         for path in sorted(Path(folder).rglob("httpfs.duckdb_extension")):
             return path
     raise ConfigurationError(
-        "ASCO_DATABASE_KEY is given, but DuckDB's extension httpfs, which encrypts, is not installed",
+        "ASCO_DATABASE_KEY is set, but DuckDB's extension httpfs, which encrypts, is not installed",
         remedy="Install it: pip install 'asco_dagster[encryption]', or unset ASCO_DATABASE_KEY",
     )

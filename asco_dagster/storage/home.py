@@ -1,8 +1,4 @@
-"""The version of a home: an older one is brought up to date, a newer one is refused with a sentence.
-
-``home.json`` says by which layout a home was written. Belongs here too: the name by which Dagster finds its
-folder. What does not belong here: what lies in it.
-"""
+"""The layout version of a home (``home.json``): an older home is migrated, a newer one refused."""
 
 import contextlib
 import glob
@@ -12,7 +8,6 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from asco_dagster.durable import PUBLIC, make_folder, write_whole
@@ -21,13 +16,13 @@ from asco_dagster.settings import HOME_FILE
 from asco_dagster.storage.places import Places
 
 VERSION = 1
-"""Version of the layout that this code writes; raised when a change needs a migration."""
+"""Layout that this code writes; raised when a change needs a migration."""
 
 CONFIDENTIAL = ("waves", "quarantine", "downloads", "keys", "records")
 
 
 def require_home(places: Places) -> None:
-    """Have a home that this code can work on: mark a new one, migrate an older one.
+    """Make sure that this code can use a home: mark a new one, migrate an older one.
 
     Raises:
         ConfigurationError: others may write into it, it was written by a newer version, or its version cannot
@@ -42,17 +37,17 @@ def require_home(places: Places) -> None:
             expected=f"layout {VERSION} or older",
             remedy="Use that newer asco_dagster, or another ASCO_HOME",
         )
-    for version in range(found, VERSION):
-        _MIGRATIONS[version](places.home)
-        _mark(places.home, version + 1)
+    if found < VERSION:
+        close_to_others(places.home)
+        code = importlib.metadata.version("asco_dagster")
+        write_whole(places.home / HOME_FILE, json.dumps({"layout": VERSION, "code": code}) + "\n")
 
 
 def named_home(places: Places) -> Path:
-    """DAGSTER_HOME under a name that Dagster finds: it reads that of its configuration as a pattern.
+    """DAGSTER_HOME under a name without glob characters: Dagster reads it as a pattern.
 
     Returns:
-        The folder itself, or where its path has characters of a pattern a link to it in the folder for
-        temporary files.
+        The folder itself, or a link to it in the folder for temporary files.
 
     Raises:
         ConfigurationError: another user's file has the name of the link.
@@ -67,25 +62,25 @@ def named_home(places: Places) -> Path:
         link.symlink_to(folder)
     if not link.is_symlink() or link.lstat().st_uid != os.geteuid() or link.readlink() != folder:
         raise ConfigurationError(
-            f"{link}, by which Dagster finds {folder}, belongs to somebody else",
+            f"{link}, the link to {folder} for Dagster, belongs to another user",
             remedy="Remove it, or set ASCO_HOME to a path without *, ? and [",
         )
     return link
 
 
 def _require_unwritable(home: Path) -> None:
-    """Whoever may write into the home may replace its keys and its releases."""
+    """Refuse a home that others may write into: they could replace its keys and releases."""
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigurationError(
             f"other users may write into the home {home} (mode {mode:04o})",
-            expected="a home that only its owner may write into",
+            expected="write permission for its owner only",
             remedy=f"Run chmod go-w '{home}', then asco doctor",
         )
 
 
 def version_of(home: Path) -> int:
-    """Layout of a home; 0 for one from before layouts were numbered, and for an empty folder."""
+    """Layout of a home; 0 for an empty folder, and before layouts were numbered."""
     path = home / HOME_FILE
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["layout"])
@@ -98,16 +93,8 @@ def version_of(home: Path) -> int:
 
 
 def close_to_others(home: Path) -> None:
-    """Layout 0 to 1: files of confidential folders, once open to other users, are their owner's alone."""
+    """Layout 0 to 1: make confidential files private, which were open to other users."""
     for folder in CONFIDENTIAL:
         for path in sorted((home / folder).rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o700 if path.is_dir() else 0o600)
-
-
-_MIGRATIONS: dict[int, Callable[[Path], None]] = {0: close_to_others}
-
-
-def _mark(home: Path, version: int) -> None:
-    code = importlib.metadata.version("asco_dagster")
-    write_whole(home / HOME_FILE, json.dumps({"layout": version, "code": code}) + "\n")

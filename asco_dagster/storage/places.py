@@ -1,7 +1,6 @@
-"""Where everything lies below ``ASCO_HOME``, and with which permissions.
+"""The folders and files below ``ASCO_HOME`` and their permissions; no other file joins these paths.
 
-One property a place; nothing else in the project joins these paths by hand. Working databases, quarantine,
-keys and Dagster's state are confidential (0700/0600); releases are public.
+Working databases, quarantine, keys and Dagster's state are confidential (0700/0600); releases are public.
 """
 
 import secrets
@@ -23,8 +22,8 @@ class Places:
 
     Attributes:
         home: the root, ``ASCO_HOME``.
-        other_inbox: deliveries of the wave that runs, when they are elsewhere (``asco run --inbox``).
-        shared: whether the inbox is the store's (``ASCO_STORE``), of which the home has a copy.
+        other_inbox: deliveries of the current run, if not in the home (``asco run --inbox``).
+        shared: whether the inbox is a copy of the shared store's (``ASCO_STORE``).
     """
 
     home: Path
@@ -43,7 +42,7 @@ class Places:
         return self.other_inbox or self.home / "inbox" / wave
 
     def downloads(self, wave: str) -> Path:
-        """What was fetched from an address instead of delivered; returns stay no longer than their step."""
+        """Files downloaded from an address; returns are deleted at the end of their step."""
         return self._confidential(self.home / "downloads" / wave)
 
     def wave(self, wave: str) -> Path:
@@ -51,15 +50,15 @@ class Places:
         return self._confidential(self.home / "waves" / wave)
 
     def database(self, wave: str) -> Path:
-        """The wave's working database; its stem is the DuckDB catalogue's name, the same for every wave."""
+        """The wave's working database; its stem names DuckDB's catalogue, the same for every wave."""
         return self.wave(wave) / "asco.duckdb"
 
     def readable(self, wave: str) -> Path:
-        """A copy of the wave's database as its last run left it, for whoever reads during the next one."""
+        """Copy of the wave's database after its last run, to read during the next one."""
         return self._confidential(self.home / "readable" / wave) / "asco.duckdb"
 
     def quarantine(self, wave: str) -> Path:
-        """What was refused, with its reason; the returns themselves stay in the inbox."""
+        """Refusals with their reasons; the returns themselves remain in the inbox."""
         return self._confidential(self.home / "quarantine" / wave)
 
     def releases(self, wave: str) -> Path:
@@ -67,15 +66,15 @@ class Places:
         return self.home / "releases" / wave
 
     def sealed(self, wave: str) -> Path:
-        """The version of a wave that waits for its day: built, not public yet."""
+        """The version of a wave that is built and under embargo."""
         return self._confidential(self.home / "sealed" / wave)
 
     def withdrawn(self, wave: str) -> Path:
-        """What withdrawn versions of a wave said; the public folder keeps a tombstone with the reason."""
+        """Withdrawn versions of a wave; the public folder keeps a tombstone with the reason."""
         return self._confidential(self.home / "withdrawn" / wave)
 
     def gates(self, wave: str) -> Path:
-        """Results of the gates, one file an asset; confidential, since they name offending rows."""
+        """Results of the gates, one file per asset; confidential, since they name offending rows."""
         return self._confidential(self.home / "waves" / wave / "gates")
 
     def quality(self, wave: str) -> Path:
@@ -89,12 +88,12 @@ class Places:
 
     @property
     def store(self) -> Path:
-        """What this home knows of the shared store: which waves are its copies, and the copied inbox."""
+        """Which waves are copies of the shared store's, and the copied inbox."""
         return self._confidential(self.home / "store")
 
     @property
     def records(self) -> Path:
-        """What was done on purpose and cannot be undone: purges, rotated keys, restorations."""
+        """Records of what cannot be undone: purges, rotated keys, restorations."""
         return self._confidential(self.home / "records")
 
     @property
@@ -104,7 +103,7 @@ class Places:
 
     @property
     def postgres(self) -> Path:
-        """Data folder of the embedded PostgreSQL, which makes it."""
+        """Data folder of the embedded PostgreSQL, which creates it."""
         return self.home / "postgres"
 
     @property
@@ -118,7 +117,7 @@ class Places:
         return self._confidential(self.home / "demonstration")
 
     def pseudonym_key(self, settings: Settings) -> bytes:
-        """Key of the units' pseudonyms: the one given, else the one of the home, created on first use.
+        """Key of the units' pseudonyms: that of the settings, else that of the home, created on first use.
 
         Raises:
             ConfigurationError: the key of the home is short, or others may read or replace it.
@@ -131,6 +130,6 @@ class Places:
         return read_key(path)
 
     def _confidential(self, folder: Path) -> Path:
-        """Make a folder that only its owner may enter, and those between it and the home likewise."""
+        """Create a private folder, and private folders between it and the home."""
         make_folder(self.home, PUBLIC)  # the releases in it are public
         return make_folder(folder)

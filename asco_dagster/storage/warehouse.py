@@ -1,14 +1,11 @@
 """The working database of a wave: one DuckDB file, confidential, one writer.
 
-Opening it, writing an asset's table, reading columns of one. Identifiers come from ``layers`` only, so no
-SQL is ever built from a name that someone typed. What does not belong here: what the tables mean.
+Table names come from ``layers`` only, so that no SQL is built from a name that someone typed.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asco_dagster.durable import draft_of
+from asco_dagster.durable import create_once, draft_of, private_files, sync
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.layers import LAYERS, table_of
 from asco_dagster.settings import Settings
@@ -34,35 +31,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATIENCE = 60.0
-"""Seconds that whoever opens a database waits for another process that has it open."""
+"""Seconds to wait for another process that has the database open."""
 _PAUSE = 0.5
 _LOG = logging.getLogger(__name__)
-
-PART = 2_000_000
-"""Rows of a table that are read at once: more than any table of a wave at true size has."""
 
 
 @contextmanager
 def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """Open a wave's database; it is created with mode 0600 and the five schemas when it is not there.
+    """Open a wave's database; it is created with mode 0600 and the five schemas if missing.
 
     With ``ASCO_DATABASE_KEY`` it is encrypted. Where another process has it open, this waits ``PATIENCE``.
 
     Raises:
-        AscoError: another process still has the database open, or the file is damaged or no database; or
-            what was done within could not be written or read back (a full disk, a damaged file).
-        ConfigurationError: it is encrypted and the key is missing or another.
+        AscoError: another process still has it open, it is damaged or not a database, or reading or writing
+            within failed (a full disk, a damaged file).
+        ConfigurationError: it is encrypted and the key is missing or wrong.
     """
     import duckdb
 
-    former = os.umask(0o077)
-    try:
+    with private_files():
         connection = _opened(path, read_only=read_only)
-    finally:
-        os.umask(former)
     try:
         if not read_only:
-            # whoever holds the database alone knows that what was spilled here belongs to the dead
+            # this process has the database alone: what was spilled is of killed processes
             shutil.rmtree(path.parent / SPILL, ignore_errors=True)
             for layer in LAYERS:
                 connection.execute(f"create schema if not exists {layer}")
@@ -79,12 +70,9 @@ def open_database(path: Path, *, read_only: bool = False) -> Iterator["duckdb.Du
 
 
 def write_table(connection: "duckdb.DuckDBPyConnection", asset: str, rows: Any) -> None:
-    """Replace an asset's table in one statement; a failure leaves the former table.
+    """Replace an asset's table in one statement; on failure the former table remains.
 
-    Args:
-        connection: the wave's database.
-        asset: name of the asset.
-        rows: a data frame, an Arrow table, or whatever else gives a stream of Arrow.
+    ``rows`` is a data frame, an Arrow table, or another source of an Arrow stream.
     """
     # from an object that gives a stream DuckDB has pyarrow read many pieces ahead, from a bare stream none
     connection.register("incoming", rows if hasattr(rows, "columns") else rows.__arrow_c_stream__())
@@ -96,7 +84,7 @@ def write_table(connection: "duckdb.DuckDBPyConnection", asset: str, rows: Any) 
 
 
 def columns_of(connection: "duckdb.DuckDBPyConnection", asset: str) -> dict[str, str]:
-    """Columns of an asset's table and their DuckDB types; empty when the table is not there."""
+    """Columns of an asset's table and their DuckDB types; empty if there is no such table."""
     rows = connection.execute(
         "select column_name, data_type from information_schema.columns"
         " where table_schema || '.' || table_name = ? order by ordinal_position",
@@ -108,15 +96,13 @@ def columns_of(connection: "duckdb.DuckDBPyConnection", asset: str) -> dict[str,
 def content_digest(connection: "duckdb.DuckDBPyConnection", asset: str) -> str | None:
     """Digest of an asset's table: its columns and their types, its rows and their order.
 
-    It finds out accidents, not forgers: each row is hashed by DuckDB's own hash (64 bits), a million rows of
-    five columns in some hundredths of a second.
+    It detects accidents, not forgery: DuckDB's 64-bit hash, a million rows of five columns in some hundredths
+    of a second.
 
-    Args:
-        connection: the wave's database, in no transaction: rows that are not committed have other numbers.
-        asset: name of the asset.
+    Not in a transaction: uncommitted rows have other numbers.
 
     Returns:
-        64 hexadecimal digits; None where there is no table of this name (a view is none).
+        64 hexadecimal digits; None if there is no table of this name (a view does not count).
     """
     is_table = connection.execute(
         "select count(*) from information_schema.tables"
@@ -129,8 +115,8 @@ def content_digest(connection: "duckdb.DuckDBPyConnection", asset: str) -> str |
     rows = connection.execute(
         f"select count(*), bit_xor(hash(rowid, whole_row)) from {table_of(asset)} as whole_row"  # noqa: S608
     ).fetchone()
-    told = json.dumps([columns_of(connection, asset), rows])
-    return hashlib.sha256(told.encode()).hexdigest()
+    content = json.dumps([columns_of(connection, asset), rows])
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def read_table(
@@ -141,21 +127,21 @@ def read_table(
     only: Mapping[str, Collection[str]] | None = None,
     categories: Collection[str] = (),
 ) -> "pd.DataFrame":
-    """Read an asset's table, or some of its columns and rows, in the order in which it was written.
+    """Read an asset's table, or some of its columns and rows, in the order of writing.
 
-    Text comes through Arrow: DuckDB makes a Python object of each text, which pandas then puts into an Arrow
-    array; on a million answers that took longer than what was done with them.
+    Text comes through Arrow: otherwise DuckDB makes a Python object of each text, which pandas then puts into
+    an Arrow array; on a million answers that took longer than the calculation.
 
     Args:
         connection: the wave's database.
         asset: name of the asset.
-        columns: those to read; None takes all.
-        only: of each column named, the values that a row must have one of; None takes every row.
-        categories: columns of few different texts to have as pandas' categories, in alphabetical order: a
-            tenth of the memory.
+        columns: those to read; None for all.
+        only: accepted values by column; None for every row.
+        categories: columns to read as pandas categories, in alphabetical order: a tenth of the memory for
+            columns of few different texts.
 
     Raises:
-        AscoError: the table or a column is not there.
+        AscoError: the table or a column does not exist.
     """
     present = _require_columns(connection, asset, [*(columns or ()), *(only or ())])
     import duckdb
@@ -174,48 +160,6 @@ def read_table(
     return pd.concat(parts, axis="columns")[wanted]
 
 
-def read_parts(
-    connection: "duckdb.DuckDBPyConnection",
-    asset: str,
-    columns: Sequence[str],
-    by: str,
-    *,
-    only: Mapping[str, Collection[str]] | None = None,
-) -> Iterator["pd.DataFrame"]:
-    """Read an asset's table some values of a column at a time, so that few rows are in memory at once.
-
-    Args:
-        connection: the wave's database.
-        asset: name of the asset.
-        columns: those to read.
-        by: a text column; all rows with one value of it come together, in the order in which they stand.
-        only: as for :func:`read_table`.
-
-    Yields:
-        Rows of so many values as have ``PART`` rows together; of one value where it has more. Every row of
-        a wave at true size comes at once.
-
-    Raises:
-        AscoError: the table or a column is not there.
-    """
-    _require_columns(connection, asset, [*columns, by, *(only or ())])
-    import duckdb
-
-    own = duckdb.ColumnExpression(by)
-    counted = _rows_of(connection, asset, only or {}).aggregate(
-        [own, duckdb.FunctionExpression("count_star")], by
-    )
-    together: list[str] = []
-    rows = 0
-    for value, count in sorted(row for row in counted.fetchall() if row[0] is not None):
-        if together and rows + count > PART:
-            yield read_table(connection, asset, columns, only={**(only or {}), by: together})
-            together, rows = [], 0
-        together, rows = [*together, value], rows + count
-    if together:
-        yield read_table(connection, asset, columns, only={**(only or {}), by: together})
-
-
 def distinct_values(
     connection: "duckdb.DuckDBPyConnection",
     asset: str,
@@ -223,7 +167,7 @@ def distinct_values(
     *,
     only: Mapping[str, Collection[str]] | None = None,
 ) -> "pd.Series":
-    """The different texts of a column, in no order; arguments and errors as those of :func:`read_table`."""
+    """The distinct texts of a column, unordered; arguments and errors as of :func:`read_table`."""
     _require_columns(connection, asset, [column, *(only or ())])
     import duckdb
 
@@ -234,13 +178,13 @@ def distinct_values(
 def _require_columns(
     connection: "duckdb.DuckDBPyConnection", asset: str, wanted: Sequence[str]
 ) -> dict[str, str]:
-    """The columns of a table and their types, which must hold those wanted."""
+    """Columns of a table and their types; an error unless those wanted are among them."""
     present = columns_of(connection, asset)
     absent = [column for column in wanted if column not in present]
     if not present or absent:
         what = f"column {', '.join(absent)} of table {asset}" if present else f"table {asset}"
         raise AscoError(
-            f"{what} is not in the wave's database", remedy=f"Materialise {asset} for this wave first"
+            f"{what} is not in the wave's database", remedy=f"Materialize {asset} for this wave first"
         )
     return present
 
@@ -250,8 +194,7 @@ def _rows_of(
 ) -> "duckdb.DuckDBPyRelation":
     """The rows asked for, in the order of the table.
 
-    Not by IN: DuckDB makes a join of a long one, and a join loses the order of the rows, in which the
-    columns of text and those of numbers are put side by side again.
+    Not by IN: DuckDB turns a long one into a join, which loses the order that ``read_table`` needs.
     """
     from duckdb import ColumnExpression, ConstantExpression, FunctionExpression
 
@@ -260,10 +203,10 @@ def _rows_of(
         among = sorted(values)
         if not among:
             return table.limit(0)
-        own = ColumnExpression(name)
-        # the range lets DuckDB pass over whole blocks of rows
-        within = own.between(ConstantExpression(among[0]), ConstantExpression(among[-1]))
-        table = table.filter(within & FunctionExpression("list_contains", ConstantExpression(among), own))
+        column = ColumnExpression(name)
+        # the range lets DuckDB skip whole blocks of rows
+        within = column.between(ConstantExpression(among[0]), ConstantExpression(among[-1]))
+        table = table.filter(within & FunctionExpression("list_contains", ConstantExpression(among), column))
     return table
 
 
@@ -284,8 +227,38 @@ def count_rows(connection: "duckdb.DuckDBPyConnection", asset: str) -> int:
     return len(connection.table(table_of(asset)))
 
 
+def rewrite_database(path: Path, *, former: str | None = None, new: str | None = None) -> None:
+    """Replace a wave's database by a copy without the bytes of dropped tables.
+
+    By default the key is that of the settings, and the copy keeps it.
+
+    Raises:
+        AscoError: another process has it open, the disk is full, or it is damaged.
+        ConfigurationError: the key is not the file's.
+    """
+    import duckdb
+
+    key = former or Settings.from_environment().database_key
+    draft = draft_of(path)
+    try:
+        draft.unlink(missing_ok=True)
+        with private_files(), duckdb.connect(":memory:") as connection:
+            attach(connection, path, key, name="former", read_only=True)
+            attach(connection, draft, new or key, name="rewritten")
+            connection.execute("copy from database former to rewritten")
+            connection.execute("use memory; detach rewritten; detach former")
+        sync(draft)
+        draft.replace(path)
+        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    except duckdb.IOException as error:
+        holder = holder_of(error)
+        raise (held_fault(holder, path) if holder else working_fault(error, path)) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
-    """A connection to a database that is whole and free; a new one appears whole, or not at all."""
+    """A connection to a valid database that no other process has open; a new one is created whole."""
     import duckdb
 
     require_database(path)
@@ -297,9 +270,9 @@ def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
             return _connect(path, read_only=read_only)
         except duckdb.CatalogException:
             raise ConfigurationError(
-                "the wave's database is encrypted and no key is given",
+                "the wave's database is encrypted and ASCO_DATABASE_KEY is not set",
                 file=path,
-                remedy="Set ASCO_DATABASE_KEY to the key with which it was written",
+                remedy="Set it to the key with which the database was written",
             ) from None
         except (duckdb.IOException, duckdb.InternalException, duckdb.SerializationException) as error:
             holder = holder_of(error)
@@ -308,19 +281,17 @@ def _opened(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
             if time.monotonic() > end:
                 raise held_fault(holder, path, PATIENCE) from error
         if not waits:
-            _LOG.warning("%s is open in %s; waiting up to %.0f s", path, holder, PATIENCE)
+            _LOG.warning("%s has %s open; waiting up to %.0f s", holder, path, PATIENCE)
             waits = True
         time.sleep(_PAUSE)
 
 
 def _create(path: Path) -> None:
-    """Make an empty database; of two processes that come at once the first one's stays."""
+    """Create an empty database; of two processes at once the first one wins."""
     draft = draft_of(path)
     draft.unlink(missing_ok=True)
     _connect(draft, read_only=False).close()
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    create_once(path, draft)
 
 
 def _connect(path: Path, *, read_only: bool) -> "duckdb.DuckDBPyConnection":

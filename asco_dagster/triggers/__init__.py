@@ -1,1 +1,1 @@
-"""What starts a run: sensors, schedules, the release calendar, and the jobs that they start."""
+"""What starts runs: jobs, schedules, sensors."""

@@ -70,7 +70,7 @@ def serving(port: int) -> Callable[[Path], str]:
     return lambda workspace: (
         f"""
         import functools, pathlib
-        from asco_dagster.operations.servers import serve
+        from asco_dagster.operations.services.servers import serve
         say, workspace = functools.partial(print, flush=True), pathlib.Path({str(workspace)!r})
         raise SystemExit(serve(settings, places, host="127.0.0.1", port={port}, workspace=workspace, say=say))
     """

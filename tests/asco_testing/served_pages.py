@@ -88,7 +88,7 @@ def served(
     given = {"host": "127.0.0.1", "port": port, "quality_port": quality_port, **options}
     code = (
         "import functools, pathlib\n"
-        "from asco_dagster.operations.servers import serve\n"
+        "from asco_dagster.operations.services.servers import serve\n"
         "from asco_dagster.storage.places import Places\n"
         "from asco_dagster.settings import Settings\n"
         "settings = Settings.from_environment()\n"

@@ -99,7 +99,7 @@ def test_more_bytes_than_a_source_has_are_not_taken(name: str, port: int, tmp_pa
     told = refusal(f"http://127.0.0.1:{port}/{name}", tmp_path)
     assert told == (
         f"file {name}: the download from “http://127.0.0.1:{port}/{name}” is not possible: it is larger than"
-        f" {LIMIT} bytes. Check the address and the access rights, or put the file into the inbox by hand."
+        f" {LIMIT} bytes. Check the address and the permissions, or put the file into the inbox by hand."
     )
     assert Hostile.asked == [f"/{name}"]  # it is not tried again
 
@@ -109,7 +109,7 @@ def test_a_download_that_drips_ends_at_its_deadline(
 ) -> None:
     monkeypatch.setattr(fetching, "LONGEST", 1.0)
     told = refusal(f"http://127.0.0.1:{port}/drip.csv", tmp_path)
-    assert "is not possible: it did not end within 1 seconds" in told
+    assert "is not possible: it took longer than 1 seconds" in told
     assert Hostile.asked == ["/drip.csv"]
 
 
@@ -167,7 +167,7 @@ def test_no_redirect_leads_from_outside_to_the_office(
 @pytest.mark.usefixtures("outside")
 def test_no_redirect_gives_up_encryption(port: int, tmp_path: Path) -> None:
     told = refusal(f"http://127.0.0.2:{port}/moved.csv?to=http://127.0.0.2:{port}/x.csv", tmp_path)
-    assert "it leads to an address without encryption" in told
+    assert "it leads to an unencrypted address" in told
 
 
 def test_a_redirect_to_the_same_kind_of_machine_is_followed(port: int, tmp_path: Path) -> None:
@@ -177,11 +177,11 @@ def test_a_redirect_to_the_same_kind_of_machine_is_followed(port: int, tmp_path:
 
 def test_a_name_that_resolves_to_both_is_refused() -> None:
     with pytest.raises(DestinationError, match="from the internet to this machine"):
-        Destination().demand(["8.8.8.8", "127.0.0.1"])
+        Destination().require(["8.8.8.8", "127.0.0.1"])
     rebound = Destination()
-    rebound.demand(["8.8.8.8"])
+    rebound.require(["8.8.8.8"])
     with pytest.raises(DestinationError, match="from the internet to a private network"):
-        rebound.demand(["10.1.2.3"])  # the same name, asked a second time
+        rebound.require(["10.1.2.3"])  # the same name, asked a second time
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def serve(script, tmp_path: Path) -> Iterator[Callable[..., str]]:
         port = free_port()
         process = script(f"""
             import functools, pathlib
-            from asco_dagster.operations.servers import serve
+            from asco_dagster.operations.services.servers import serve
             say, workspace = functools.partial(print, flush=True), pathlib.Path({str(workspace)!r})
             raise SystemExit(serve(
                 settings, places, host="127.0.0.1", port={port}, workspace=workspace, say=say, **{options!r}

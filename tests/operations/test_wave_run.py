@@ -15,8 +15,8 @@ from asco_dagster.cli import main
 from asco_dagster.definitions import build_definitions
 from asco_dagster.errors import AscoError, ConfigurationError, OutOfReachError, SourceError
 from asco_dagster.gates import suite
-from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.wave_run import _Narrator, only_run, run_wave, storage_told
+from asco_dagster.operations.instance import open_instance, storage_errors
+from asco_dagster.operations.wave_run import _Reporter, only_run, run_wave
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import EXPECTATIONS, Places
 
@@ -46,8 +46,8 @@ def test_the_death_of_the_server_in_the_middle_of_a_run_is_one_sentence(
     settings: Settings, places: Places
 ) -> None:
     with (
-        pytest.raises(AscoError, match="storage was lost while the wave ran"),
-        storage_told(),
+        pytest.raises(AscoError, match="the connection to Dagster's storage was lost"),
+        storage_errors(),
         open_instance(settings, places) as instance,
     ):
         assert instance.get_runs() == []
@@ -64,7 +64,7 @@ def test_why_a_step_failed_is_told_once(kind: type[SourceError]) -> None:
     def broken() -> None:
         raise kind("the cell is empty", file="returns.xlsx", remedy="Fill it in") from OSError(5, "I/O")
 
-    narrator = _Narrator(print, 1)
+    narrator = _Reporter(print, 1)
     with dg.DagsterInstance.ephemeral() as instance:
         job = dg.Definitions(assets=[broken], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
         run_id = "00000000-0000-4000-8000-000000000001"
@@ -84,7 +84,7 @@ def test_a_broken_suite_is_refused_before_a_run_begins(
         suite, "suite_path", lambda asset, _=None: next((tmp_path / "expectations").rglob(f"{asset}.json"))
     )
     with pytest.raises(ConfigurationError) as error:
-        run_wave("2014", settings, lambda: build_definitions, inbox=None, tell=print)
+        run_wave("2014", settings, lambda: build_definitions, inbox=None, say=print)
     assert str(error.value).startswith("file pub_asco__cells.json: expectation 1 (")
     assert "has the severity “Critical”; expected one of critical, warning" in str(error.value)
     assert main.exit_code(error.value) == 2

@@ -7,14 +7,13 @@ import duckdb
 import pytest
 
 from asco_dagster.errors import AscoError
-from asco_dagster.operations.rewriting import rewrite_database
 from asco_dagster.orchestration.contents import (
     contents_of,
     forget_contents,
     record_contents,
     require_recorded,
 )
-from asco_dagster.storage.warehouse import open_database
+from asco_dagster.storage.warehouse import open_database, rewrite_database
 
 ASSET = "stg_territory__communes"
 TABLE = f"staging.{ASSET}"

@@ -71,7 +71,7 @@ def _revised(own: SmallWave) -> Revised:
     address = own.wave.sources.commune_returns[0].address
     _correct(own.places.inbox("2014") / address, own.wave.questionnaire)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asco_dagster.publication.assets.keep_shelf", _dies)
+        patch.setattr("asco_dagster.publication.assets.upload_releases", _dies)
         died = materialize(own, only_changed=True)
     assert any("died behind its release" in told for told in failures(died)), failures(died)
     assert latest_release(releases) == releases / "2.0.0"

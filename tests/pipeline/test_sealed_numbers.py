@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.metrics import exposition
-from asco_dagster.operations.run_history import write_history
+from asco_dagster.operations.monitoring.metrics import exposition
+from asco_dagster.operations.upkeep.run_history import write_history
 from asco_dagster.questionnaires.tables import indicators_table
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places

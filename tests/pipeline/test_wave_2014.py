@@ -178,7 +178,7 @@ def test_an_unchanged_wave_is_told_again(released: tuple[Path, str], asco) -> No
     before = _tree(home / "releases")
     told = asco(home, "run", "2014")
     assert told.returncode == 0, told.stdout
-    made_anew = [line for line in told.stdout.splitlines() if " rows" in line and "unchanged" not in line]
+    made_anew = [line for line in told.stdout.splitlines() if " rows" in line and "up to date" not in line]
     assert [line.split()[1] for line in made_anew] == ["pub_asco__release"]  # it asks every gate, every time
     assert _differing(_tree(home / "releases"), before) == []
 

@@ -327,4 +327,4 @@ def test_the_command_takes_the_key_from_the_settings_and_prints_none(
     monkeypatch.setenv("ASCO_PORTAL_KEY", KEY)
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
-    assert done.output == "2014 1.0.0: 3 files sent, 0 were there\n"
+    assert done.output == "2014 1.0.0: 3 files sent, 0 already there\n"

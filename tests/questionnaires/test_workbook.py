@@ -87,12 +87,17 @@ def test_the_command_writes_the_unit_into_the_hidden_sheet(tmp_path: Path) -> No
     }
 
 
+def test_another_kind_of_unit_is_an_error_of_usage() -> None:
+    done = CliRunner().invoke(app, ["questionnaire", "build", "2014", "region", "out.xlsx"])
+    assert done.exit_code == 2
+    assert "'region' is not one of 'commune'" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["build", "2014", "region", "out.xlsx"], "no questionnaire for “region”"),
         (["build", "1999", "commune", "out.xlsx"], "there is no wave “1999”"),
-        (["ddi", "2014", "epci", "nowhere/out.xml"], "there is no folder nowhere"),
+        (["ddi", "2014", "epci", "nowhere/out.xml"], "not found: folder nowhere"),
     ],
 )
 def test_what_cannot_be_written_is_reported(arguments: list[str], message: str) -> None:

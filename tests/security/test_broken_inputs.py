@@ -18,7 +18,7 @@ from asco_dagster.cli.main import main
 from asco_dagster.errors import AscoError, ConfigurationError, GateError
 from asco_dagster.gates.results import GateResult, Verdict, read_result
 from asco_dagster.gates.suite import load_suite
-from asco_dagster.operations.backup import restore
+from asco_dagster.operations.upkeep.backup import restore
 from asco_dagster.orchestration.checks import run_gate
 from asco_dagster.releases.contract import CELLS, PROFILES, ReleasedFile, contract_of
 from asco_dagster.releases.disclosure import rounding_steps

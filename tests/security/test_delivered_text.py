@@ -1,6 +1,6 @@
 """What was delivered is shown as it is, and does nothing: in Dagster's pages, Data Docs, messages, terminals.
 
-Dagster's own pages are looked at in ``tests/operations/test_second_origin.py``.
+Dagster's own pages are looked at in ``tests/operations/services/test_second_origin.py``.
 """
 
 import ast
@@ -17,8 +17,8 @@ from asco_dagster.escaping import in_chat, in_markdown, on_one_line
 from asco_dagster.gates.data_docs import write_data_docs
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.validation import judge, run_suite
-from asco_dagster.operations import notices
-from asco_dagster.operations.notices import Notice, redacted, send
+from asco_dagster.operations.monitoring import notices
+from asco_dagster.operations.monitoring.notices import Notice, redacted, send
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
 

@@ -13,7 +13,7 @@ import pytest
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.operations.diagnosis import home_findings
+from asco_dagster.operations.upkeep.diagnosis import home_findings
 from asco_dagster.settings import Settings
 from asco_dagster.storage.home import require_home
 from asco_dagster.storage.keys import read_key
@@ -104,7 +104,9 @@ def test_programs_in_a_private_folder_run_and_the_folder_stays_private(
         assert not [path for path in copied if mode(path) & 0o022]
         if copied:
             (Path(copies) / "asco").chmod(0o777)
-            with pytest.raises(ConfigurationError, match="which holds PostgreSQL's programs, may be written"):
+            with pytest.raises(
+                ConfigurationError, match=r"other users may write into .*, which holds PostgreSQL's programs"
+            ):
                 cluster._programs()
     assert mode(places.home.parent) == 0o700
 
@@ -116,8 +118,8 @@ def test_a_home_that_others_may_write_into_is_refused(opened: int, places: Place
     with pytest.raises(ConfigurationError) as caught:
         require_home(places)
     assert str(caught.value) == (
-        f"other users may write into the home {places.home} (mode {opened:04o}); expected a home that only"
-        f" its owner may write into. Run chmod go-w '{places.home}', then asco doctor."
+        f"other users may write into the home {places.home} (mode {opened:04o}); expected write"
+        f" permission for its owner only. Run chmod go-w '{places.home}', then asco doctor."
     )
     [told] = [finding for finding in home_findings(places) if finding.verdict == "problem"]
     assert (told.told, told.remedy) == (
@@ -190,8 +192,8 @@ def spoil(key: Path, how: str) -> None:
         ("others", "other users may read or change the key"),
         ("link", "is a symbolic link"),
         ("dangling", "is a symbolic link"),
-        ("pipe", "is no regular file"),
-        ("folder", "is no regular file"),
+        ("pipe", "is not a regular file"),
+        ("folder", "is not a regular file"),
         ("writable", "other users may replace the keys"),
     ],
 )

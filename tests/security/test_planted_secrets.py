@@ -49,20 +49,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path,
         umask=0,
     )
     assert done.returncode == 3, done.stdout
-    assert "the file is not there" in done.stdout
+    assert "not found: " in done.stdout
     return home, done.stdout
 
 
 def test_every_setting_with_a_secret_is_planted() -> None:
     hidden = {own.name for own in fields(Settings) if not own.repr}
     declared = {name for name, own in DECLARED.items() if own in hidden}
-    # with tests of their own: test_postgres.py, tests/operations/workers/test_cluster.py
+    # with tests of their own: test_postgres.py, tests/operations/services/workers/test_cluster.py
     assert declared - {"ASCO_POSTGRES_URL", "ASCO_BROKER_URL"} == set(SECRETS)
 
 
 def test_no_secret_is_printed(ran: tuple[Path, str]) -> None:
     told = ran[1]
-    assert "the message on wave 2014 did not go out: webhook: URLError; mail: " in told
+    assert "the notice on wave 2014 was not sent: webhook: ConnectionError; mail: " in told
     assert "planted" not in told.replace(str(ran[0]), "")
 
 

@@ -10,10 +10,9 @@ import duckdb
 import pytest
 
 from asco_dagster.errors import AscoError
-from asco_dagster.storage import warehouse
 from asco_dagster.storage.warehouse import open_database
 
-MOVE = "Move it away: the next run makes every table again from the deliveries; or restore a backup"
+MOVE = "Move it away: the next run rebuilds every table from the deliveries; or restore a backup"
 WRITER = """
 import duckdb, os, sys
 database = duckdb.connect(sys.argv[1])
@@ -38,9 +37,9 @@ def _flipped(whole: bytes) -> bytes:
 
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "no bytes": (lambda _: b"", "the wave's database is empty (0 bytes); expected a DuckDB database"),
-    "a text": (lambda _: b"deliveries are late\n" * 999, "or another file took its place: it has no header"),
-    "a short text": (lambda _: b"late", "or another file took its place: it has no header"),
-    "SQLite": (lambda _: b"SQLite format 3\0" * 500, "or another file took its place: it has no header"),
+    "a text": (lambda _: b"deliveries are late\n" * 999, "or not a database: it has no header"),
+    "a short text": (lambda _: b"late", "or not a database: it has no header"),
+    "SQLite": (lambda _: b"SQLite format 3\0" * 500, "or not a database: it has no header"),
     "a torn header": (lambda whole: bytes(4096) + whole[4096:], "it has no header"),
     "torn after the magic": (
         lambda whole: whole[:20] + b"\xff" * 60 + whole[80:],
@@ -76,7 +75,7 @@ def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
     path = tmp_path / "asco.duckdb"
     path.mkdir()
     with (
-        pytest.raises(AscoError, match="a folder lies where the wave's database should be"),
+        pytest.raises(AscoError, match="the wave's database is a folder"),
         open_database(path),
     ):
         pass
@@ -93,7 +92,7 @@ def test_a_damaged_log_is_named_and_without_it_the_database_opens(tmp_path: Path
         pass
     told = str(refused.value)
     assert told.startswith("file asco.duckdb.wal: the write-ahead log of the wave's database is damaged: ")
-    assert told.endswith("Move that file away: what the last step wrote goes with it and is made again.")
+    assert told.endswith("Move that file away; the next run rebuilds what the last step wrote.")
     log.unlink()
     with open_database(path) as database:
         assert len(database.table("staging.t")) == 300000
@@ -132,7 +131,9 @@ with open_database(path) as database:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "file asco.duckdb: the disk is full: " in done.stderr
-    assert "Free some disk space, then run the wave again: what was begun is undone." in done.stderr
+    assert (
+        "Free some disk space, then run the wave again; the interrupted step is rolled back." in done.stderr
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -154,7 +155,7 @@ with warehouse.open_database(pathlib.Path({str(path)!r})):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (
-        "may not be read or written by this user: it belongs to user root. Run asco as that user"
+        "may not read or write the wave's database, which belongs to user root. Run asco as that user"
         in done.stderr
     )
 
@@ -166,7 +167,7 @@ def test_a_database_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(warehouse.os, "link", killed)
+        patch.setattr(os, "link", killed)
         with pytest.raises(KeyboardInterrupt), open_database(path):
             pass
     assert not path.exists()

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.operations.key_rotation import rotate_database_key, rotate_pseudonym_key
-from asco_dagster.operations.records import records
-from asco_dagster.operations.rewriting import rewrite_database
+from asco_dagster.operations.upkeep.key_rotation import rotate_database_key, rotate_pseudonym_key
+from asco_dagster.operations.upkeep.records import records
 from asco_dagster.settings import Settings
 from asco_dagster.storage.encryption import literal
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.warehouse import open_database
+from asco_dagster.storage.warehouse import open_database, rewrite_database
 
 KEY, OTHER = "first-database-key-0123456789abcdef", "other'database-key-0123456789abcdef"
 WORD = "Commune-de-Grand-Secret"
@@ -61,7 +60,7 @@ def test_the_wrong_key_and_no_key_are_sentences_without_the_key(
     assert OTHER not in str(caught.value)
     assert caught.value.__cause__ is None
     monkeypatch.delenv("ASCO_DATABASE_KEY")
-    with pytest.raises(ConfigurationError, match="encrypted and no key is given"):
+    with pytest.raises(ConfigurationError, match="encrypted and ASCO_DATABASE_KEY is not set"):
         content(database)
 
 

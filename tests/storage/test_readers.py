@@ -14,7 +14,7 @@ from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.settings import Settings
 from asco_dagster.storage import readable, warehouse
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.readable import copy_readable, keep_readable, query
+from asco_dagster.storage.readable import copy_readable, query, update_readable
 from asco_dagster.storage.warehouse import open_database
 
 Script = Callable[..., "subprocess.Popen[str]"]
@@ -46,8 +46,11 @@ def test_a_run_waits_for_a_reader_and_then_names_it(
     with pytest.raises(AscoError) as refused, open_database(path):
         pass
     told = str(refused.value)
-    assert told.startswith(f"file asco.duckdb: the wave's database is open in process {reader.pid} (python")
-    assert ", which did not close it within 1 s. Close it there, then do this again;" in told
+    assert told.startswith(f"file asco.duckdb: process {reader.pid} (python")
+    assert (
+        " has the wave's database open and did not close it within 1 s. Close it or wait, then try again;"
+        in told
+    )
     monkeypatch.setattr(warehouse, "PATIENCE", 60.0)
     subprocess.Popen(["sh", "-c", f"sleep 1; kill -KILL {reader.pid}"])
     with open_database(path) as database:  # it waits, and goes on as soon as the reader is gone
@@ -58,7 +61,7 @@ def test_the_copy_is_read_while_a_run_writes_and_no_reader_holds_up_the_next_cop
     script: Script, places: Places, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warehouse, "PATIENCE", 0.0)  # nobody has to wait for anybody
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     copy = places.readable("2014")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
@@ -70,7 +73,7 @@ def test_the_copy_is_read_while_a_run_writes_and_no_reader_holds_up_the_next_cop
         # DuckDB's lock still holds: nobody else may write while the copy is made
         other = script(READING.format(path=str(path)))
         assert other.wait(60) == 1
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     assert query(places, "2014", "select count(*) as n from staging.t") == (["n"], [(15,)])
     assert reader.communicate("\n", timeout=60)[0] == "10\n", "who reads the former copy goes on reading it"
 
@@ -86,12 +89,12 @@ def test_the_database_stays_locked_while_it_is_copied(
         refused.append(script(READING.format(path=str(path))).wait(60))
 
     monkeypatch.setattr(readable, "copy_readable", copy_then_open)
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     assert refused == [1]
 
 
 def test_what_a_reader_wrote_into_a_copy_does_not_reach_the_next(places: Places, path: Path) -> None:
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     copy = places.readable("2014")
     code = (
         "import duckdb, os, sys; d = duckdb.connect(sys.argv[1]);"
@@ -99,7 +102,7 @@ def test_what_a_reader_wrote_into_a_copy_does_not_reach_the_next(places: Places,
     )
     subprocess.run([sys.executable, "-c", code, str(copy)], check=True)
     assert Path(f"{copy}.wal").exists()
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     assert query(places, "2014", "select count(*) from staging.t")[1] == [(10,)]
 
 
@@ -109,18 +112,18 @@ def test_a_copy_of_an_encrypted_database_is_encrypted(
     monkeypatch.setenv("ASCO_DATABASE_KEY", "k" * 32)
     with open_database(places.database("2014")) as database:
         database.execute("create table staging.t as select 'Abbeville-la-Rivière' as name from range(9)")
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
     assert b"Abbeville" not in places.readable("2014").read_bytes()
     assert query(places, "2014", "select count(*) from staging.t where name like 'Abb%'")[1] == [(9,)]
     monkeypatch.delenv("ASCO_DATABASE_KEY")
-    with pytest.raises(ConfigurationError, match="is encrypted and no key is given"):
+    with pytest.raises(ConfigurationError, match="is encrypted and ASCO_DATABASE_KEY is not set"):
         query(places, "2014", "select 1")
 
 
 def test_the_command_line_prints_a_table_or_csv_and_changes_nothing(
     settings: Settings, places: Places, path: Path
 ) -> None:
-    keep_readable(places, "2014")
+    update_readable(places, "2014")
 
     def ask(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -143,7 +146,7 @@ def test_the_command_line_prints_a_table_or_csv_and_changes_nothing(
     }.items():
         refused = ask(statement)
         assert refused.returncode == 2
-        assert refused.stderr.startswith("asco: the query cannot be answered: ")
+        assert refused.stderr.startswith("asco: the query failed: ")
         assert said in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
     with duckdb.connect(str(path), read_only=True) as database:

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from asco_dagster.errors import AscoError
-from asco_dagster.storage import warehouse
-from asco_dagster.storage.warehouse import distinct_values, open_database, read_parts, read_table, write_table
+from asco_dagster.storage.warehouse import distinct_values, open_database, read_table, write_table
 
 ASSET = "stg_asco__answers"
 
@@ -37,18 +36,6 @@ def test_no_value_is_no_row(database) -> None:
 def test_a_column_that_is_not_there_is_named(database) -> None:
     with pytest.raises(AscoError, match="column unit_id of table stg_asco__answers"):
         read_table(database, ASSET, ["n"], only={"unit_id": ["C01001"]})
-
-
-def test_parts_hold_every_row_of_a_value_and_no_row_twice(database, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = list(read_parts(database, ASSET, ["n", "question"], "question"))
-    assert [part["n"].tolist() for part in whole] == [[1, 2, 3, 4]]
-    monkeypatch.setattr(warehouse, "PART", 2)
-    parts = list(read_parts(database, ASSET, ["n", "question"], "question"))
-    assert [part["n"].tolist() for part in parts] == [[2, 4], [1, 3]]
-    monkeypatch.setattr(warehouse, "PART", 1)
-    parts = list(read_parts(database, ASSET, ["n"], "question", only={"question": ["A", "B"]}))
-    assert [part["n"].tolist() for part in parts] == [[2, 4], [1]]
-    assert not list(read_parts(database, ASSET, ["n"], "question", only={"question": []}))
 
 
 def test_categories_are_the_same_texts_in_alphabetical_order(database) -> None:

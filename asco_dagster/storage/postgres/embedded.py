@@ -1,11 +1,9 @@
 """The embedded PostgreSQL of a home, shared by every ``asco`` process of that home.
 
-Who uses the server is told by file locks and not by a list of process ids: the kernel drops the lock of a
-killed process, so that no stale handle keeps a server. The first user starts it, the last one stops it, a
-mutex makes this one at a time, and a small keeper process (``keeper.py``), there before the server is, stops
-a server whose last user was killed. The server's own processes hold a lock as well, so that one that is about
-to come up when its starter dies is not taken for none. What does not belong here: how a server is started and
-stopped (``cluster.py``).
+Users are counted by file locks, not by process ids: the kernel releases the lock of a killed process. The
+first user starts the server and the last one stops it, one at a time under a mutex. A keeper process
+(``keeper.py``), started before the server, stops a server whose last user was killed. The server's processes
+hold a lock as well, so that a server that is still starting when its starter dies is seen.
 """
 
 import fcntl
@@ -15,23 +13,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asco_dagster.durable import locked, open_lock
 from asco_dagster.storage.postgres.cluster import Cluster
 
 _SECONDS_TO_END = 30.0
-_SECONDS_TO_COME_UP = 0.5  # from its first process to its pid file, by which it is known
+_SECONDS_TO_COME_UP = 0.5  # from its first process to its pid file
 
 
 @dataclass(frozen=True)
 class EmbeddedServer:
     """The server of one home.
 
-    Attributes:
-        cluster: its data folder.
-        locks: folder of the lock files, private to the user who runs the pipeline.
+    The lock files are in a private folder.
     """
 
     cluster: Cluster
@@ -39,7 +36,7 @@ class EmbeddedServer:
 
     @contextmanager
     def held(self) -> Iterator[Path]:
-        """Hold the server: start it if nobody has, stop it afterwards if nobody else holds it.
+        """Use the server: start it if needed, stop it afterwards if no other process uses it.
 
         Yields:
             The folder of the server's Unix socket.
@@ -60,24 +57,15 @@ class EmbeddedServer:
                     self._dismiss_keeper()
             os.close(users)
 
-    @contextmanager
-    def mutex(self) -> Iterator[None]:
-        """Nobody else starts or stops this server meanwhile."""
-        lock = open_lock(self.locks / "postgres.mutex")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+    def mutex(self) -> AbstractContextManager[int]:
+        """Keep other processes from starting or stopping this server meanwhile."""
+        return locked(self.locks / "postgres.mutex")
 
     def stop_if_unused(self, users: int) -> bool:
-        """Give up a hold, and stop the server unless another process holds it; needs the mutex.
-
-        Args:
-            users: open descriptor of the users' lock.
+        """Stop using the server, and stop it unless another process uses it; needs the mutex.
 
         Returns:
-            Whether the server is down, and none is about to come up.
+            Whether the server is down, and none is starting.
         """
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,29 +77,29 @@ class EmbeddedServer:
             fcntl.flock(users, fcntl.LOCK_UN)
 
     def _stopped(self) -> bool:
-        """Stop the server until no process of it is left; one that comes up may not be seen at first."""
+        """Stop the server until no process of it remains; one that is starting may not be seen at first."""
         end = time.monotonic() + _SECONDS_TO_END
         with self._server_lock() as lock:
             while True:
                 self.cluster.stop()
-                if _locked(lock, _SECONDS_TO_COME_UP):
+                if _lock_within(lock, _SECONDS_TO_COME_UP):
                     return True
                 if time.monotonic() > end:
                     return False
 
     def _ensure_running(self) -> None:
-        # first the keeper: whoever is killed while the server starts leaves one that would run for ever
+        # the keeper first: if this process is killed while the server starts, the server would run for ever
         self._ensure_kept()
         if self.cluster.answers():
             return
         with self._server_lock() as lock:
-            # of a server that was killed some processes may end later; what stays longer pg_ctl tells
-            _locked(lock, _SECONDS_TO_END)
+            # some processes of a killed server may end later; pg_ctl reports those that remain
+            _lock_within(lock, _SECONDS_TO_END)
             self.cluster.start(inherited=lock)
 
     @contextmanager
     def _server_lock(self) -> Iterator[int]:
-        """The lock that all processes of the server inherit, from the first that makes its data folder on."""
+        """The lock that all processes of the server inherit, from the first that creates its data folder."""
         lock = open_lock(self.locks / "postgres.server")
         try:
             yield lock
@@ -121,13 +109,7 @@ class EmbeddedServer:
     def _ensure_kept(self) -> None:
         """Return once the keeper, or an earlier one, holds its lock."""
         subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "asco_dagster.storage.postgres.keeper",
-                str(self.cluster.data),
-                str(self.locks),
-            ],
+            [sys.executable, "-m", f"{__package__}.keeper", str(self.cluster.data), str(self.locks)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -141,13 +123,13 @@ class EmbeddedServer:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.kill(int(os.pread(lock, 20, 0)), signal.SIGTERM)
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is gone
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it has ended
         finally:
             os.close(lock)
 
 
-def _locked(lock: int, patience: float) -> bool:
-    """Whether a lock could be had within so many seconds."""
+def _lock_within(lock: int, patience: float) -> bool:
+    """Whether a lock could be taken within so many seconds."""
     end = time.monotonic() + patience
     while True:
         try:
@@ -158,8 +140,3 @@ def _locked(lock: int, patience: float) -> bool:
             time.sleep(0.02)
         else:
             return True
-
-
-def open_lock(path: Path) -> int:
-    """Open a lock file, created on first use; closing the descriptor gives up its lock."""
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

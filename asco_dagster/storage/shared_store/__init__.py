@@ -1,6 +1,5 @@
-"""One store for several machines: who owns a wave, and its inbox, database and releases on S3.
+"""The shared store (``ASCO_STORE``): ownership, inbox, database and releases of each wave on S3.
 
-Without ``ASCO_STORE`` nothing here is used. With it a run owns its wave by a lease (``claim``), works on
-its own home as ever, and everything that another worker needs lies in the store before the run counts as
-done (``held``). What does not belong here: Dagster, and where things lie in a home (``places``).
+A run owns its wave by a lease (``claim``), works in the home of its machine, and uploads everything that
+another worker needs before it counts as done (``held``).
 """

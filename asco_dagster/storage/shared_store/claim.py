@@ -1,9 +1,9 @@
 """Who owns a wave: one object, written on the condition that it is still the one that was read.
 
-An owner renews its lease while it lives; a lapsed one is taken over with the next higher fence. How old a
-lease is, the store's own clock tells, so that no two machines need the same time. Whoever could not renew
-in time counts itself out before another may take over. What an owner that was only asleep might still write
-is kept harmless by the fence (``state``). What does not belong here: what an owner does.
+An owner renews its lease while it lives; an expired one is taken over with the next higher fence. The age of
+a lease is measured by the store's clock, so that machines need not agree on the time. An owner that could not
+renew in time stops before another may take over; what a paused one still writes is rejected by the fence
+(``state``).
 """
 
 import contextlib
@@ -19,27 +19,27 @@ from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.storage.shared_store.objects import NEW, ChangedError, Found, Store
 
 RENEWALS = 5
-"""How often an owner renews within one lease."""
+"""Renewals within one lease."""
 
 TRUST = 0.8
-"""Share of the lease after which an owner that could not renew counts itself out."""
+"""Share of the lease after which an owner that could not renew stops."""
 
-_SLACK = 2.0  # seconds: the store's clock tells whole ones
+_SLACK = 2.0  # seconds: the store's clock has whole seconds
 
 
 @dataclass(frozen=True)
 class Lease:
-    """What the object says.
+    """The content of the object.
 
     Attributes:
         fence: number of the ownership; a later owner has a higher one.
-        run: id of the run, or what else owns the wave.
+        run: id of the run or name of the command.
         host: machine.
         pid: process on it.
-        seconds: how long the lease holds after each renewal.
-        token: tells one owner from another.
+        seconds: duration of the lease after each renewal.
+        token: unique to the owner.
         beat: number of the renewal.
-        released: whether the owner gave it back.
+        released: whether the owner released it.
     """
 
     fence: int
@@ -52,15 +52,11 @@ class Lease:
     released: bool = False
 
     def body(self) -> bytes:
-        """The object's bytes."""
+        """As JSON."""
         return json.dumps(asdict(self), sort_keys=True).encode()
 
     def lapsed(self, age: float) -> bool:
-        """Whether another may take over.
-
-        Args:
-            age: seconds since the last renewal, by the store's clock.
-        """
+        """Whether another may take over, ``age`` seconds after the last renewal by the store's clock."""
         return self.released or age > self.seconds + _SLACK
 
     def owner(self) -> str:
@@ -69,7 +65,7 @@ class Lease:
 
 
 class Claim:
-    """The ownership of a wave, renewed in a thread until it is given back or lost."""
+    """The ownership of a wave, renewed in a thread until it is released or lost."""
 
     def __init__(self, store: Store, wave: str, lease: Lease, etag: str, since: float) -> None:
         self.wave, self._store, self._lease, self._etag = wave, store, lease, etag
@@ -83,11 +79,11 @@ class Claim:
         return self._lease.fence
 
     def holds(self) -> bool:
-        """Whether nobody else can own the wave now."""
+        """Whether no other worker can own the wave now."""
         return not self._lost and time.monotonic() - self._renewed < self._lease.seconds * TRUST
 
-    def demand(self) -> None:
-        """Go on only as the owner.
+    def require(self) -> None:
+        """Check that this process still owns the wave.
 
         Raises:
             AscoError: the lease was lost.
@@ -97,11 +93,11 @@ class Claim:
             raise AscoError(
                 f"this run no longer owns wave {self.wave}: its lease in the store was not renewed in time,"
                 " and another worker may have taken over",
-                remedy="Nothing of it is stored any more; look at the wave's later run, or run it again",
+                remedy="Nothing more of it is uploaded; see the wave's later run, or run it again",
             )
 
-    def give_back(self) -> None:
-        """Let the next one have it at once; a lost lease stays with whoever has it."""
+    def release(self) -> None:
+        """Release the lease at once, unless it is lost."""
         self._over.set()
         self._thread.join()
         if self.holds():
@@ -126,43 +122,39 @@ class Claim:
 
 
 def claim(store: Store, wave: str, run: str, seconds: float) -> Claim:
-    """Own a wave; waits for the lease of an owner that no longer renews.
+    """Claim a wave; waits until the lease of an owner that no longer renews expires.
 
-    Args:
-        store: the store.
-        wave: the wave.
-        run: id of the run, or what else shall own it.
-        seconds: how long the lease holds after each renewal.
+    ``run`` is the id of the run or the name of the command; the lease lasts ``seconds`` after each renewal.
 
     Raises:
-        AscoError: another owner lives, or the store does not answer.
-        ConfigurationError: the store takes writes whose condition does not hold.
+        AscoError: another owner is alive, or the store does not answer.
+        ConfigurationError: the store ignores conditions of writes.
     """
-    own = Lease(0, run, socket.gethostname(), os.getpid(), seconds, uuid.uuid4().hex)
+    wanted = Lease(0, run, socket.gethostname(), os.getpid(), seconds, uuid.uuid4().hex)
     seen: str | None = None
     while True:
         begun = time.monotonic()
         found = store.get(key_of(wave))
         former = lease_of(found) if found else None
         if found is None or former is None or former.lapsed(found.age):
-            lease = replace(own, fence=former.fence + 1 if former else 1)
+            lease = replace(wanted, fence=former.fence + 1 if former else 1)
             try:
                 etag = store.put(key_of(wave), lease.body(), replacing=found.etag if found else NEW)
             except ChangedError:
-                continue  # somebody else was faster: look who
+                continue  # another worker was faster
             _require_conditions(store, wave, lease)
             return Claim(store, wave, lease, etag, begun)
         if seen not in (None, found.etag):
             raise AscoError(
                 f"wave {wave} is owned by another worker ({former.owner()})",
-                remedy="Wait for it, or cancel it; two runs of one wave never overlap",
+                remedy="Wait for it or cancel it; two runs of one wave never overlap",
             )
         seen = found.etag
         time.sleep(min(2.0, former.seconds / RENEWALS / 2))
 
 
 def look(store: Store, wave: str) -> tuple[Lease, bool] | None:
-    """The last owner of a wave, and whether its lease is over; None when nobody ever owned it."""
+    """The last owner of a wave, and whether its lease is over; None if it never had one."""
     found = store.get(key_of(wave))
     if found is None:
         return None
@@ -171,35 +163,35 @@ def look(store: Store, wave: str) -> tuple[Lease, bool] | None:
 
 
 def lease_of(found: Found) -> Lease:
-    """What a claim's object says.
+    """The lease in an object of the store.
 
     Raises:
-        ConfigurationError: something else stands there.
+        ConfigurationError: it is of another version.
     """
     try:
         return Lease(**json.loads(found.body))
     except (ValueError, TypeError):
         raise ConfigurationError(
-            "the claim of a wave in the store is not one of this version",
+            "the claim of a wave in the store was written by another version",
             remedy="Use the same version of asco_dagster on all machines",
         ) from None
 
 
 def key_of(wave: str) -> str:
-    """Where a wave's claim stands."""
+    """Key of a wave's claim."""
     return f"confidential/claims/{wave}.json"
 
 
 def _require_conditions(store: Store, wave: str, lease: Lease) -> None:
-    """See that the store refuses what it must: a store that ignores conditions has two owners of one wave."""
-    other = replace(lease, token="no owner").body()  # noqa: S106 (tells that nobody wrote it)
+    """Check that the store rejects writes whose condition fails: else one wave could have two owners."""
+    other = replace(lease, token="no owner").body()  # noqa: S106 (of no owner)
     for condition in (NEW, '"0"'):
         try:
             store.put(key_of(wave), other, replacing=condition)
         except ChangedError:
             continue
         raise ConfigurationError(
-            f"the store {store.address} (ASCO_STORE) takes writes whose condition does not hold",
-            expected="a store that knows If-Match and If-None-Match on PutObject",
-            remedy="Update it, or use another: with this one two workers could own one wave",
+            f"the store {store.address} (ASCO_STORE) accepts writes whose condition fails",
+            expected="support of If-Match and If-None-Match on PutObject",
+            remedy="Update it, or use another store: with this one two workers could own one wave",
         )

@@ -1,8 +1,7 @@
-"""Which files of a home belong to a wave, and under which keys the store has them.
+"""Which files of a home belong to a wave, and their keys in the store.
 
-Confidential ones are cut into pieces below ``confidential/``; a released version stands whole and readable
-below ``public/releases/<wave>/``, in a folder named by its content, so that whoever writes there writes the
-same bytes. Deliveries are the office's and stand apart (``inbox``). What does not belong here: moving them.
+Confidential files are split into pieces below ``confidential/``; a released version is stored as files below
+``public/releases/<wave>/``, in a folder named by its content, so that every writer writes the same bytes.
 """
 
 import hashlib
@@ -14,37 +13,37 @@ from asco_dagster.storage.shared_store.state import Entry
 
 CONFIDENTIAL = ("waves", "quarantine", "quality", "downloads", "sealed", "withdrawn")
 RELEASES = "releases"
-SHELF = (RELEASES, "sealed", "withdrawn")
-"""What a publication or a withdrawal changes."""
+RELEASED = (RELEASES, "sealed", "withdrawn")
+"""Folders that a publication or a withdrawal changes."""
 
-_PASSING = ("dbt-", SPILL)  # folders of a step beside the database
+_TEMPORARY = ("dbt-", SPILL)  # folders of a step beside the database
 
 
 def files_of(home: Path, wave: str, tops: Iterable[str] = (*CONFIDENTIAL, RELEASES)) -> list[Path]:
-    """Files and links of a wave below some of the home's folders, without drafts, locks and what passes."""
+    """Files and links of a wave in some folders of the home, without drafts, locks and temporary files."""
     found = []
     for top in tops:
         root = home / top / wave
         for path in sorted(root.rglob("*")) if root.is_dir() else ():
             parts = path.relative_to(root).parts
-            kept = not any(part.startswith(".") for part in parts) and not parts[0].startswith(_PASSING)
+            kept = not any(part.startswith(".") for part in parts) and not parts[0].startswith(_TEMPORARY)
             if kept and (path.is_symlink() or path.is_file()):
                 found.append(path)
     return found
 
 
 def is_of(path: str, tops: Iterable[str]) -> bool:
-    """Whether a path below the home lies in one of these folders."""
+    """Whether a path relative to the home is in one of these folders."""
     return path.split("/", 1)[0] in tops
 
 
 def is_shown(path: str) -> bool:
-    """Whether pages and the calendar of another machine need it: all but the database and the downloads."""
+    """Whether the pages and calendar of a machine need it: all but database and downloads."""
     return not is_of(path, ("downloads",)) and not path.partition(".duckdb")[1]
 
 
 def version_of(path: str) -> tuple[str, str] | None:
-    """Version folder and the path within it of a released file; None for anything else."""
+    """Version, and path within its folder, of a released file; None for other files."""
     parts = path.split("/", 3)
     return (parts[2], parts[3]) if parts[0] == RELEASES and len(parts) > 3 else None
 
@@ -52,18 +51,16 @@ def version_of(path: str) -> tuple[str, str] | None:
 def release_keys(wave: str, sums: Mapping[str, str]) -> dict[str, str]:
     """Public key of each released file.
 
-    Args:
-        wave: the wave.
-        sums: sha256 of every file of every version, by path below the home.
+    ``sums`` has the sha256 of every file of every version, by path relative to the home.
 
     Returns:
-        Keys by path, in the order in which they should be written: a version's manifest last.
+        Keys by path, in the order of writing: a version's manifest last.
     """
     versions: dict[str, list[tuple[str, str]]] = {}
     for path in sorted(sums, key=lambda path: (path.endswith("/manifest.json"), path)):
-        told = version_of(path)
-        if told is not None:
-            versions.setdefault(told[0], []).append((path, told[1]))
+        released = version_of(path)
+        if released is not None:
+            versions.setdefault(released[0], []).append((path, released[1]))
     keys = {}
     for version, paths in versions.items():
         digest = hashlib.sha256()
@@ -75,22 +72,23 @@ def release_keys(wave: str, sums: Mapping[str, str]) -> dict[str, str]:
 
 
 def public_key(wave: str) -> str:
-    """Where the released versions of a wave stand."""
+    """Prefix of the released versions of a wave."""
     return f"public/releases/{wave}/"
 
 
 def index_key(wave: str) -> str:
-    """The object that names the versions of a wave, for readers."""
+    """Key of the public list of versions of a wave."""
     return f"{public_key(wave)}versions.json"
 
 
 def index_of(wave: str, files: Mapping[str, Entry]) -> dict[str, object]:
-    """Versions of a wave, the folder of each, and which is the latest, as readers are told."""
+    """The public list of versions: the folder of each, and which is the latest."""
     versions: dict[str, dict[str, object]] = {}
     for path, entry in sorted(files.items()):
-        told = version_of(path)
-        if told is not None:
-            own = versions.setdefault(told[0], {"folder": entry.keys[0].split("/")[3], "withdrawn": False})
-            own["withdrawn"] = own["withdrawn"] or told[1] == "withdrawn.json"
+        released = version_of(path)
+        if released is not None:
+            version, within = released
+            listed = versions.setdefault(version, {"folder": entry.keys[0].split("/")[3], "withdrawn": False})
+            listed["withdrawn"] = listed["withdrawn"] or within == "withdrawn.json"
     latest = files.get(f"{RELEASES}/{wave}/latest")
     return {"wave": wave, "latest": latest.link if latest else None, "versions": versions}

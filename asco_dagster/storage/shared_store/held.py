@@ -1,24 +1,19 @@
-"""A wave in the hands of this process: owned, brought into the home, stored again before anyone counts on it.
+"""A wave that this process owns: claimed and downloaded first, uploaded before the run counts as done."""
 
-``hold`` is what a run and a command go through; ``show`` brings what the pages of a machine that runs
-nothing need. What does not belong here: Dagster (``orchestration/wave_executor.py``).
-"""
-
-import fcntl
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from asco_dagster.durable import write_whole
+from asco_dagster.durable import locked, write_whole
 from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.shared_store.claim import Claim, claim
 from asco_dagster.storage.shared_store.contents import (
     CONFIDENTIAL,
+    RELEASED,
     RELEASES,
-    SHELF,
     files_of,
     index_key,
     index_of,
@@ -26,14 +21,14 @@ from asco_dagster.storage.shared_store.contents import (
     is_shown,
     public_key,
 )
-from asco_dagster.storage.shared_store.inbox import bring_inbox
-from asco_dagster.storage.shared_store.moving import MissingError, lay, stored_files
+from asco_dagster.storage.shared_store.inbox import download_inbox
+from asco_dagster.storage.shared_store.moving import MissingError, download, upload
 from asco_dagster.storage.shared_store.objects import NEW, ChangedError, Store
 from asco_dagster.storage.shared_store.state import State, pieces_key, read_state, stamp, write_state
 from asco_dagster.waves import wave_names
 
 _ALL = (*CONFIDENTIAL, RELEASES)
-_TRIES = 5  # of reading a state whose owner stores meanwhile
+_TRIES = 5  # of reading a state that its owner replaces meanwhile
 _held: dict[str, "Held"] = {}
 
 
@@ -41,13 +36,7 @@ _held: dict[str, "Held"] = {}
 class Held:
     """A wave that this process owns.
 
-    Attributes:
-        store: the store.
-        places: the home.
-        wave: the wave.
-        claim: the ownership.
-        state: what the store holds of the wave.
-        brought: how many files came from the store.
+    ``state`` is that in the store, ``downloaded`` the number of files that came from there.
     """
 
     store: Store
@@ -55,50 +44,43 @@ class Held:
     wave: str
     claim: Claim
     state: State
-    brought: int = 0
+    downloaded: int = 0
 
-    def keep_shelf(self) -> None:
-        """Store what is published, sealed or withdrawn; the tables follow at the end.
-
-        Raises:
-            AscoError: the ownership was lost, or the store does not take it.
-        """
-        self._keep(SHELF)
-
-    def keep(self) -> None:
-        """Store everything of the wave.
+    def upload_releases(self) -> None:
+        """Upload what is published, sealed or withdrawn; the tables follow at the end.
 
         Raises:
-            AscoError: the ownership was lost, or the store does not take it.
+            AscoError: the ownership was lost, or the store refuses.
         """
-        self._keep(_ALL)
+        self.upload(RELEASED)
 
-    def _keep(self, tops: tuple[str, ...]) -> None:
-        self.claim.demand()
+    def upload(self, tops: tuple[str, ...] = _ALL) -> None:
+        """Upload the wave, or some of its folders.
+
+        Raises:
+            AscoError: the ownership was lost, or the store refuses.
+        """
+        self.claim.require()
         former = self.state
-        new = stored_files(self.store, self.places.home, self.wave, former, self.claim.fence, tops)
+        new = upload(self.store, self.places.home, self.wave, former, self.claim.fence, tops)
         rest = {path: entry for path, entry in former.files.items() if not is_of(path, tops)}
-        self.claim.demand()
+        self.claim.require()
         self.state = write_state(self.store, self.wave, replace(former, files={**rest, **new}), former)
         _mark(self.store, self.places, self.wave)
-        _tell_readers(self.store, self.wave, self.state)
-        # Only what this owner itself replaced: a later owner may count on anything else.
+        _write_index(self.store, self.wave, self.state)
+        # Only what this owner replaced: a later owner may rely on anything else.
         self.store.delete(former.keys() - self.state.keys())
 
 
 @contextmanager
 def hold(settings: Settings, places: Places, wave: str, run: str) -> Iterator[Held | None]:
-    """Own a wave for a while, its latest state in the home; None, and nothing done, without a store.
+    """Own a wave, with its latest state in the home; None, without effect, if there is no store.
 
-    Args:
-        settings: the environment.
-        places: the home.
-        wave: the wave.
-        run: id of the run, or what else owns it.
+    ``run`` is the id of the run or the name of the command.
 
     Raises:
         AscoError: another worker owns it, or the store does not answer.
-        ConfigurationError: the home has a wave of its own that is not the store's.
+        ConfigurationError: the wave of the home is not the store's.
     """
     if settings.store is None:
         yield None
@@ -110,94 +92,94 @@ def hold(settings: Settings, places: Places, wave: str, run: str) -> Iterator[He
             state = stamp(store, wave, owned.fence)
             held = Held(store, places, wave, owned, state)
             _sweep(held)
-            held.brought = len(_lay(store, places, wave, state, lambda _: True))
+            held.downloaded = len(_download(store, places, wave, state, lambda _: True))
             if places.other_inbox is None:
-                held.brought += len(bring_inbox(store, wave, places.inbox(wave)))
-            _tell_readers(store, wave, state)  # a killed owner may not have come so far
-            _bring_releases(store, places, wave)
-            owned.demand()
+                held.downloaded += len(download_inbox(store, wave, places.inbox(wave)))
+            _write_index(store, wave, state)  # a killed owner may not have done so
+            _download_releases(store, places, wave)
+            owned.require()
             _held[wave] = held
             yield held
     finally:
         _held.pop(wave, None)
-        owned.give_back()
+        owned.release()
 
 
-def keep_shelf(settings: Settings, wave: str) -> None:
-    """Store what a step has just published, before the step counts as done; nothing without a store.
+def upload_releases(settings: Settings, wave: str) -> None:
+    """Upload what a step has just published, before the step counts as done; nothing without a store.
 
     Raises:
-        AscoError: this process does not own the wave any more, or the store does not take it.
+        AscoError: this process no longer owns the wave, or the store refuses.
     """
     if settings.store is not None:
-        held = _demanded(wave)
-        held.keep_shelf()
-        # what others released meanwhile, for the steps behind the release that compare with it
-        _bring_releases(held.store, held.places, wave)
+        held = _owned(wave)
+        held.upload_releases()
+        # for later steps, which compare with what other waves released meanwhile
+        _download_releases(held.store, held.places, wave)
 
 
 def require_held(settings: Settings, wave: str) -> None:
-    """Go on only as the owner of a wave; always, without a store.
+    """Check that this process owns a wave; always true without a store.
 
     Raises:
         AscoError: this process does not own it.
     """
     if settings.store is not None:
-        _demanded(wave).claim.demand()
+        _owned(wave).claim.require()
 
 
-def show(settings: Settings, places: Places, wave: str) -> None:
-    """Bring what pages and calendar of this machine need of a wave, unless a run here owns it."""
+def download_for_pages(settings: Settings, places: Places, wave: str) -> None:
+    """Download what pages and calendar of this machine need of a wave, unless a run here owns it."""
     if settings.store is None:
         return
     store = Store(settings.store)
     try:
         with _home_of(places, wave, wait=False):
-            _lay(store, places, wave, None, is_shown)
+            _download(store, places, wave, None, is_shown)
     except BlockingIOError:
-        return  # what the run here makes is newer than the store
+        return  # the run here is newer than the store
 
 
-def _demanded(wave: str) -> Held:
+def _owned(wave: str) -> Held:
     if wave not in _held:
         raise AscoError(
             f"no run in this process owns wave {wave} in the store",
-            remedy="Start it with asco run, or from Dagster's pages",
+            remedy="Start it with asco run or in the UI",
         )
     return _held[wave]
 
 
-def _lay(
+def _download(
     store: Store, places: Places, wave: str, state: State | None, wanted: Callable[[str], bool]
 ) -> list[str]:
-    """Bring files of a wave; a state that is replaced meanwhile is read again, unless it is our own."""
+    """Download files of a wave; without a state, it is read, and again if it is replaced meanwhile."""
     for _ in range(_TRIES):
         found = state or read_state(store, wave)
         if not found.files:
-            return []  # nothing was ever stored: what the home has is what the owner will store
+            return []  # nothing was ever uploaded: the owner will upload what the home has
         _require_mirror(store, places, wave)
         try:
-            return lay(store, places.home, wave, found.files, wanted)
+            return download(store, places.home, wave, found.files, wanted)
         except MissingError as missing:
             if state is not None:
                 raise AscoError(
                     f"the store no longer has {missing}, which its state of wave {wave} names",
-                    remedy="Restore the store's objects from its own backup",
+                    remedy="Restore the objects of the store from its backup",
                 ) from None
-    raise AscoError(f"wave {wave} is stored again and again; it could not be read", remedy="Try again later")
+    raise AscoError(f"wave {wave} changed in the store at each attempt to read it", remedy="Try again later")
 
 
 def _require_mirror(store: Store, places: Places, wave: str) -> None:
-    """Never put the store's files over those of a home that it does not know."""
+    """Never overwrite files of a home that was not filled from this store."""
     mark = places.store / f"{wave}.json"
     known = json.loads(mark.read_text(encoding="utf-8"))["store"] if mark.is_file() else None
     if known == store.address:
         return
     if known is not None or files_of(places.home, wave, (RELEASES, "waves")):
         raise ConfigurationError(
-            f"the home {places.home} has a wave {wave} of its own that is not the store's",
+            f"wave {wave} of the home {places.home} does not come from this store",
             expected=f"a home that was filled from {store.address}",
-            remedy="Set another ASCO_HOME for this store; nothing was changed here",
+            remedy="Set another ASCO_HOME for this store; nothing was changed",
         )
     _mark(store, places, wave)
 
@@ -206,35 +188,35 @@ def _mark(store: Store, places: Places, wave: str) -> None:
     write_whole(places.store / f"{wave}.json", json.dumps({"store": store.address}))
 
 
-def _bring_releases(store: Store, places: Places, own: str) -> None:
-    """What other waves released: evolution and drift compare with it."""
+def _download_releases(store: Store, places: Places, wave: str) -> None:
+    """Download the releases of other waves, with which evolution and drift compare."""
     for other in wave_names():
-        if other == own:
+        if other == wave:
             continue
         try:
             with _home_of(places, other, wait=False):
-                _lay(store, places, other, None, lambda path: is_of(path, (RELEASES,)))
+                _download(store, places, other, None, lambda path: is_of(path, (RELEASES,)))
         except BlockingIOError:
             continue  # a run in this home works on that wave
 
 
 def _sweep(held: Held) -> None:
-    """Delete what a killed upload of a former owner left; since the stamp nobody can count on it."""
+    """Delete what a killed upload of a former owner left; since the stamp nobody can refer to it."""
     kept = held.state.keys() | {index_key(held.wave)}
-    own = pieces_key(held.wave, held.claim.fence)
+    current = pieces_key(held.wave, held.claim.fence)
     for prefix in (pieces_key(held.wave), public_key(held.wave)):
-        left = [one.key for one in held.store.listed(prefix) if not one.key.startswith(own)]
+        left = [one.key for one in held.store.listed(prefix) if not one.key.startswith(current)]
         held.store.delete(key for key in left if key not in kept)
     if not held.state.files and not files_of(held.places.home, held.wave, (RELEASES, "waves")):
-        _mark(held.store, held.places, held.wave)  # this home has nothing that the store's could replace
+        _mark(held.store, held.places, held.wave)  # this home has no files to overwrite
 
 
-def _tell_readers(store: Store, wave: str, state: State) -> None:
-    """Write the public list of versions, unless a later one stands there."""
-    told = index_of(wave, state.files)
-    if not told["versions"]:
+def _write_index(store: Store, wave: str, state: State) -> None:
+    """Write the public list of versions, unless the store has a later one."""
+    index = index_of(wave, state.files)
+    if not index["versions"]:
         return
-    body = json.dumps({"serial": state.serial, **told}, indent=1).encode()
+    body = json.dumps({"serial": state.serial, **index}, indent=1).encode()
     while True:
         found = store.get(index_key(wave))
         if found is not None and json.loads(found.body)["serial"] >= state.serial:
@@ -248,7 +230,6 @@ def _tell_readers(store: Store, wave: str, state: State) -> None:
 
 @contextmanager
 def _home_of(places: Places, wave: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold a wave of this home against other processes of this machine; a dead one holds nothing."""
-    with (places.store / f"{wave}.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    """Lock a wave of this home against other processes of this machine."""
+    with locked(places.store / f"{wave}.lock", wait=wait):
         yield

@@ -1,10 +1,10 @@
-"""Objects of an S3-compatible store, with conditional writes: the only module that speaks to it.
+"""Objects of an S3-compatible store, with conditional writes.
 
 Looked at: s3fs (creates conditionally, but replaces without condition), obstore (both, in a 15 MB binary,
 and without the store's own clock) and botocore, which s3fs brings anyway: both conditions, AWS' own
-environment and the ``Date`` of each answer, by which a lease is judged without trusting the clocks of two
+environment and the ``Date`` of each answer, by which a lease is measured without trusting the clocks of two
 machines. Endpoint and keys come from fsspec's environment as for deliveries (``FSSPEC_S3_ENDPOINT_URL``),
-else from AWS'. What does not belong here: what the objects mean.
+else from AWS'.
 """
 
 import datetime as dt
@@ -19,9 +19,8 @@ from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.errors import AscoError, ConfigurationError
 
 NEW = "*"
-"""In place of an ETag: the object must not be there yet."""
+"""In place of an ETag: the object must not exist yet."""
 
-FORM = "s3://bucket/folder"
 _CHUNK = 1024 * 1024
 _ABSENT = ("NoSuchKey", "404", "NotFound")
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "409", "412")
@@ -29,17 +28,14 @@ _AT_ONCE = 1000  # keys of one deletion
 
 
 class ChangedError(Exception):
-    """A condition did not hold: the object is not the one that was read."""
+    """A condition failed: the object is not the one that was read."""
 
 
 @dataclass(frozen=True)
 class Found:
     """An object that was read.
 
-    Attributes:
-        body: its bytes.
-        etag: to be named when it is replaced.
-        age: seconds since it was written, by the store's own clock.
+    ``age`` is in seconds, by the store's own clock.
     """
 
     body: bytes
@@ -51,11 +47,7 @@ class Found:
 class Listed:
     """An object of a listing.
 
-    Attributes:
-        key: below the store's folder.
-        etag: changes with the content.
-        size: bytes.
-        modified: when it was written.
+    ``key`` is relative to the store's folder, ``size`` in bytes; ``etag`` changes with the content.
     """
 
     key: str
@@ -71,7 +63,7 @@ class Store:
         address: ``s3://bucket/folder``.
 
     Raises:
-        ConfigurationError: the address has another form, or leads to a store without encryption.
+        ConfigurationError: the address is not valid, or the connection would not be encrypted.
     """
 
     def __init__(self, address: str) -> None:
@@ -80,50 +72,48 @@ class Store:
         self._client = _client()
 
     def get(self, key: str) -> Found | None:
-        """An object of modest size; None when it is not there."""
+        """A small object; None if missing."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=self._full(key))
             body = answer["Body"].read()
         except Exception as fault:
             if _code(fault) in _ABSENT:
                 return None
-            raise self._told(fault, "read") from None
+            raise self._error(fault, "read") from None
         return Found(body, answer["ETag"], _age(answer))
 
     def put(self, key: str, body: bytes, *, replacing: str) -> str:
         """Write an object on a condition.
 
-        Args:
-            key: its key.
-            body: its bytes, never the same twice, so that an answer that was lost can be told from a refusal.
-            replacing: ETag of what it replaces, or ``NEW``.
+        ``replacing`` is an ETag or ``NEW``. The body must never be the same twice, so that a lost answer
+        differs from a refusal.
 
         Returns:
             Its ETag.
 
         Raises:
-            ChangedError: what stands there is something else.
+            ChangedError: the object is another.
         """
         condition = {"IfNoneMatch": "*"} if replacing == NEW else {"IfMatch": replacing}
         try:
             return str(self._put(key, body, **condition))
         except Exception as fault:
             if _code(fault) not in (*_CHANGED, *_ABSENT):
-                raise self._told(fault, "written") from None
-        found = self.get(key)  # botocore tries again when an answer is lost, and then meets its own object
+                raise self._error(fault, "written") from None
+        found = self.get(key)  # botocore retries when an answer is lost, and then finds its own object
         if found is not None and found.body == body:
             return found.etag
         raise ChangedError(key)
 
     def add(self, key: str, body: bytes | BinaryIO) -> None:
-        """Write an object whose key tells its content, so that whoever writes it writes the same."""
+        """Write an object whose key depends on its content, so that every writer writes the same."""
         try:
             self._put(key, body)
         except Exception as fault:
-            raise self._told(fault, "written") from None
+            raise self._error(fault, "written") from None
 
     def copy_to(self, key: str, handle: BinaryIO) -> bool:
-        """Append an object's bytes to a file; False when it is not there."""
+        """Append an object's bytes to a file; False if the object is missing."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=self._full(key))
             for chunk in answer["Body"].iter_chunks(_CHUNK):
@@ -131,38 +121,38 @@ class Store:
         except Exception as fault:
             if _code(fault) in _ABSENT:
                 return False
-            raise self._told(fault, "read") from None
+            raise self._error(fault, "read") from None
         return True
 
     def listed(self, prefix: str) -> Iterator[Listed]:
-        """Every object whose key begins so."""
+        """Every object whose key has this prefix."""
         pages = self._client.get_paginator("list_objects_v2")
         try:
             for page in pages.paginate(Bucket=self.bucket, Prefix=self._full(prefix)):
-                for own in page.get("Contents", []):
-                    key = own["Key"].removeprefix(self._full(""))
-                    yield Listed(key, own["ETag"], own["Size"], own["LastModified"])
+                for one in page.get("Contents", []):
+                    key = one["Key"].removeprefix(self._full(""))
+                    yield Listed(key, one["ETag"], one["Size"], one["LastModified"])
         except Exception as fault:
-            raise self._told(fault, "listed") from None
+            raise self._error(fault, "listed") from None
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; what is gone already counts as deleted."""
+        """Delete objects; missing ones count as deleted."""
         names = sorted(keys)
         for start in range(0, len(names), _AT_ONCE):
-            told = [{"Key": self._full(key)} for key in names[start : start + _AT_ONCE]]
+            batch = [{"Key": self._full(key)} for key in names[start : start + _AT_ONCE]]
             try:
-                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": told, "Quiet": True})
+                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
             except Exception as fault:
-                raise self._told(fault, "deleted") from None
+                raise self._error(fault, "deleted") from None
 
     def _full(self, key: str) -> str:
         return f"{self.folder}/{key}" if self.folder else key
 
     def _put(self, key: str, body: bytes | BinaryIO, **condition: str) -> str:
-        told = self._client.put_object(Bucket=self.bucket, Key=self._full(key), Body=body, **condition)
-        return str(told["ETag"])
+        answer = self._client.put_object(Bucket=self.bucket, Key=self._full(key), Body=body, **condition)
+        return str(answer["ETag"])
 
-    def _told(self, fault: Exception, what: str) -> Exception:
+    def _error(self, fault: Exception, what: str) -> Exception:
         """A sentence without a library's words, which may quote an address or a key."""
         import botocore.exceptions as known
 
@@ -171,7 +161,7 @@ class Store:
         reason = _code(fault) or type(fault).__name__
         return AscoError(
             f"the store {self.address} (ASCO_STORE) cannot be {what}: {reason}",
-            remedy="Check that it answers and that its keys may do this; asco doctor tells more",
+            remedy="Check that it answers and what its keys are allowed to do; see asco doctor",
         )
 
 
@@ -179,11 +169,11 @@ def parts_of(address: str) -> tuple[str, str]:
     """Bucket and folder of an address.
 
     Raises:
-        ConfigurationError: it has another form.
+        ConfigurationError: it is not valid.
     """
     parts = urlsplit(address)
     if parts.scheme != "s3" or not parts.hostname or parts.username or parts.query:
-        raise ConfigurationError("ASCO_STORE is no address of a store", expected=FORM)
+        raise ConfigurationError("ASCO_STORE is not valid", expected="s3://bucket/folder")
     return parts.netloc, parts.path.strip("/")
 
 
@@ -191,19 +181,19 @@ def _client() -> Any:
     from botocore.config import Config
     from fsspec.config import conf
 
-    own = conf.get("s3", {})
+    given = conf.get("s3", {})
     client = _session().create_client(
         "s3",
-        endpoint_url=own.get("endpoint_url"),
-        aws_access_key_id=own.get("key"),
-        aws_secret_access_key=own.get("secret"),
+        endpoint_url=given.get("endpoint_url"),
+        aws_access_key_id=given.get("key"),
+        aws_secret_access_key=given.get("secret"),
         region_name=_session().get_config_variable("region")
         or "us-east-1",  # the name that stores beside AWS' expect
         config=Config(
             connect_timeout=10,
             read_timeout=60,
             retries={"mode": "standard", "max_attempts": 5},
-            # not every store knows AWS' newer checksums; what is brought is compared with its sha256
+            # not every store supports AWS' newer checksums; downloads are compared with their sha256
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
@@ -211,7 +201,7 @@ def _client() -> Any:
     endpoint = urlsplit(client.meta.endpoint_url)
     if endpoint.scheme != "https" and not is_loopback(endpoint.hostname or ""):
         raise ConfigurationError(
-            "the store's endpoint would be spoken to without encryption",
+            "the connection to the store would not be encrypted",
             expected="https://",
             remedy="Correct AWS_ENDPOINT_URL_S3 or FSSPEC_S3_ENDPOINT_URL",
         )
@@ -236,8 +226,8 @@ def _age(answer: Any) -> float:
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     if date is None:
         raise ConfigurationError(
-            "the store's answers carry no date, so that no lease can be judged",
-            remedy="Use a store, or a proxy before it, that sends the header Date",
+            "the store's answers have no Date header, by which leases are measured",
+            remedy="Use a store, or a proxy in front of it, that sends it",
         )
     now = email.utils.parsedate_to_datetime(date)
     return float((now - answer["LastModified"]).total_seconds())

@@ -1,10 +1,9 @@
-"""What the store holds of a wave: one small object that names every file, replaced only by the wave's owner.
+"""The state of a wave in the store: one small object that names every file, replaced by the owner only.
 
-The files go first, under keys that no later write touches; then this object, on the condition that it is
-still the one that was read. An upload killed at any instant so leaves the former state whole. Each owner
-writes it once before it works, with its own fence: from then on a former owner that was only asleep meets
-another object and can store nothing. What does not belong here: which files there are (``contents``),
-moving them (``moving``).
+Files are uploaded first, under keys that no later write touches; then this object, on condition that it is
+still the one that was read. An upload killed at any instant thus leaves the former state complete. Each owner
+writes it once before it works, with its fence: a former owner that was only paused finds another object and
+can upload nothing.
 """
 
 import json
@@ -25,8 +24,8 @@ class Entry:
     Attributes:
         sha256: of the file; empty for a link.
         size: bytes.
-        keys: objects that hold it, one after the other.
-        link: where a link points to; empty for a file.
+        keys: objects of its pieces, in order.
+        link: target of a link; empty for a file.
     """
 
     sha256: str = ""
@@ -37,12 +36,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class State:
-    """The files of a wave as the store holds them.
+    """The files of a wave in the store.
 
     Attributes:
         fence: of the owner that wrote it.
         serial: number of the write; never the same twice.
-        files: entries by path below the home.
+        files: entries by path relative to the home.
         etag: of the object that was read or written; ``NEW`` before the first.
     """
 
@@ -52,18 +51,18 @@ class State:
     etag: str = NEW
 
     def keys(self) -> set[str]:
-        """Every object that it names."""
+        """Every object it names."""
         return {key for entry in self.files.values() for key in entry.keys}
 
     def body(self) -> bytes:
-        """The object's bytes."""
+        """As JSON."""
         files = {path: asdict(entry) for path, entry in sorted(self.files.items())}
-        told = {"layout": LAYOUT, "fence": self.fence, "serial": self.serial, "files": files}
-        return json.dumps(told, indent=1).encode()
+        content = {"layout": LAYOUT, "fence": self.fence, "serial": self.serial, "files": files}
+        return json.dumps(content, indent=1).encode()
 
 
 def read_state(store: Store, wave: str) -> State:
-    """What the store holds of a wave; an empty state when it holds nothing.
+    """The state of a wave in the store; empty if it has none.
 
     Raises:
         ConfigurationError: it was written by a newer version.
@@ -71,19 +70,19 @@ def read_state(store: Store, wave: str) -> State:
     found = store.get(state_key(wave))
     if found is None:
         return State()
-    told: dict[str, Any] = json.loads(found.body)
-    if told.get("layout") != LAYOUT:
+    content: dict[str, Any] = json.loads(found.body)
+    if content.get("layout") != LAYOUT:
         raise ConfigurationError(
-            f"wave {wave} was stored by another version (layout {told.get('layout')})",
+            f"wave {wave} was stored by another version (layout {content.get('layout')})",
             expected=f"layout {LAYOUT}",
             remedy="Use the same version of asco_dagster on all machines",
         )
-    files = {path: Entry(**{**own, "keys": tuple(own["keys"])}) for path, own in told["files"].items()}
-    return State(told["fence"], told["serial"], files, found.etag)
+    files = {path: Entry(**{**one, "keys": tuple(one["keys"])}) for path, one in content["files"].items()}
+    return State(content["fence"], content["serial"], files, found.etag)
 
 
 def stamp(store: Store, wave: str, fence: int) -> State:
-    """Take a wave's state over: from here on no former owner can store anything.
+    """Take over a wave's state: from here on no former owner can upload anything.
 
     Raises:
         AscoError: a later owner has taken it over already.
@@ -91,32 +90,32 @@ def stamp(store: Store, wave: str, fence: int) -> State:
     while True:
         former = read_state(store, wave)
         if former.fence >= fence:
-            raise _taken(wave)
+            raise _lost(wave)
         try:
             return _put(store, wave, replace(former, fence=fence), former)
         except ChangedError:
-            continue  # a former owner stored its work at this very moment: take that
+            continue  # a former owner uploaded at this very moment: use that
 
 
 def write_state(store: Store, wave: str, state: State, former: State) -> State:
-    """Put a state in the place of the one that it was made of.
+    """Replace the state from which a new one was derived.
 
     Raises:
-        AscoError: another owner has stored since.
+        AscoError: another owner has uploaded since.
     """
     try:
         return _put(store, wave, state, former)
     except ChangedError:
-        raise _taken(wave) from None
+        raise _lost(wave) from None
 
 
 def state_key(wave: str) -> str:
-    """Where the state of a wave stands."""
+    """Key of the state of a wave."""
     return f"confidential/waves/{wave}/state.json"
 
 
 def pieces_key(wave: str, fence: int | None = None) -> str:
-    """Where an owner's pieces stand; those of all owners without a fence."""
+    """Prefix of the pieces of an owner, or without a fence of all owners."""
     below = f"{fence}/" if fence is not None else ""
     return f"confidential/waves/{wave}/{PIECES}/{below}"
 
@@ -126,8 +125,8 @@ def _put(store: Store, wave: str, state: State, former: State) -> State:
     return replace(wanted, etag=store.put(state_key(wave), wanted.body(), replacing=former.etag))
 
 
-def _taken(wave: str) -> AscoError:
+def _lost(wave: str) -> AscoError:
     return AscoError(
-        f"wave {wave} was stored by another worker in the meantime, so nothing of this run is",
-        remedy="Look at the wave's later run, or run it again",
+        f"another worker has uploaded wave {wave} meanwhile; this run uploads nothing",
+        remedy="See the wave's later run, or run it again",
     )

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asco_dagster.operations.children import adopt_orphans
+from asco_dagster.operations.services.children import adopt_orphans
 
 PAUSE = 0.2  # seconds between two looks: a peak that lasts less may be missed
 PATIENCE = 30.0  # seconds that a server may take to stop behind its command

@@ -36,7 +36,7 @@ FAULTS: dict[str, faults.Fault] = {
     "SIGKILL of the run": faults.kill_run,
     "SIGKILL of PostgreSQL": faults.kill_postgres,
     "SIGKILL of the daemon": served.kill_server("dagster._daemon"),
-    "SIGKILL of the webserver": served.kill_server("asco_dagster.operations.dagster_webserver"),
+    "SIGKILL of the webserver": served.kill_server("asco_dagster.operations.services.dagster_webserver"),
     "full disk": faults.full_disk,
     "read-only inbox": faults.read_only_inbox,
     CLOCK: faults.jumping_clock,

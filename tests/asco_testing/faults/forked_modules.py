@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_NAME = 15
-_MODULES = ("dagster", "dagster._daemon", "asco_dagster.operations.dagster_webserver")
+_MODULES = ("dagster", "dagster._daemon", "asco_dagster.operations.services.dagster_webserver")
 
 
 class ForkedPopen(subprocess.Popen):  # type: ignore[type-arg]

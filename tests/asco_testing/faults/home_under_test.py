@@ -215,7 +215,7 @@ def _inspect(wave: str, home: Path, found: Path) -> None:
     from dagster import RunsFilter
 
     from asco_dagster.operations.instance import open_instance
-    from asco_dagster.operations.overview import overview
+    from asco_dagster.operations.monitoring.overview import overview
     from asco_dagster.orchestration.tags import PARTITION_TAG
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
@@ -223,7 +223,7 @@ def _inspect(wave: str, home: Path, found: Path) -> None:
     settings = Settings.from_environment()
     with open_instance(settings, Places.of(settings)) as instance:
         runs = [r.status.value for r in instance.get_runs(RunsFilter(tags={PARTITION_TAG: wave}))]
-        told = [one.told() for one in overview(settings, Places.of(settings))]
+        told = [one.as_json() for one in overview(settings, Places.of(settings))]
     rows = rows_of(home, wave, read_only=False)
     status = {one["wave"]: one["run"]["status"] for one in told if one["run"]}
     found.write_text(json.dumps({"rows": rows, "runs": runs, "status": status}))

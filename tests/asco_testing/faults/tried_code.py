@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asco_testing import CHECKOUT
 
-_ONLY_UP = ("asco_dagster.operations.servers", "asco_dagster.operations.retries")
+_ONLY_UP = ("asco_dagster.operations.services.servers", "asco_dagster.operations.services.retries")
 
 
 def fingerprint(*, served: bool, checkout: Path = CHECKOUT) -> str:

@@ -35,7 +35,7 @@ def said() -> dict[str, dict[str, Any]]:
     from asco_dagster.gates.results import read_result
     from asco_dagster.gates.suite import suite_assets
     from asco_dagster.operations.instance import open_instance
-    from asco_dagster.operations.overview import overview
+    from asco_dagster.operations.monitoring.overview import overview
     from asco_dagster.orchestration.release_guard import latest_evaluations
     from asco_dagster.settings import Settings
     from asco_dagster.storage.places import Places
@@ -112,7 +112,7 @@ def _run() -> tuple[int, list[str]]:
 
     lines: list[str] = []
     settings = Settings.from_environment()
-    return run_wave(WAVE, settings, lambda: build_definitions, inbox=None, tell=lines.append), lines
+    return run_wave(WAVE, settings, lambda: build_definitions, inbox=None, say=lines.append), lines
 
 
 def main(target: Path) -> None:

@@ -30,9 +30,9 @@ def _tar(**members: bytes) -> Callable[[Path], object]:
     return write
 
 
-_UNREADABLE = ("file backup.tar: the backup cannot be read", "Take another copy of the backup")
+_UNREADABLE = ("file backup.tar: the backup cannot be read", "Use another copy of the backup")
 _OTHER = (
-    "backup.tar is no backup that this version can read",
+    "this version cannot read the backup backup.tar",
     "expected format 2",
     "Use the version of asco_dagster that wrote it",
 )

@@ -29,7 +29,7 @@ from asco_testing.s3_server import s3_server
 ASCO = (sys.executable, "-m", "asco_dagster.cli.main")
 UP = """
 import functools, pathlib
-from asco_dagster.operations.servers import serve
+from asco_dagster.operations.services.servers import serve
 from asco_dagster.storage.places import Places
 from asco_dagster.settings import Settings
 settings = Settings.from_environment()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.connectors.fetch import fetch, told_of
+from asco_dagster.connectors.fetch import fetch, hash_and_size
 from asco_dagster.errors import OutOfReachError, SourceError
 from asco_dagster.sources.returns import archive_members, reading_pool
 from asco_dagster.sources.returns.archive_members import members, read_member
@@ -128,7 +128,7 @@ def test_a_delivery_that_may_not_be_read_is_told_as_a_sentence(open_folder: Path
     path = open_folder / "returns.zip"
     path.touch(mode=0)
     with unprivileged(), pytest.raises(OutOfReachError, match=r"file returns\.zip: .*Permission denied"):
-        told_of(fetch("returns.zip", into=open_folder, base=open_folder))
+        hash_and_size(fetch("returns.zip", into=open_folder, base=open_folder))
 
 
 @pytest.mark.parametrize("name", ["returns.zip", "returns.tar", "returns.tar.gz", "returns.tar.bz2"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asco_dagster.connectors.passing import passing_folder
+from asco_dagster.connectors.fetch import temporary_folder
 from asco_dagster.settings import Settings
 from asco_dagster.sources.returns.assets import within_reach
 from asco_dagster.sources.returns.reading import Delivered
@@ -59,14 +59,14 @@ def test_returns_from_an_address_stay_no_longer_than_the_step(address: str, tmp_
 def test_what_a_killed_process_left_goes_with_the_next(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys, pathlib\n"
-        "from asco_dagster.connectors.passing import passing_folder\n"
-        "with passing_folder(pathlib.Path(sys.argv[1])) as folder:\n"
+        "from asco_dagster.connectors.fetch import temporary_folder\n"
+        "with temporary_folder(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'returns.zip').write_bytes(b'contact')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert len(_files(tmp_path)) == 1
-    with passing_folder(tmp_path) as one, passing_folder(tmp_path) as other:
+    with temporary_folder(tmp_path) as one, temporary_folder(tmp_path) as other:
         assert one != other and one.is_dir() and other.is_dir()
         assert _files(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

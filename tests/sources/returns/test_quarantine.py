@@ -161,7 +161,7 @@ def test_an_archive_broken_as_a_whole_stops_the_run_and_is_listed_until_it_can_b
 
 def test_a_delivery_that_is_not_there_is_no_entry(places: Places) -> None:
     (places.inbox("2014") / EPCI).unlink()
-    with pytest.raises(SourceError, match="not there"):
+    with pytest.raises(SourceError, match="not found: "):
         _run(places)
     assert _entries(places) == []
 
@@ -186,7 +186,7 @@ def test_the_command_lists_and_retries(places: Places, monkeypatch: pytest.Monke
     monkeypatch.setenv("ASCO_HOME", str(places.home))
     monkeypatch.setenv("COLUMNS", "250")
     runner = CliRunner()
-    assert "Nothing of wave 2014" in runner.invoke(app, ["quarantine", "list", "2014"]).output
+    assert "The quarantine of wave 2014" in runner.invoke(app, ["quarantine", "list", "2014"]).output
     _run(places)
     listed = runner.invoke(app, ["quarantine", "list", "2014"])
     assert listed.exit_code == 0
@@ -194,10 +194,11 @@ def test_the_command_lists_and_retries(places: Places, monkeypatch: pytest.Monke
     assert f"{COMMUNES}/bad.xlsx" in listed.output
     told = runner.invoke(app, ["quarantine", "list", "2014", "--json"])
     assert '"reason": "text_in_number"' in told.output
-    assert "0 of 2 can be read now." in runner.invoke(app, ["quarantine", "retry", "2014"]).output
+    assert "0 of 2 can be read now\n" in runner.invoke(app, ["quarantine", "retry", "2014"]).output
     _sample(places, SAMPLED | {("commune", STRANGER)})
     assert (
-        "1 of 2 can be read now: asco run 2014" in runner.invoke(app, ["quarantine", "retry", "2014"]).output
+        "1 of 2 can be read now; to count them: asco run 2014\n"
+        in runner.invoke(app, ["quarantine", "retry", "2014"]).output
     )
 
 

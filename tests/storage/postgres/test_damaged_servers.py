@@ -13,8 +13,7 @@ import pytest
 
 from asco_dagster.cli.main import exit_code
 from asco_dagster.errors import AscoError, ConfigurationError
-from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.wave_run import storage_told
+from asco_dagster.operations.instance import open_instance, storage_errors
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
@@ -61,12 +60,12 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a wrong configuration": (
         lambda data: (data / "postgresql.conf").write_text("max_connections = many\n"),
         "its configuration file is missing or wrong",
-        "See {data}/log and mend what it names in {data}.",
+        "See {data}/log and fix what it names in {data}.",
     ),
     "no configuration": (
         lambda data: (data / "postgresql.conf").unlink(),
         "its configuration file is missing or wrong",
-        "See {data}/log and mend what it names in {data}.",
+        "See {data}/log and fix what it names in {data}.",
     ),
     "files of another user": (
         lambda data: subprocess.run(["chown", "-R", "nobody", str(data)], check=True),
@@ -123,11 +122,11 @@ def test_a_server_without_a_free_connection_is_told_as_such(settings: Settings, 
         file.write("max_connections = 12\nsuperuser_reserved_connections = 3\nautovacuum_worker_slots = 1\n")
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(storage(settings, places)).replace("+psycopg2", "")
-        with open_instance(settings, places) as instance, pytest.raises(AscoError) as lost, storage_told():
+        with open_instance(settings, places) as instance, pytest.raises(AscoError) as lost, storage_errors():
             _exhaust(stack, address)
             instance.add_dynamic_partitions("waves", ["2014"])
             raise AssertionError("it had a connection all the same")
-        assert "Dagster's storage was lost while the wave ran: all its connections are in use" in str(
+        assert "the connection to Dagster's storage was lost: all its connections are in use" in str(
             lost.value
         )
         _exhaust(stack, address)
@@ -136,7 +135,9 @@ def test_a_server_without_a_free_connection_is_told_as_such(settings: Settings, 
                 pass
             told = str(refused.value)
             assert "all its connections are in use (" in told and "too many clients already" in told
-            assert "End programs that use it (asco up, dagster dev, notebooks), or wait for them" in told
+            assert (
+                "Close programs that use it (asco up, dagster dev, notebooks) or wait, then try again" in told
+            )
 
 
 def _exhaust(stack: contextlib.ExitStack, address: str) -> None:
@@ -156,7 +157,7 @@ def test_a_full_disk_and_too_little_memory_are_told_as_such() -> None:
     assert fault.cause == (
         'the disk is full (FATAL: could not write lock file "postmaster.pid": No space left on device)'
     )
-    assert fault.remedy == "Free some disk space, then do it again"
+    assert fault.remedy == "Free some disk space, then try again"
     running = (
         'could not extend file "base/16384/16385": No space left on device\nHINT:  Check free disk space.'
     )

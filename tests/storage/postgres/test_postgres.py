@@ -14,7 +14,7 @@ import sqlalchemy
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
-from asco_dagster.storage.postgres.address import given, storage
+from asco_dagster.storage.postgres.address import external_url, storage
 from asco_dagster.storage.postgres.cluster import Cluster
 
 Script = Callable[..., "subprocess.Popen[str]"]
@@ -153,13 +153,13 @@ def test_a_server_that_cannot_start_says_where_to_look(settings: Settings, place
     with storage(settings, places):
         pass
     (places.postgres / "postgresql.conf").write_text("max_connections = many\n")
-    with pytest.raises(ConfigurationError, match=r"does not start: .*See .*log and mend"):
+    with pytest.raises(ConfigurationError, match=r"does not start: .*See .*log and fix"):
         storage(settings, places).__enter__()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_a_given_address_gets_the_driver_that_is_installed(scheme: str) -> None:
-    url = given(f"{scheme}://u:p%40ss@db.example:5433/runs?sslmode=require")
+    url = external_url(f"{scheme}://u:p%40ss@db.example:5433/runs?sslmode=require")
     assert (
         url.render_as_string(False) == "postgresql+psycopg2://u:p%40ss@db.example:5433/runs?sslmode=require"
     )

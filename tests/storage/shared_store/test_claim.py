@@ -31,17 +31,17 @@ def test_a_second_claimant_is_refused_while_the_first_lives(store: Store) -> Non
     with pytest.raises(AscoError, match=r"owned by another worker .run run-of-t, process"):
         claim(store, "2014", "run-of-the-second", 5.0)
     assert first.holds()
-    first.give_back()
+    first.release()
 
 
 def test_what_was_given_back_is_owned_at_once_with_a_higher_fence(store: Store) -> None:
     first = claim(store, "2014", "a", 60.0)
-    first.give_back()
+    first.release()
     begun = time.monotonic()
     second = claim(store, "2014", "b", 60.0)
     assert (first.fence, second.fence) == (1, 2)
     assert time.monotonic() - begun < 3
-    second.give_back()
+    second.release()
 
 
 def test_a_lapsed_lease_is_taken_over_and_its_owner_stops(store: Store, monkeypatch) -> None:
@@ -53,10 +53,10 @@ def test_a_lapsed_lease_is_taken_over_and_its_owner_stops(store: Store, monkeypa
     assert lease_of(store.get(key_of("2014"))).run == "heir"
     monkeypatch.setattr(dead, "_renewed", time.monotonic() - 5)  # it slept that long
     with pytest.raises(AscoError, match="no longer owns wave 2014"):
-        dead.demand()
-    dead.give_back()
+        dead.require()
+    dead.release()
     assert lease_of(store.get(key_of("2014"))).run == "heir"
-    heir.give_back()
+    heir.release()
 
 
 def test_a_claimant_waits_for_a_lease_that_nobody_renews(store: Store) -> None:
@@ -65,7 +65,7 @@ def test_a_claimant_waits_for_a_lease_that_nobody_renews(store: Store) -> None:
     begun = time.monotonic()
     heir = claim(store, "2014", "heir", 5.0)
     assert 1.0 < time.monotonic() - begun < 8
-    heir.give_back()
+    heir.release()
 
 
 def test_an_owner_whose_claim_was_replaced_notices_at_its_next_renewal(store: Store, eventually) -> None:
@@ -74,7 +74,7 @@ def test_an_owner_whose_claim_was_replaced_notices_at_its_next_renewal(store: St
     store.put(key_of("2014"), replace(lease_of(found), token="x").body(), replacing=found.etag)
     assert eventually(lambda: not owner.holds(), 10)
     with pytest.raises(AscoError, match="no longer owns"):
-        owner.demand()
+        owner.require()
 
 
 def test_an_owner_that_cannot_reach_the_store_counts_itself_out_in_time(store: Store, monkeypatch) -> None:
@@ -103,7 +103,7 @@ def test_of_many_claimants_at_once_one_owns(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert (len(owners), len(refused)) == (1, 7), refused
-    owners[0].give_back()
+    owners[0].release()
 
 
 def test_whether_a_lease_is_over_is_told_from_outside(store: Store, monkeypatch) -> None:
@@ -119,7 +119,7 @@ def test_whether_a_lease_is_over_is_told_from_outside(store: Store, monkeypatch)
 def test_a_store_that_ignores_conditions_is_refused(store: Store, monkeypatch) -> None:
     put = Store._put
     monkeypatch.setattr(Store, "_put", lambda self, key, body, **_: put(self, key, body))
-    with pytest.raises(ConfigurationError, match="takes writes whose condition does not hold"):
+    with pytest.raises(ConfigurationError, match="accepts writes whose condition fails"):
         claim(store, "2014", "run", 5.0)
 
 
@@ -143,12 +143,12 @@ def test_a_store_that_does_not_answer_is_a_sentence_without_keys(store: Store, m
         Store(store.address).get("object")
     assert "test-secret-key" not in str(caught.value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://store.example")
-    with pytest.raises(ConfigurationError, match="without encryption"):
+    with pytest.raises(ConfigurationError, match="would not be encrypted"):
         Store(store.address)
 
 
 @pytest.mark.parametrize("address", ["bucket", "https://x/y", "s3://", "s3://key:secret@bucket/x"])
 def test_an_address_of_another_form_is_refused(address: str) -> None:
-    with pytest.raises(ConfigurationError, match="no address of a store") as caught:
+    with pytest.raises(ConfigurationError, match="ASCO_STORE is not valid") as caught:
         Store(address)
     assert "secret" not in str(caught.value)

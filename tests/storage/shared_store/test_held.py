@@ -13,7 +13,7 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.shared_store import held as helds
 from asco_dagster.storage.shared_store.contents import index_key
-from asco_dagster.storage.shared_store.held import hold, keep_shelf, show
+from asco_dagster.storage.shared_store.held import download_for_pages, hold, upload_releases
 from asco_dagster.storage.shared_store.inbox import deliver, remove_purged
 from asco_dagster.storage.shared_store.objects import Store
 from asco_dagster.storage.shared_store.state import read_state, state_key
@@ -44,8 +44,8 @@ def made(settings: Settings, text: str, version: str = "") -> None:
         put(places.gates("2014") / "raw.json", "{}")
         if version:
             release(places, version, text)
-            keep_shelf(settings, "2014")
-        held.keep()
+            upload_releases(settings, "2014")
+        held.upload()
 
 
 def told(home: Path) -> dict[str, str]:
@@ -62,7 +62,7 @@ def test_what_one_worker_made_another_goes_on_with(worker: Worker) -> None:
     first, second = worker("first"), worker("second")
     made(first, "one", "1.0.0")
     with hold(second, Places.of(second), "2014", "run") as held:
-        assert held.brought == 5
+        assert held.downloaded == 5
         assert told(second.home) == told(first.home)
         latest = second.home / "releases" / "2014" / "latest"
         assert str(latest.readlink()) == "1.0.0"
@@ -78,10 +78,10 @@ def test_only_changed_objects_move(worker: Worker, monkeypatch) -> None:
     monkeypatch.setattr(Store, "add", lambda self, key, body: (sent.append(key), add(self, key, body))[1])
     with hold(second, Places.of(second), "2014", "run") as held:
         put(second.home / "waves" / "2014" / "gates" / "raw.json", "changed")
-        held.keep()
+        held.upload()
     assert len(sent) == 1
     with hold(first, Places.of(first), "2014", "run") as held:
-        assert held.brought == 1
+        assert held.downloaded == 1
 
 
 def test_a_large_file_moves_piece_by_piece(worker: Worker, monkeypatch, store: Store) -> None:
@@ -130,7 +130,7 @@ def test_an_upload_killed_at_any_step_leaves_the_former_state_whole(
         with monkeypatch.context() as patch:
             patch.setattr(Store, "add", killing(add))
             patch.setattr(Store, "put", killing(write))
-            held.keep()
+            held.upload()
     with hold(second, Places.of(second), "2014", "run"):
         after = told(second.home)
         # the state object is the fifth write: files and manifest before it, the readers' list behind it
@@ -157,9 +157,9 @@ def test_an_owner_that_was_only_asleep_stores_nothing(worker: Worker, store: Sto
         wanted = read_state(store, "2014")
         with pytest.raises(AscoError, match="no longer owns"):
             monkeypatch.setattr(asleep.claim, "_renewed", 0.0)
-            asleep.keep()
-        monkeypatch.setattr(type(asleep.claim), "demand", lambda _: None)  # it looked, and slept then
-        asleep.keep()
+            asleep.upload()
+        monkeypatch.setattr(type(asleep.claim), "require", lambda _: None)  # it looked, and slept then
+        asleep.upload()
     assert read_state(store, "2014") == wanted
     with hold(first, Places.of(first), "2014", "run"):
         assert told(first.home) == told(second.home)
@@ -170,7 +170,7 @@ def test_readers_go_through_a_list_that_never_goes_back(worker: Worker, store: S
     made(first, "one", "1.0.0")
     old = read_state(store, "2014")
     made(first, "two", "2.0.0")
-    helds._tell_readers(store, "2014", old)
+    helds._write_index(store, "2014", old)
     listed = json.loads(store.get(index_key("2014")).body)
     assert listed["latest"] == "2.0.0"
     assert set(listed["versions"]) == {"1.0.0", "2.0.0"}
@@ -184,7 +184,7 @@ def test_a_home_of_its_own_is_never_overwritten(worker: Worker) -> None:
     made(first, "one", "1.0.0")
     release(Places.of(second), "1.0.0", "another")
     with (
-        pytest.raises(ConfigurationError, match="has a wave 2014 of its own"),
+        pytest.raises(ConfigurationError, match=r"wave 2014 of the home .* does not come from this store"),
         hold(second, Places.of(second), "2014", "run"),
     ):
         pass
@@ -195,7 +195,7 @@ def test_a_home_of_its_own_becomes_the_stores_when_the_store_has_none(worker: Wo
     own, other = worker("own"), worker("other")
     release(Places.of(own), "1.0.0", "before the store")
     with hold(own, Places.of(own), "2014", "run") as held:
-        held.keep()
+        held.upload()
     with hold(other, Places.of(other), "2014", "run"):
         assert told(other.home)["releases/2014/1.0.0/tables/a.csv"] == "before the store"
 
@@ -208,11 +208,11 @@ def test_deliveries_reach_every_worker_and_leave_it_again(worker: Worker, store:
     put(delivered / "aid.xlsx", "aid")
     assert deliver(store, "2014", delivered) == ["aid.xlsx", "returns/one.xlsx"]
     with hold(settings, places, "2014", "run") as held:
-        assert held.brought == 2
+        assert held.downloaded == 2
         assert (places.inbox("2014") / "returns" / "one.xlsx").read_text() == "answers"
     store.delete(["confidential/inbox/2014/aid.xlsx"])
     with hold(settings, places, "2014", "run") as held:
-        assert held.brought == 0
+        assert held.downloaded == 0
         assert not (places.inbox("2014") / "aid.xlsx").exists()
         assert [path.name for path in places.inbox("2014").rglob("*") if path.is_file()] == ["one.xlsx"]
         (places.inbox("2014") / "returns" / "one.xlsx").unlink()  # as a purge does
@@ -226,7 +226,7 @@ def test_a_name_that_leaves_the_inbox_is_refused(worker: Worker, store: Store, n
     settings = worker("worker")
     store.add(f"confidential/inbox/2014/{name}", b"x")
     with (
-        pytest.raises(AscoError, match="no name of a delivery"),
+        pytest.raises(AscoError, match="not a file name of a delivery"),
         hold(settings, Places.of(settings), "2014", "run"),
     ):
         pass
@@ -238,14 +238,14 @@ def test_pages_elsewhere_show_releases_and_gates_and_never_the_database(worker: 
     with hold(runs, Places.of(runs), "2014", "run") as held:
         put(runs.home / "quarantine" / "2014" / "refused.json", "{}")
         put(runs.home / "downloads" / "2014" / "large.zip", "large")
-        held.keep()
-    show(shows, Places.of(shows), "2014")
+        held.upload()
+    download_for_pages(shows, Places.of(shows), "2014")
     wanted = {name for name in told(runs.home) if ".duckdb" not in name and "downloads" not in name}
     assert "quarantine/2014/refused.json" in wanted
     assert set(told(shows.home)) == wanted
     with hold(runs, Places.of(runs), "2014", "run"):
         release(Places.of(runs), "2.0.0", "not stored yet")
-        show(runs, Places.of(runs), "2014")  # a run here owns it
+        download_for_pages(runs, Places.of(runs), "2014")  # a run here owns it
         assert "releases/2014/2.0.0/manifest.json" in told(runs.home)
 
 
@@ -296,7 +296,7 @@ def test_without_a_store_nothing_is_done(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     with hold(settings, Places.of(settings), "2014", "run") as held:
         assert held is None
-    keep_shelf(settings, "2014")
+    upload_releases(settings, "2014")
     assert not settings.home.exists()
 
 
@@ -308,7 +308,7 @@ def test_a_withdrawn_version_leaves_the_public_folder(worker: Worker, store: Sto
         shutil.move(places.releases("2014") / "1.0.0", places.withdrawn("2014") / "1.0.0")
         put(places.releases("2014") / "1.0.0" / "withdrawn.json", "{}")
         (places.releases("2014") / "latest").unlink()
-        held.keep_shelf()
+        held.upload_releases()
     listed = json.loads(store.get(index_key("2014")).body)
     assert (listed["latest"], listed["versions"]["1.0.0"]["withdrawn"]) == (None, True)
     assert [own.key.rsplit("/", 1)[1] for own in store.listed("public/")] == [

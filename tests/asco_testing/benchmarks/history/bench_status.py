@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy
 
 from asco_dagster.operations.instance import open_instance
-from asco_dagster.operations.overview import overview
+from asco_dagster.operations.monitoring.overview import overview
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 
@@ -58,7 +58,7 @@ def main(home: Path, runs: int) -> None:
         overview(settings, places)
         print(f"asco status, the server's start and stop included: {time.perf_counter() - start:.2f} s")
     with open_instance(settings, places) as instance:
-        from asco_dagster.operations.overview import wave_status
+        from asco_dagster.operations.monitoring.overview import wave_status
 
         start = time.perf_counter()
         for wave in ("2014", "2025"):

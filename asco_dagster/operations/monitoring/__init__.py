@@ -1,0 +1,1 @@
+"""What an operator wants to know: state of each wave, releases, metrics, notices, logs."""
