@@ -14,13 +14,13 @@ import typer
 from asco_dagster.cli.main import app
 from asco_dagster.settings import DECLARED
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 TEXTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted(path for path in (CHECKOUT / "docs").rglob("*.md") if "generated" not in path.parts),
 ]
 CODE = CHECKOUT / "asco_dagster"
-GRAPH = json.loads(Path(__file__).with_name("graph.json").read_text(encoding="utf-8"))
+GRAPH = json.loads(next((CHECKOUT / "tests").rglob("graph.json")).read_text(encoding="utf-8"))
 COMMANDS = typer.main.get_command(app)
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
@@ -159,7 +159,7 @@ def test_commands_that_messages_name_exist() -> None:
         (files, "`asco_dagster/no_such_file.py`"),
         (files, "`methods/no_such_file.py`"),
         (files, "`no_such_folder/`"),
-        (files, "`tests/structure/test_names_in_texts.py::test_no_such_test`"),
+        (files, "`tests/test_names_in_texts.py::test_no_such_test`"),
         (variables, "set `ASCO_HOEM`"),
         (assets, "the table est_asco__weigths"),
     ],

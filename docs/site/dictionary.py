@@ -22,6 +22,10 @@ LAYERS = {
 }
 
 
+_STEMS = {"profile_departements": "departement_profiles", "asco_revisions": "revisions"}
+"""Released tables whose name is not that of their asset."""
+
+
 class Text(NamedTuple):
     """A description, in French where there is one."""
 
@@ -51,16 +55,15 @@ class Sources(NamedTuple):
 
     def _released(self, table: str, column: str) -> Text:
         """The description in the released table of that name (``pub_asco__cells`` is ``asco_cells``)."""
+        if not table.startswith("pub_") and "_profile__" not in table:
+            return Text("")  # the same name holds something else before publication
         stem = table.split("_", 1)[1].replace("__", "_")
-        stem = {"profile_departements": "departement_profiles"}.get(stem, stem)
+        stem = _STEMS.get(stem, stem)
         return self.released.get(stem, {}).get(column, Text(""))
 
     def _agreed(self, column: str) -> Text | None:
-        """The description that every released table, or every dbt model, gives a column of this name."""
-        released = {columns[column] for columns in self.released.values() if column in columns}
+        """The description that every dbt model gives a column of this name."""
         models = {text for columns in self.models.values() if (text := columns.get(column))}
-        if len(released) == 1:
-            return released.pop()
         return Text(models.pop()) if len(models) == 1 else None
 
 

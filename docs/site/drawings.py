@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from asco_dagster.layers import PREFIXES
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
@@ -31,13 +33,38 @@ _MOST_LINES = 20
 
 
 def write_drawings(folder: Path) -> None:
-    """Write ``floors.svg`` and ``lineage.svg``, to be included in a page."""
+    """Write ``pipeline.svg``, ``floors.svg`` and ``lineage.svg``, to be included in a page."""
+    _write(folder / "pipeline.svg", "fits", pipeline_svg())
     _write(folder / "floors.svg", "fits", floors_svg(read_floors()))
     _write(folder / "lineage.svg", "wide", lineage_svg(read_lineage()))
 
 
 def _write(file: Path, kind: str, svg: str) -> None:
     file.write_text(f'<div class="drawing {kind}">\n{svg}</div>\n', encoding="utf-8")
+
+
+def pipeline_svg() -> str:
+    """The way of the data: inbox, five layers with their gates, release."""
+    box, gap, y = 126, 24, 30
+    stations = ["inbox", *_COLOURS, "release"]
+    ends, parts = {"inbox": 62, "release": 74}, []
+    x = 0
+    for number, station in enumerate(stations):
+        wide = ends.get(station, box)
+        colour = _COLOURS.get(station, _STONE)
+        parts.append(_BOX.format(x=x, y=y, w=wide, h=40, fill=colour))
+        parts.append(_text(x + wide / 2, y + 25, station, anchor="middle"))
+        if station in _COLOURS:
+            parts.append(_text(x + wide / 2, y - 10, f"{PREFIXES[station]}_", anchor="middle", size=12))
+            middle = x + wide / 2
+            parts.append(f'<path d="M{middle},{y + 40} v14" stroke="currentColor"/>')
+            parts.append(_text(middle, y + 68, "gate", anchor="middle", size=12))
+        x += wide
+        if number < len(stations) - 1:
+            head = f"M{x + 3},{y + 20} h{gap - 8} m-5,-4 l5,4 l-5,4"
+            parts.append(f'<path d="{head}" fill="none" stroke="currentColor"/>')
+        x += gap
+    return _svg(x - gap + 1, y + 74, "Inbox, five layers with a gate each, release", parts)
 
 
 def read_floors(file: Path = CHECKOUT / "pyproject.toml") -> list[list[str]]:
@@ -81,7 +108,7 @@ def lineage_svg(assets: dict[str, tuple[str, list[str]]]) -> str:
 
     The release and the quality report wait for every gate; their many lines are left out.
     """
-    box_width, box_height, gap, row = 232, 24, 88, 32
+    box_width, box_height, gap, row = 214, 24, 70, 31
     places = {}
     parts = []
     for column, layer in enumerate(_COLOURS):
