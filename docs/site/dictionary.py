@@ -6,7 +6,7 @@ A column's description comes from its dbt model, else from the contract of the r
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -22,10 +22,6 @@ LAYERS = {
 }
 
 
-_STEMS = {"profile_departements": "departement_profiles", "asco_revisions": "revisions"}
-"""Released tables whose name is not that of their asset."""
-
-
 class Text(NamedTuple):
     """A description, in French where there is one."""
 
@@ -37,7 +33,7 @@ class Sources(NamedTuple):
     """Where descriptions are found."""
 
     models: Mapping[str, Mapping[str, str]]  # dbt model or seed: column: description
-    released: Mapping[str, Mapping[str, Text]]  # released table: column: description
+    released: Mapping[str, Mapping[str, Text]]  # asset of a released table: column: description
     terms: Mapping[str, str]
     overrides: Mapping[str, Mapping[str, str]]
 
@@ -54,12 +50,11 @@ class Sources(NamedTuple):
         return self._agreed(column)
 
     def _released(self, table: str, column: str) -> Text:
-        """The description in the released table of that name (``pub_asco__cells`` is ``asco_cells``)."""
-        if not table.startswith("pub_") and "_profile__" not in table:
+        """The description in the released table of an asset, or of the profile that becomes it."""
+        own = table if table.startswith("pub_") else table.replace("est_", "pub_").replace("sec_", "pub_")
+        if own != table and "_profile__" not in table:
             return Text("")  # the same name holds something else before publication
-        stem = table.split("_", 1)[1].replace("__", "_")
-        stem = _STEMS.get(stem, stem)
-        return self.released.get(stem, {}).get(column, Text(""))
+        return self.released.get(own, {}).get(column, Text(""))
 
     def _agreed(self, column: str) -> Text | None:
         """The description that every dbt model gives a column of this name."""
@@ -69,7 +64,7 @@ class Sources(NamedTuple):
 
 def read_sources() -> Sources:
     """The descriptions of dbt's models, of the contract and of the terms."""
-    from asco_dagster.releases.contract import descriptions
+    from asco_dagster.releases.contract import tables
 
     models: dict[str, dict[str, str]] = {}
     for file in sorted((CHECKOUT / "dbt_project").rglob("*.yml")):
@@ -81,8 +76,9 @@ def read_sources() -> Sources:
                         column["name"]: column.get("description", "") for column in one.get("columns", [])
                     }
     released = {
-        stem: {name: Text(column.en, column.fr) for name, column in table.columns.items()}
-        for stem, table in descriptions().items()
+        table.asset: {column.name: _text(column) for column in table.columns}
+        for table in tables().values()
+        if table.asset
     }
     written = yaml.safe_load(TERMS.read_text(encoding="utf-8"))
     return Sources(models, released, written["columns"], written["tables"])
@@ -118,7 +114,7 @@ def write_dictionary(folder: Path) -> None:
         for table in tables:
             lines += _table_lines(table, about[table], columns.get(table, {}), sources)
         (folder / f"{layer}.md").write_text("\n".join(lines), encoding="utf-8")
-    (folder / "released.md").write_text("\n".join(_released_lines(sources)), encoding="utf-8")
+    (folder / "released.md").write_text("\n".join(_released_lines()), encoding="utf-8")
 
 
 def _table_lines(table: str, about: str, columns: Mapping[str, str], sources: Sources) -> Iterator[str]:
@@ -131,17 +127,23 @@ def _table_lines(table: str, about: str, columns: Mapping[str, str], sources: So
         yield ""
 
 
-def _released_lines(sources: Sources) -> Iterator[str]:
-    from asco_dagster.releases.contract import descriptions
+def _released_lines() -> Iterator[str]:
+    from asco_dagster.releases.contract import tables
 
     yield from ("# Released tables", "", "Files of `tables/` and `quality/` in a release.", "")
-    for stem, table in descriptions().items():
-        yield from (f"## {stem}", "", f"{table.label.en}. *{table.label.fr}.*", "")
-        yield from (f"Key: {', '.join(f'`{name}`' for name in table.key)}.", "")
-        yield from ("| column | in the French file | holds |", "|---|---|---|")
-        for name, column in table.columns.items():
-            yield f"| `{name}` | `{column.name_fr}` | {_cell(sources.released[stem][name])} |"
+    for name, table in tables().items():
+        yield from (f"## {name}", "", f"{table.label.en}. *{table.label.fr}.*", "")
+        yield from (f"Files: `{table.file}`. Key: {', '.join(f'`{key}`' for key in table.named('key'))}.", "")
+        yield from ("| column | in the French file | role | unit | holds |", "|---|---|---|---|---|")
+        for column in table.columns:
+            facts = (f"`{column.name}`", f"`{column.name_fr}`", column.role, column.unit or "")
+            yield f"| {' | '.join(facts)} | {_cell(_text(column))} |"
         yield ""
+
+
+def _text(column: Any) -> Text:
+    """The description of a declared column."""
+    return Text(column.label.en, column.label.fr)
 
 
 def _cell(text: Text) -> str:
