@@ -1,16 +1,11 @@
 """The dictionary of the pages: every table of the graph is recorded, every column is described."""
 
-import importlib.util
 import json
 from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[1]
-_SPEC = importlib.util.spec_from_file_location("dictionary", CHECKOUT / "docs" / "site" / "dictionary.py")
-assert _SPEC and _SPEC.loader
-dictionary = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(dictionary)
+import dictionary
 
-GRAPH = json.loads(next((CHECKOUT / "tests").rglob("graph.json")).read_text(encoding="utf-8"))
+GRAPH = json.loads(Path(__file__).with_name("graph.json").read_text(encoding="utf-8"))
 
 
 def test_every_table_is_recorded() -> None:

@@ -20,7 +20,7 @@ TEXTS = [
     *sorted(path for path in (CHECKOUT / "docs").rglob("*.md") if "generated" not in path.parts),
 ]
 CODE = CHECKOUT / "asco_dagster"
-GRAPH = json.loads(next((CHECKOUT / "tests").rglob("graph.json")).read_text(encoding="utf-8"))
+GRAPH = json.loads(Path(__file__).with_name("graph.json").read_text(encoding="utf-8"))
 COMMANDS = typer.main.get_command(app)
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))

@@ -20,19 +20,18 @@ order by table_name, ordinal_position
 """
 
 
-def recorded_columns(database: Path) -> dict[str, dict[str, str]]:
+def columns_of_wave(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
     """Type of each column of each table of a wave's database, in their order."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        rows = connection.sql(_COLUMNS).fetchall()
     tables: dict[str, dict[str, str]] = {}
-    for table, column, kind in rows:
+    for table, column, kind in connection.sql(_COLUMNS).fetchall():
         tables.setdefault(table, {})[column] = kind
     return tables
 
 
 def main(home: str, wave: str) -> None:
     """Write the record from the readable copy of a wave."""
-    tables = recorded_columns(Path(home) / "readable" / wave / "asco.duckdb")
+    with duckdb.connect(f"{home}/readable/{wave}/asco.duckdb", read_only=True) as connection:
+        tables = columns_of_wave(connection)
     text = yaml.safe_dump(tables, sort_keys=False, allow_unicode=True)
     RECORD.write_text(_HEAD + text, encoding="utf-8")
     print(f"{sum(map(len, tables.values()))} columns of {len(tables)} tables, written to {RECORD}")
