@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench
+.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench docs hooks help
 
 $(VENV)/ready: requirements.lock pyproject.toml tests/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -79,6 +79,16 @@ bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASC
 
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
+
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
+
+docs: $(VENV)/ready ## Build the pages of docs/ into var/docs; a broken link fails
+	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --keep-going --fresh-env --write-all --conf-dir docs/site -d var/docs/.doctrees docs var/docs
+	@echo "Open var/docs/index.html"
+
+hooks: $(VENV)/ready ## Install the git hooks of .pre-commit-config.yaml
+	$(BIN)/prek install
 
 clean:
 	rm -rf $(VENV) var
