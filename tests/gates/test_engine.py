@@ -17,7 +17,6 @@ from asco_dagster.waves import Wave, load_wave
 from asco_testing.gates.spoilt_rows import spoilt
 from asco_testing.worlds.small_wave import SmallWave
 
-pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 20_000
 ASSETS = sorted(path.stem for path in EXPECTATIONS.rglob("*.json"))
 

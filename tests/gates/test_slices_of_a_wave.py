@@ -17,7 +17,6 @@ from asco_dagster.storage.warehouse import open_database, read_table, write_tabl
 from asco_testing.gates.spoilt_rows import spoilt
 from asco_testing.worlds.small_wave import SmallWave
 
-pytestmark = pytest.mark.xdist_group("small_wave")
 ROWS = 6_000
 ASSETS = (
     "raw_asco__answers",

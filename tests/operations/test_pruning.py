@@ -19,6 +19,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.triggers.pruning import prune_job, prune_schedule
 from asco_testing.home_instances import home_instance
 
+pytestmark = pytest.mark.slow
+
 OFTEN, ONCE = "stg_x__often", "stg_x__once"
 
 

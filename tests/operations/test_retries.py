@@ -23,6 +23,8 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_testing.dagster_api import ask
 
+pytestmark = pytest.mark.long
+
 Script = Callable[..., "subprocess.Popen[str]"]
 Eventually = Callable[..., bool]
 

@@ -21,6 +21,8 @@ from asco_dagster.triggers.release_calendar import publish_due_job, release_cale
 from asco_dagster.waves import load_wave
 from asco_testing.home_instances import home_instance
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch) -> ReleaseStore:

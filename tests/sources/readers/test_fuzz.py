@@ -27,6 +27,8 @@ from asco_dagster.sources.readers.return_inspection import inspect
 from asco_dagster.sources.readers.return_members import Member
 from asco_testing.sources.made_returns import codebook, part_of, place_of, repacked, with_cell, workbook
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 120
 GOOD = workbook()
 FORM = {"commune": Expected.of(codebook(), "2014", None)}
