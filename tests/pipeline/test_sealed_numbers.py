@@ -168,7 +168,14 @@ def test_no_national_share_is_told_rounded_beside_its_name(told: dict[str, str],
             near = re.compile(
                 rf"(?<!\w){re.escape(label)}(?!\w)[^\n]{{0,{NEAR}}}?(?<![\d.,])(?:{forms})(?![\d])"
             )
-            hits += [(name, found[0]) for name, text in told.items() if (found := near.search(text))]
+            # a label alone is found many times faster than a pattern that looks behind itself
+            alone = re.compile(re.escape(label))
+            hits += [
+                (name, found[0])
+                for name, text in told.items()
+                for place in alone.finditer(text)
+                if (found := near.match(text, place.start()))
+            ]
     assert not hits
 
 
