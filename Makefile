@@ -33,7 +33,7 @@ up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quali
 # Each session has its own folder: another session would close a shared one to PostgreSQL's system user.
 define pytest
 	@folder=$$(mktemp -d); \
-	$(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --basetemp=$$folder/tests $(1) $(or $(TESTS),tests); code=$$?; \
+	$(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --basetemp=$$folder/tests --durations=15 --durations-min=2 $(1) $(or $(TESTS),tests); code=$$?; \
 	rm -rf $$folder; exit $$code
 endef
 

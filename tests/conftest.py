@@ -22,16 +22,20 @@ pytest_plugins = ["asco_testing.home_fixtures"]
 SLOWER = {
     **dict.fromkeys(("released_once", "released_real"), "long"),
     **dict.fromkeys(
-        ("small_wave_home", "delivered", "small", "script", "asco", "browser", "chromium"), "slow"
+        ("small_wave_home", "delivered", "small", "real_files", "script", "asco", "browser", "chromium"),
+        "slow",
     ),
 }
 # What takes longest begins first: else one process ends long after the others.
 LONGEST = (
-    "test_dagster_pages",
-    "test_wave_2014",
-    "test_revised_wave",
-    "test_mutations",
-    "test_sealed_numbers",
+    *(
+        "test_dagster_pages",
+        "test_wave_2014",
+        "test_disclosure_2014",
+        "test_sealed_numbers",
+        "test_agreement",
+    ),
+    *("test_revised_wave", "test_mutations", "test_third_wave", "delivered"),
 )
 
 # A test run never reads or writes the home of a person who works in this checkout.

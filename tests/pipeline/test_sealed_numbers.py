@@ -28,7 +28,7 @@ from asco_dagster.storage.postgres.address import storage
 from asco_dagster.waves import load_wave
 from asco_testing.worlds.small_wave_files import SCALE, write_small_waves
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WAVE = "2014"
 # denominators are population totals of the public frame, which the calibration shows as its margins
