@@ -6,7 +6,12 @@ BIN := $(VENV)/bin
 # Some machines forbid bytecode, which triples the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench docs hooks help
+.PHONY: help demo up test-fast test test-long check format reference bench-estimation clean lock bench-collection bench-gates fuzz cross-check bench-disclosure bench-truth test-faults bench docs hooks
+
+.DEFAULT_GOAL := help
+
+help: ## Print the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-18s %s\n", $$1, $$2}'
 
 $(VENV)/ready: requirements.lock pyproject.toml tests/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asco: Python 3.11 or newer is needed; set PYTHON=python3.11")'
@@ -25,12 +30,22 @@ demo: $(VENV)/ready ## Write the demonstration deliveries of wave 2014 and run i
 up: $(VENV)/ready ## Start PostgreSQL, Dagster's pages and daemon, and the quality pages
 	$(BIN)/asco up
 
-# Two chains of waves that run whole and one worker for the rest; a folder of its own, since another pytest
-# session closes the shared one to PostgreSQL's system user.
-test: $(VENV)/ready ## All tests
+# Each session has its own folder: another session would close a shared one to PostgreSQL's system user.
+define pytest
 	@folder=$$(mktemp -d); \
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --basetemp=$$folder/tests tests; told=$$?; \
-	rm -rf $$folder; exit $$told
+	$(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --basetemp=$$folder/tests --durations=15 --durations-min=2 $(1) $(or $(TESTS),tests); code=$$?; \
+	rm -rf $$folder; exit $$code
+endef
+
+test-fast: $(VENV)/ready ## Unit and contract tests, no server and no wave (a minute; TESTS=tests/methods: only these)
+	$(call pytest,-n 2 -m "not slow and not long")
+
+# Three workers on two processors: one often waits for a server.
+test: $(VENV)/ready ## All tests but the long ones: servers and small waves included (eight minutes on two processors)
+	$(call pytest,-n 3 -m "not long")
+
+test-long: $(VENV)/ready ## The long tests: waves at true size, the real files, many kills (15 minutes on two processors)
+	$(call pytest,-n 3 -m long)
 
 check: $(VENV)/ready ## Lint, format, types, floors, SQL, dangerous calls, secrets
 	$(BIN)/ruff check .
@@ -41,7 +56,7 @@ check: $(VENV)/ready ## Lint, format, types, floors, SQL, dangerous calls, secre
 	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml asco_dagster
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/security/test_code.py
 
-format: $(VENV)/ready
+format: $(VENV)/ready ## Format Python and SQL, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
@@ -80,9 +95,6 @@ bench-truth: $(VENV)/ready ## How near the estimates of the demonstration in ASC
 lock: $(VENV)/ready ## Pin the requirements again, without any address
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra encryption --output-file requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11
 
-help: ## List the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
-
 docs: $(VENV)/ready ## Build the pages of docs/ into var/docs; a broken link fails
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --keep-going --fresh-env --write-all --conf-dir docs/site -d var/docs/.doctrees docs var/docs
 	@echo "Open var/docs/index.html"
@@ -90,5 +102,5 @@ docs: $(VENV)/ready ## Build the pages of docs/ into var/docs; a broken link fai
 hooks: $(VENV)/ready ## Install the git hooks of .pre-commit-config.yaml
 	$(BIN)/prek install
 
-clean:
+clean: ## Remove the virtual environment and every home in var
 	rm -rf $(VENV) var

@@ -10,16 +10,33 @@ import pytest
 
 from asco_testing import CHECKOUT, REAL
 from asco_testing.dagster_api import TOKEN
+from asco_testing.worlds.built_once import built_once, copied
 
 if TYPE_CHECKING:
     from asco_testing.worlds.small_wave import SmallWave
 
 pytest_plugins = ["asco_testing.home_fixtures"]
 
-# Waves that run once for one process; a test that takes one runs where it ran.
-WAVES_THAT_RUN = ("released_real", "small_wave")
+# A test that takes one of these fixtures is of a slower tier: a wave at true size; a small wave, deliveries
+# at true size, a program or a browser.
+SLOWER = {
+    **dict.fromkeys(("released_once", "released_real"), "long"),
+    **dict.fromkeys(
+        ("small_wave_home", "delivered", "small", "real_files", "script", "asco", "browser", "chromium"),
+        "slow",
+    ),
+}
 # What takes longest begins first: else one process ends long after the others.
-LONGEST = ("test_dagster_pages", *WAVES_THAT_RUN, "test_wave_2014")
+LONGEST = (
+    *(
+        "test_dagster_pages",
+        "test_wave_2014",
+        "test_disclosure_2014",
+        "test_sealed_numbers",
+        "test_agreement",
+    ),
+    *("test_revised_wave", "test_mutations", "test_third_wave", "delivered"),
+)
 
 # A test run never reads or writes the home of a person who works in this checkout.
 for _name in [name for name in os.environ if name.startswith("ASCO_")]:
@@ -29,14 +46,18 @@ os.environ["ASCO_UI_TOKEN"] = TOKEN
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+@pytest.hookimpl(tryfirst=True)  # before -m selects, and before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a wave or a module, so that it is set up once; the longest begin first."""
+    """Put each test into its tier; keep a module together, to set it up once; the longest begin first."""
     for item in items:
+        taken = getattr(item, "fixturenames", ())
+        for tier in {SLOWER[name] for name in taken if name in SLOWER}:
+            item.add_marker(tier)
+        if item.get_closest_marker("real"):
+            item.add_marker("slow")
         if item.get_closest_marker("xdist_group") is None:
-            taken = getattr(item, "fixturenames", ())
-            group = next((name for name in WAVES_THAT_RUN if name in taken), item.path.stem)
-            item.add_marker(pytest.mark.xdist_group(group))
+            # deliveries at true size are written once, for all tests of the demonstration
+            item.add_marker(pytest.mark.xdist_group("delivered" if "delivered" in taken else item.path.stem))
     items.sort(key=_turn)
 
 
@@ -60,11 +81,19 @@ def real_files() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_wave(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SmallWave"]:
-    """A small wave that ran to a release."""
-    from asco_testing.worlds.small_wave import made_small_wave
+def small_wave_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where a small wave ran to a release: to read or to copy."""
+    from asco_testing.worlds.small_wave import build_small_wave
 
-    home = tmp_path_factory.mktemp("small")
-    with made_small_wave(home) as made:
-        yield made
+    return built_once(tmp_path_factory, "small", build_small_wave)[0]
+
+
+@pytest.fixture(scope="session")
+def small_wave(small_wave_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["SmallWave"]:
+    """A copy of that home for the tests of one process, with its server running."""
+    from asco_testing.worlds.small_wave import small_wave_in
+
+    home = copied(small_wave_home, tmp_path_factory.mktemp("small") / "home")
+    with small_wave_in(home) as wave:
+        yield wave
     shutil.rmtree(home, ignore_errors=True)

@@ -45,7 +45,9 @@ def test_a_confined_process_and_its_children_use_their_share() -> None:
 def test_a_process_that_is_gone_is_not_confined() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    confine(child.pid, {0})
+    before = os.sched_getaffinity(0)
+    confine(child.pid, {min(before)})
+    assert os.sched_getaffinity(0) == before
 
 
 @affinity

@@ -11,19 +11,11 @@ from asco_dagster.demonstration.returns import returned, returns_seed, write_ret
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
-from asco_testing import REAL
 
 
 @pytest.fixture(scope="session")
 def wave() -> Wave:
     return load_wave("2014")
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    if not REAL.is_dir():
-        pytest.skip("the publishers' real files are not beside this checkout (../shared/data/real)")
-    return REAL
 
 
 @pytest.fixture(scope="session")

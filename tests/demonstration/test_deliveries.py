@@ -113,18 +113,18 @@ def test_missing_real_files_are_named(wave: Wave, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_real_files_are_copied_unchanged_and_sampled(wave: Wave, real_data: Path, tmp_path: Path) -> None:
+def test_real_files_are_copied_unchanged_and_sampled(wave: Wave, real_files: Path, tmp_path: Path) -> None:
     from asco_dagster.sources.readers.sample_list import read_sample
 
     paths = {
-        path.name: path for path in write_deliveries(wave, places=Places(tmp_path), real=real_data, seed=7)
+        path.name: path for path in write_deliveries(wave, places=Places(tmp_path), real=real_files, seed=7)
     }
-    true = [name for name in paths if (real_data / name).is_file()]
+    true = [name for name in paths if (real_files / name).is_file()]
     assert len(true) == 7
     # the individuals of the census are not among the real files: they are invented, as the returns are
     invented = [name for name in paths if name not in true and not name.startswith(("asco-", "DELIVERY"))]
     assert len(invented) == 1
-    assert all(paths[name].read_bytes() == (real_data / name).read_bytes() for name in true)
+    assert all(paths[name].read_bytes() == (real_files / name).read_bytes() for name in true)
     assert "Real files" in paths["DELIVERY.txt"].read_text(encoding="utf-8")
     sample = read_sample(paths["asco-sample-2014.csv"])
     assert sample["unit_type"].value_counts().to_dict() == {"commune": 8600, "epci": 1400}

@@ -165,17 +165,17 @@ def test_a_communes_siren_follows_its_code(code: str, siren: str) -> None:
         "insee-populations-legales-2013-dom.csv",
     ],
 )
-def test_headers_are_those_of_the_true_files(delivered: dict[str, Path], real_data: Path, name: str) -> None:
-    first = [(folder / name).read_bytes().split(b"\n")[0] for folder in (delivered[name].parent, real_data)]
+def test_headers_are_those_of_the_true_files(delivered: dict[str, Path], real_files: Path, name: str) -> None:
+    first = [(folder / name).read_bytes().split(b"\n")[0] for folder in (delivered[name].parent, real_files)]
     assert first[0] == first[1]
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", AID)
 def test_sheets_titles_and_headers_are_those_of_the_true_workbooks(
-    delivered: dict[str, Path], real_data: Path, name: str
+    delivered: dict[str, Path], real_files: Path, name: str
 ) -> None:
-    ours, theirs = CalamineWorkbook.from_path(delivered[name]), CalamineWorkbook.from_path(real_data / name)
+    ours, theirs = CalamineWorkbook.from_path(delivered[name]), CalamineWorkbook.from_path(real_files / name)
     assert ours.sheet_names == theirs.sheet_names
     compared = 0
     for sheet in ours.sheet_names:
@@ -202,11 +202,11 @@ def _headers(rows: list[list[object]]) -> list[tuple[int, list[object]]]:
 
 
 @pytest.mark.real
-def test_the_age_workbook_has_the_true_headers(delivered: dict[str, Path], real_data: Path) -> None:
+def test_the_age_workbook_has_the_true_headers(delivered: dict[str, Path], real_files: Path) -> None:
     name = "insee-estim-pop-dep-sexe-aq-1975-2022.xlsx"
     rows = [
         CalamineWorkbook.from_path(path).get_sheet_by_name("2014").to_python(skip_empty_area=False)
-        for path in (delivered[name], real_data / name)
+        for path in (delivered[name], real_files / name)
     ]
     assert rows[0][:5] == rows[1][:5]
     assert [str(row[0]).strip() for row in rows[0][5:110]] == [str(row[0]).strip() for row in rows[1][5:110]]

@@ -11,6 +11,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
 
+pytestmark = pytest.mark.slow
+
 WAVE = load_wave("2025")
 # Former code, code of today, movement. 44 and 49 lie in one région, 02 and 51 in two; 976 was not listed.
 MOVEMENTS = [

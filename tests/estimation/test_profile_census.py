@@ -10,6 +10,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
 
+pytestmark = pytest.mark.slow
+
 WAVE = load_wave("2014")
 INDIVIDUALS = [
     ("01", "M", "70_74", "alone", 900.0),

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def wave_2014(real_data: Path) -> MadeUpWave:
+def wave_2014(real_files: Path) -> MadeUpWave:
     wave = load_wave("2014")
-    return made_up_wave(wave, real_territory(wave, real_data), seed=2014)
+    return made_up_wave(wave, real_territory(wave, real_files), seed=2014)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ from asco_testing.home_instances import home_instance
 from asco_testing.security.broken_gate_files import GATE_FILES
 from asco_testing.security.broken_input import Broken
 
+pytestmark = pytest.mark.slow
+
 ASSET, WAVE = "raw_x__y", "2014"
 
 

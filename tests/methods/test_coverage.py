@@ -19,6 +19,8 @@ from asco_dagster.methods.sampling import allocate, draw
 from asco_dagster.methods.strata import group_populations, variance_strata
 from asco_dagster.methods.total_error import Thin, with_total_errors
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 500
 SPECS = (MarginSpec("n", ("region_code", "size_class")), MarginSpec("people", ("region_code",), "population"))
 INDICATORS = [f"y{k}" for k in range(8)]

@@ -20,6 +20,8 @@ from asco_dagster.cli.up import up as up_command
 from asco_dagster.storage.places import Places
 from asco_testing.dagster_api import ask
 
+pytestmark = pytest.mark.long
+
 DEFINITIONS = """
 import time
 import dagster as dg

@@ -29,6 +29,8 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.cluster import Cluster
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]
 RUN = """

@@ -20,6 +20,8 @@ from asco_dagster.operations.wave_run import _Reporter, only_run, run_wave
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import EXPECTATIONS, Places
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 HOLDING = """
     from asco_dagster.operations.wave_run import only_run

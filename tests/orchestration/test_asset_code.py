@@ -13,6 +13,8 @@ from asco_dagster.orchestration.dbt_manifest import read_manifest
 from asco_dagster.settings import CHECKOUT
 from asco_dagster.storage.places import Places
 
+pytestmark = pytest.mark.slow
+
 HASHES = """
 import json
 from asco_dagster.orchestration.asset_code import python_code_hash

@@ -12,6 +12,8 @@ from asco_dagster.orchestration.release_guard import materialization
 from asco_dagster.storage.warehouse import columns_of, open_database
 from asco_testing.worlds.small_wave import SmallWave
 
+pytestmark = pytest.mark.slow
+
 TABLES = {
     "raw_a__x": {"code": "VARCHAR", "value": "DOUBLE", "only_here": "VARCHAR"},
     "raw_a__y": {"value": "DOUBLE", "code": "VARCHAR"},
@@ -87,7 +89,6 @@ def test_sql_that_cannot_be_read_costs_a_table_and_no_run(tmp_path: Path) -> Non
     assert lineage_metadata(tmp_path, "", TABLES) == {}
 
 
-@pytest.mark.xdist_group("small_wave")
 def test_every_column_of_every_model_says_where_it_comes_from(small_wave: SmallWave) -> None:
     manifest = read_manifest(small_wave.places)
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
@@ -109,7 +110,6 @@ def test_every_column_of_every_model_says_where_it_comes_from(small_wave: SmallW
             assert told == list(columns_of(database, node["name"])), node["name"]
 
 
-@pytest.mark.xdist_group("small_wave")
 def test_a_released_estimate_comes_from_the_cell_and_its_status(small_wave: SmallWave) -> None:
     record = materialization(small_wave.instance, "2014", "pub_asco__cells")
     lineage = record.asset_materialization.metadata["dagster/column_lineage"].value.deps_by_column

@@ -9,6 +9,8 @@ from asco_dagster.orchestration.dbt_run import sweep
 from asco_dagster.storage.encryption import SPILL
 from asco_dagster.storage.places import DBT_PROJECT
 
+pytestmark = pytest.mark.slow
+
 SORTED = "select i, md5(i::varchar) as text from range(2000000) numbers(i) order by text"
 
 

@@ -21,6 +21,8 @@ from asco_dagster.settings import Settings
 from asco_testing.home_instances import home_instance
 from asco_testing.worlds.rare_rows import SOUND
 
+pytestmark = pytest.mark.slow
+
 POPULATIONS = "insee-populations-legales-2013-metropole.csv"
 ASKED = ("stg_territory__communes", "stg_territory__epci", "stg_aid__departements")
 # the files of the territory are put together in one step, which is run whole

@@ -16,6 +16,8 @@ from asco_testing.pipeline import agreement_world
 from asco_testing.pipeline.agreement_world import ASSET
 from asco_testing.worlds.small_france import write_waves
 
+pytestmark = pytest.mark.long
+
 RUNS = ("released", "closed", "cancelled", "died", "resumed")
 
 

@@ -20,11 +20,13 @@ from asco_dagster.releases.disclosure import areas_of, links_of, rules_of, share
 from asco_dagster.releases.verify import examine
 from asco_dagster.waves import load_wave
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(
     params=[
         "demonstration",
-        pytest.param("real territory", marks=pytest.mark.xdist_group("released_real")),
+        pytest.param("real territory", marks=pytest.mark.xdist_group("disclosure_real")),
     ]
 )
 def home(request: pytest.FixtureRequest) -> Path:

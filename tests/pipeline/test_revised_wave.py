@@ -7,7 +7,6 @@ of the comparison under test has a say in what is expected.
 import dataclasses
 import io
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,8 +23,8 @@ from asco_dagster.questionnaires import workbook_layout as at
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.workbook import CORE_PROPERTIES
 from asco_dagster.releases.store import latest_release, read_manifest
-from asco_testing.home_instances import home_instance
-from asco_testing.worlds.small_wave import REASON, SmallWave, failures, materialize
+from asco_testing.worlds.built_once import copied
+from asco_testing.worlds.small_wave import REASON, SmallWave, failures, materialize, small_wave_in
 
 # A question that no other is asked after but its number of files, so that little else moves with it.
 # The first ten returns are all of one département, whose number shows them.
@@ -49,18 +48,14 @@ class Revised:
 
 
 @pytest.fixture(scope="module")
-def revised(small_wave: SmallWave, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Revised]:
+def revised(small_wave_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Revised]:
     """A copy of the small wave in which some communes corrected an answer and the wave ran again.
 
     That run dies when its release stands and nothing was told of it yet, and is tried once more.
     """
-    home = tmp_path_factory.mktemp("revised") / "home"
-    # the server of the small wave runs; the copy starts one of its own, on its own data
-    subprocess.run(["cp", "--archive", str(small_wave.home), str(home)], check=True)
-    for running in (*home.rglob(".s.PGSQL*"), *home.rglob("*.pid")):
-        running.unlink()
-    with home_instance(home) as instance:
-        yield _revised(dataclasses.replace(small_wave, home=home, instance=instance))
+    home = copied(small_wave_home, tmp_path_factory.mktemp("revised") / "home")
+    with small_wave_in(home) as wave:
+        yield _revised(wave)
     shutil.rmtree(home, ignore_errors=True)
 
 

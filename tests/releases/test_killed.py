@@ -14,6 +14,8 @@ from asco_testing.publication import killed_publisher
 from asco_testing.publication.killed_publisher import FIRST
 from asco_testing.worlds.tiny_content import AREAS, cells, profiles
 
+pytestmark = pytest.mark.long
+
 KILLS = 50
 
 

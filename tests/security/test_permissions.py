@@ -22,6 +22,8 @@ from asco_dagster.storage.postgres import cluster
 from asco_dagster.storage.postgres.address import storage
 from asco_testing.security.closed_home import require_closed
 
+pytestmark = pytest.mark.slow
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)

@@ -16,6 +16,8 @@ from asco_dagster.settings import DECLARED, Settings
 from asco_dagster.storage.places import Places
 from asco_testing.security.closed_home import require_closed
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "ASCO_PSEUDONYM_KEY": "planted-pseudonym-key-0123456789abcdef",
     "ASCO_DATABASE_KEY": "planted-database-key-0123456789abcdef",

@@ -9,6 +9,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
 
+pytestmark = pytest.mark.slow
+
 WAVE = load_wave("2014")
 MODELS = ["stg_asco__given", "stg_asco__edit_log", "stg_asco__answers"]
 POPULATION = 1000

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from asco_dagster.gates.suite import load_suite
 from asco_dagster.orchestration.dbt_run import build
@@ -11,6 +12,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, read_table, write_table
 from asco_dagster.waves import load_wave
 from asco_testing.gates.judged_frame import validate
+
+pytestmark = pytest.mark.slow
 
 WAVE = load_wave("2014")
 MODEL = "stg_census__families"

@@ -13,6 +13,8 @@ from asco_dagster.storage.warehouse import open_database, read_table, write_tabl
 from asco_dagster.waves import load_wave
 from asco_testing.gates.judged_frame import validate
 
+pytestmark = pytest.mark.slow
+
 WAVE = load_wave("2014")
 MODEL = "stg_census__living_alone"
 GROUPS = [

@@ -15,6 +15,8 @@ from asco_dagster.storage.encryption import literal
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database, rewrite_database
 
+pytestmark = pytest.mark.slow
+
 KEY, OTHER = "first-database-key-0123456789abcdef", "other'database-key-0123456789abcdef"
 WORD = "Commune-de-Grand-Secret"
 

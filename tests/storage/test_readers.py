@@ -17,6 +17,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.readable import copy_readable, query, update_readable
 from asco_dagster.storage.warehouse import open_database
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 ASCO = (sys.executable, "-m", "asco_dagster.cli.main")
 READING = """

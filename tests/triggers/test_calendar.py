@@ -22,6 +22,8 @@ from asco_dagster.triggers.schedules import release_calendar
 from asco_dagster.waves import load_wave
 from asco_testing.home_instances import home_instance
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch) -> ReleaseStore:

@@ -21,6 +21,8 @@ from asco_dagster.questionnaires.ddi import NAMESPACE
 from asco_dagster.waves.wave import SHIPPED_QUESTIONNAIRES
 from asco_testing.worlds.small_france import write_waves
 
+pytestmark = pytest.mark.slow
+
 WAVE, MODEL = "2028", "2025"
 PROTECTED = ("competence", "digital", "ccas_shared")
 DROPPED, ADDED = "PART_PENSION_FUND", "ORG_DIGITAL"

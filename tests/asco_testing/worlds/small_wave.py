@@ -109,18 +109,22 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     return told
 
 
-@contextmanager
-def made_small_wave(home: Path) -> Iterator[SmallWave]:
+def build_small_wave(home: Path) -> None:
     """Deliver and run the small wave to a release in a home; then what needs an earlier release once more."""
     from asco_dagster.demonstration.deliveries import write_deliveries
 
-    with home_instance(home) as instance:
-        made = SmallWave(small(), home, instance)
-        write_deliveries(made.wave, places=made.places, scale=SCALE)
-        run = materialize(made)
+    with small_wave_in(home) as built:
+        write_deliveries(built.wave, places=built.places, scale=SCALE)
+        run = materialize(built)
         assert run.success, failures(run)
         # the same release as that of a wave before: drift and evolution have something to compare with
-        shutil.copytree(made.places.releases(WAVE), made.places.releases(FORMER), symlinks=True)
-        again = materialize(made, "sec_quality__drift", "pub_asco__evolution")
+        shutil.copytree(built.places.releases(WAVE), built.places.releases(FORMER), symlinks=True)
+        again = materialize(built, "sec_quality__drift", "pub_asco__evolution")
         assert again.success, failures(again)
-        yield made
+
+
+@contextmanager
+def small_wave_in(home: Path) -> Iterator[SmallWave]:
+    """The small wave in a home, with its server running."""
+    with home_instance(home) as instance:
+        yield SmallWave(small(), home, instance)

@@ -96,7 +96,6 @@ def test_a_line_is_drawn_of_whatever_is_there(series: dict[str, list[float]]) ->
     assert drawn.count("<circle") == sum(len(values) for values in series.values())
 
 
-@pytest.mark.xdist_group("small_wave")
 def test_a_run_leaves_every_gate_and_figure_in_the_history(small_wave: SmallWave) -> None:
     from asco_dagster.definitions import defs
 
@@ -107,7 +106,6 @@ def test_a_run_leaves_every_gate_and_figure_in_the_history(small_wave: SmallWave
     assert (small_wave.places.quality("2014") / "history.html").is_file()
 
 
-@pytest.mark.xdist_group("small_wave")
 def test_no_figure_is_of_a_suppressed_cell(small_wave: SmallWave) -> None:
     with open_database(small_wave.places.database("2014"), read_only=True) as database:
         cells = read_table(database, "pub_asco__cells")

@@ -11,6 +11,8 @@ from asco_dagster.methods.disclosure.rules import CELL, KEYS
 from asco_dagster.methods.disclosure.versions import Version, hold_back, since
 from asco_testing.worlds.tiny_survey import AREAS, LINKS, RULES, judged_cells, public_of, release, world
 
+pytestmark = pytest.mark.slow
+
 ONE = ["act_a"]
 
 

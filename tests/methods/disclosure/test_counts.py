@@ -54,6 +54,7 @@ def possible(done, step):
     return found, shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", (0.0, 1e-3))
 def test_more_than_one_number_of_yes_remains(step):
     done = protect(judged(), AREAS, RULES, steps={"commune": step}).cells

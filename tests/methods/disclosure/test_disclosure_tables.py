@@ -40,6 +40,7 @@ def test_small_table_is_protected(name):
     assert attack(released(made.cells), areas, RULES).summary()["answers"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_mask_is_within_a_tenth_of_the_cheapest(name):
     judged, areas, made = protected(name)
@@ -96,6 +97,7 @@ def test_the_recovered_value_is_the_true_one():
     assert np.allclose(exact["high"], exact["numerator"], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_intervals_hold_the_truth(name):
     _, areas, made = protected(name)
@@ -123,6 +125,7 @@ def test_the_interval_of_a_small_cell_is_as_wide_as_its_few_respondents_need():
     assert hit["high"] >= min(hit["estimate"] + 0.625, 1.0) - 1e-3
 
 
+@pytest.mark.slow
 def test_the_same_for_any_order_of_rows_and_any_number_of_processes():
     first = table(grid(11, 4, 4), counts((4, 4), (0, 0), (2, 1), value=1.0), indicator="Y")
     second, regions = case("linked")

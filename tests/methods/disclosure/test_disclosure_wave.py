@@ -13,6 +13,8 @@ from asco_testing.worlds.tiny_survey import AREAS as WORLD
 from asco_testing.worlds.tiny_survey import LINKS, judged_cells, release, world
 from asco_testing.worlds.true_size_respondents import AREAS, composed, estimates, survey, table
 
+pytestmark = pytest.mark.slow
+
 RULES = DisclosureRules()
 
 

@@ -29,6 +29,8 @@ from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def expectations(tmp_path: Path) -> Path:

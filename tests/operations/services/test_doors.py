@@ -17,6 +17,8 @@ import pytest
 from asco_dagster.operations.services.doors import host_names
 from asco_testing.served_pages import Answer, Up, ask_raw, below, events, graphql, send_raw, served
 
+pytestmark = pytest.mark.slow
+
 JSON = ("Content-Type", "application/json")
 LAUNCH = (
     'mutation Launch {launchRun(executionParams: {selector: {repositoryLocationName: "small", '

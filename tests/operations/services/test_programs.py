@@ -14,6 +14,8 @@ from asco_dagster.settings import CHECKOUT, Settings
 from asco_dagster.storage.places import Places
 from asco_testing.home_instances import home_instance
 
+pytestmark = pytest.mark.slow
+
 ASCO = (sys.executable, "-m", "asco_dagster.cli.main")
 ASSET = "raw_asco__edits"  # of the code, so that nothing has to be delivered
 MATERIALIZE = ("asset", "materialize", "--select", ASSET, "--partition", "2014")

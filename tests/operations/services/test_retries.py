@@ -23,6 +23,8 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_testing.dagster_api import ask
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 Eventually = Callable[..., bool]
 
@@ -77,6 +79,7 @@ def small(tmp_path: Path) -> Path:
     return workspace
 
 
+@pytest.mark.long
 def test_a_retry_that_the_daemon_overlooked_still_comes(
     script: Script,
     serving: Callable[[Path], str],

@@ -19,6 +19,7 @@ from asco_testing.served_pages import Up, events, graphql, served
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
 ]
@@ -237,6 +238,7 @@ def test_a_link_elsewhere_leads_to_the_page(browser, up: Up, other_port: int, na
     page.get_by_text("est_small__table").or_(page.get_by_text("small_job")).or_(
         page.get_by_text("No runs")
     ).first.wait_for()
+    assert page.url.startswith(f"{up.base}/runs")
     page.close()
 
 

@@ -18,6 +18,8 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_testing.dagster_api import TOKEN
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]
 Eventually = Callable[..., bool]

@@ -29,6 +29,8 @@ from asco_dagster.storage.postgres.address import storage
 from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave, load_wave
 
+pytestmark = pytest.mark.slow
+
 WORD = b"Mme Dupont de la mairie"
 
 

@@ -20,6 +20,8 @@ from asco_dagster.triggers.jobs import prune_job
 from asco_dagster.triggers.schedules import prune_schedule
 from asco_testing.home_instances import home_instance
 
+pytestmark = pytest.mark.slow
+
 OFTEN, ONCE = "stg_x__often", "stg_x__once"
 
 

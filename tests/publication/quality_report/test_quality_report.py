@@ -20,6 +20,8 @@ from asco_dagster.storage.warehouse import open_database, read_table
 from asco_testing.publication.metadata_validators import csvw_faults
 from asco_testing.worlds.small_wave import SmallWave, materialize
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium")
 SERIOUS = {"serious", "critical"}
 

@@ -13,6 +13,8 @@ from asco_dagster.releases.formats.workbook import FIRST_ROW
 from asco_testing.publication.other_programs import CSV, PROGRAMS, WORKBOOK, AbsentError, by_duckdb
 from asco_testing.worlds.tiny_content import content
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:

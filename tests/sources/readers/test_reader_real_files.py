@@ -24,12 +24,14 @@ AGES = "insee-estim-pop-dep-sexe-aq-1975-2022.xlsx"
 
 
 @pytest.fixture(scope="module")
-def aid(real_data: Path) -> dict[Measure, pd.DataFrame]:
-    return {measure: read_aid_tables(real_data / name, measure=measure) for measure, (name, _) in AID.items()}
+def aid(real_files: Path) -> dict[Measure, pd.DataFrame]:
+    return {
+        measure: read_aid_tables(real_files / name, measure=measure) for measure, (name, _) in AID.items()
+    }
 
 
-def test_dgcl(real_data: Path) -> None:
-    found = read_epci_members(real_data / "dgcl-epci-communes-2014.csv", vintage=2014)
+def test_dgcl(real_files: Path) -> None:
+    found = read_epci_members(real_files / "dgcl-epci-communes-2014.csv", vintage=2014)
     assert len(found) == 36_614
     assert found["epci_siren"].nunique() == 2_145
     assert (found["commune_code"].str.len() == 4).sum() == 3_224
@@ -38,19 +40,19 @@ def test_dgcl(real_data: Path) -> None:
     assert (sizes["said"] == sizes["counted"]).all()
 
 
-def test_legal_populations(real_data: Path) -> None:
+def test_legal_populations(real_files: Path) -> None:
     metropole = read_legal_populations(
-        real_data / "insee-populations-legales-2013-metropole.csv", vintage=2013
+        real_files / "insee-populations-legales-2013-metropole.csv", vintage=2013
     )
-    overseas = read_legal_populations(real_data / "insee-populations-legales-2013-dom.csv", vintage=2013)
+    overseas = read_legal_populations(real_files / "insee-populations-legales-2013-dom.csv", vintage=2013)
     assert (len(metropole), metropole["population"].sum()) == (36_529, 63_697_865)
     assert (len(overseas), overseas["population"].sum()) == (112, 1_866_891)
     # INSEE numbers the overseas départements 01 to 04 in this file: staging must take them from the code.
     assert sorted(overseas["departement_code"].unique()) == ["01", "02", "03", "04"]
 
 
-def test_population_by_age_and_sex(real_data: Path) -> None:
-    found = read_population_by_age_and_sex(real_data / AGES, year=2014)
+def test_population_by_age_and_sex(real_files: Path) -> None:
+    found = read_population_by_age_and_sex(real_files / AGES, year=2014)
     departements = found[found["row_kind"] == "departement"]
     assert departements["departement_code"].nunique() == 101
     assert departements.groupby(["departement_code", "sex"]).size().eq(21).all()
@@ -70,9 +72,9 @@ def test_population_by_age_and_sex(real_data: Path) -> None:
     assert france.set_index("sex")["population"].to_dict() == wide.sum().to_dict()
 
 
-def test_population_by_age_and_sex_reads_every_year(real_data: Path) -> None:
+def test_population_by_age_and_sex_reads_every_year(real_files: Path) -> None:
     counts = {
-        year: read_population_by_age_and_sex(real_data / AGES, year=year)["departement_code"].nunique()
+        year: read_population_by_age_and_sex(real_files / AGES, year=year)["departement_code"].nunique()
         for year in (1975, 1989, 1990, 1998, 1999, 2013, 2022)
     }
     assert counts == {1975: 96, 1989: 96, 1990: 100, 1998: 100, 1999: 100, 2013: 100, 2022: 101}
@@ -90,14 +92,14 @@ def test_all_tables_of_a_workbook(aid: dict[Measure, pd.DataFrame], measure: Mea
 
 @pytest.mark.parametrize("measure", AID)
 def test_cells_agree_with_an_independent_reader(
-    real_data: Path, aid: dict[Measure, pd.DataFrame], measure: Measure
+    real_files: Path, aid: dict[Measure, pd.DataFrame], measure: Measure
 ) -> None:
     """Three random cells a table and one missing one, and its last total, read again through openpyxl."""
     import openpyxl
     from openpyxl.utils import column_index_from_string
 
     dice = random.Random(2014)
-    book = openpyxl.load_workbook(real_data / AID[measure][0], read_only=True, data_only=True)
+    book = openpyxl.load_workbook(real_files / AID[measure][0], read_only=True, data_only=True)
     compared = 0
     for sheet, table in aid[measure].groupby("source_sheet"):
         cells = [list(row) for row in book[str(sheet)].iter_rows(values_only=True)]

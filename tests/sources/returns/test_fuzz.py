@@ -26,6 +26,8 @@ from asco_dagster.sources.returns.refusals import Refusal, RefusedReturnError, r
 from asco_dagster.sources.returns.workbook_inspection import inspect
 from asco_testing.sources.made_returns import codebook, part_of, place_of, repacked, with_cell, workbook
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 120
 GOOD = workbook()
 FORM = {"commune": Expected.of(codebook(), "2014", None)}

@@ -19,6 +19,8 @@ from asco_dagster.sources.returns.questionnaire_form import Expected, Return
 from asco_dagster.sources.returns.workbook_reader import read_workbook
 from asco_testing.sources.made_returns import UNIT, codebook, repacked, workbook
 
+pytestmark = pytest.mark.slow
+
 UNITS = {"commune": UNIT, "epci": "200000172"}
 _INLINE = re.compile(rb't="inlineStr"><is><t(?: xml:space="preserve")?>(.*?)</t></is></c>')
 _MAIN = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -19,6 +19,8 @@ from asco_dagster.sources.returns.reading_pool import Outcome, Where
 from asco_dagster.sources.returns.refusals import RefusedReturnError
 from asco_testing.sources.made_returns import OTHER_UNIT, UNIT, read, workbook, zipped
 
+pytestmark = pytest.mark.slow
+
 # Reading its first bytes gives a true EIO, whoever reads: no program has a page there.
 FAILING = Path("/proc/self/mem")
 

@@ -13,6 +13,8 @@ from asco_dagster.sources.returns.questionnaire_form import Expected, Return
 from asco_dagster.sources.returns.reading_pool import Outcome, Where
 from asco_testing.sources.made_returns import codebook, read, workbook, zipped
 
+pytestmark = pytest.mark.slow
+
 DO = {
     b"hang": lambda: time.sleep(60),
     b"die": lambda: os.kill(os.getpid(), signal.SIGKILL),

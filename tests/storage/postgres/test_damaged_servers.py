@@ -19,6 +19,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 from asco_dagster.storage.postgres.server_faults import connecting_fault, starting_fault
 
+pytestmark = pytest.mark.slow
+
 AGAIN = "Restore the home from a backup (asco restore), or move {data} away to begin a new run history: waves"
 GIVE_BACK = "Give all of {data} back to the user who runs it (chown -R), with mode 0700."
 

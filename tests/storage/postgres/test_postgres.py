@@ -17,6 +17,8 @@ from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import external_url, storage
 from asco_dagster.storage.postgres.cluster import Cluster
 
+pytestmark = pytest.mark.slow
+
 Script = Callable[..., "subprocess.Popen[str]"]
 Living = Callable[[Path], list[str]]
 Eventually = Callable[..., bool]

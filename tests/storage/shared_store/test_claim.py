@@ -11,6 +11,8 @@ from asco_dagster.storage.shared_store import claim as claims
 from asco_dagster.storage.shared_store.claim import claim, key_of, lease_of, look
 from asco_dagster.storage.shared_store.objects import NEW, ChangedError, Store
 
+pytestmark = pytest.mark.slow
+
 
 def frozen(owner: claims.Claim) -> None:
     """Let an owner renew no more, as one whose process was stopped."""

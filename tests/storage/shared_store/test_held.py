@@ -18,6 +18,8 @@ from asco_dagster.storage.shared_store.inbox import deliver, remove_purged
 from asco_dagster.storage.shared_store.objects import Store
 from asco_dagster.storage.shared_store.state import read_state, state_key
 
+pytestmark = pytest.mark.slow
+
 Worker = Callable[[str], Settings]
 
 

@@ -17,6 +17,8 @@ from asco_dagster.storage.shared_store.objects import Store
 from asco_dagster.storage.shared_store.state import read_state
 from asco_testing.workers.cluster import Cluster, cluster
 
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = """
 import os, time
 import dagster as dg

@@ -10,6 +10,8 @@ import pytest
 
 from asco_testing.s3_server import s3_server
 
+pytestmark = pytest.mark.slow
+
 RUN = """
 import pathlib, sys, time
 import dagster as dg

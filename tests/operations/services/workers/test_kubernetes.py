@@ -31,7 +31,7 @@ OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
     "manifest", manifests(WANTED), ids=lambda own: f"{own['kind']}-{own['metadata']['name']}"
 )
 def test_every_manifest_holds_by_kubernetes_schema(manifest: dict[str, Any], version: str) -> None:
-    kubernetes_validate.validate(manifest, version, strict=True)
+    assert kubernetes_validate.validate(manifest, version, strict=True) == version
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
