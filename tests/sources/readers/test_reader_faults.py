@@ -92,7 +92,7 @@ def test_wrong_types_are_refused_by_every_reader(tmp_path: Path, reader: str, co
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_missing_file_and_a_folder_are_refused_by_every_reader(tmp_path: Path, reader: str) -> None:
-    assert "not there" in refusal(reader, tmp_path / "absent.csv").what
+    assert "not found" in refusal(reader, tmp_path / "absent.csv").what
     assert "cannot be read" in refusal(reader, tmp_path).what
 
 

@@ -170,7 +170,7 @@ def test_an_archive_broken_as_a_whole_is_an_error_that_says_so(tmp_path: Path) -
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(SourceError, match="damaged or cut short"):
             read(path)
-    with pytest.raises(SourceError, match="not there"):
+    with pytest.raises(SourceError, match="not found"):
         read(tmp_path / "missing.zip")
 
 
