@@ -19,7 +19,7 @@ HASHES = """
 import json
 from asco_dagster.orchestration.asset_code import python_code_hash
 made_by = {
-    "raw_asco__answers": "asco_dagster.sources.returns",
+    "raw_asco__answers": "asco_dagster.sources.returns.assets",
     "est_asco__weights": "asco_dagster.estimation.weights",
     "est_asco__estimates": "asco_dagster.estimation.estimates",
     "sec_asco__cells": "asco_dagster.confidentiality.assets",
