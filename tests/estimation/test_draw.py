@@ -99,7 +99,7 @@ def test_a_changed_frame_is_refused_and_told(tmp_path: Path) -> None:
 def test_a_changed_design_is_refused(tmp_path: Path) -> None:
     frame = units()
     drawn(tmp_path, small_wave(), frame)
-    with pytest.raises(EstimationError, match="design of wave 2014 is no longer"):
+    with pytest.raises(EstimationError, match="design of wave 2014 differs from that of its frozen sample"):
         drawn(tmp_path, small_wave(size=61), frame)
 
 
