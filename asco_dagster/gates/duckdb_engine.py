@@ -143,10 +143,7 @@ class _RowsOfKey(MulticolumnMapMetricProvider):
 
 
 class _RepeatedKeys(MetricProvider):
-    """How many rows share their key with another, by groups, which cost half of the window above.
-
-    Keys are compared only where their hashes repeat, which are shorter: of most tables, none does.
-    """
+    """How many rows share their key with another; keys are compared only if their shorter hashes repeat."""
 
     metric_name = "compound_columns.unique.unexpected_count"
     domain_keys = _RowsOfKey.condition_domain_keys
@@ -180,6 +177,6 @@ class _ColumnTypes(MetricProvider):
     @metric_value(engine=DuckDBEngine)
     def _duckdb(cls, execution_engine: DuckDBEngine, **_: Any) -> list[dict[str, Any]]:  # noqa: N805
         table: Any = execution_engine.batch_manager.active_batch_data
-        name = f"{table.source_schema_name}.{table.source_table_name}"
+        name = ".".join(filter(None, (table.source_schema_name, table.source_table_name)))
         columns = sa.func.pragma_table_info(name).table_valued("name", "type")
         return [dict(row._mapping) for row in execution_engine.execute_query(sa.select(columns))]

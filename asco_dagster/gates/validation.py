@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SAMPLE = 10  # offending keys shown: enough to find the fault, too few to be a list of units
-COUNTS_ROWS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
-"""Expectations for which no row is an answer like any other."""
-NUMBER = "number"
-"""Key of an expectation's meta that carries its number in the suite through Great Expectations and back."""
+COUNTS_ROWS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")  # 0 is an answer
+NUMBER = "number"  # key of meta: the number of an expectation, through Great Expectations and back
 _FRACTIONS = ("DOUBLE", "FLOAT")
 
 
@@ -53,33 +51,34 @@ def run_suite(suite: Suite, connection: "duckdb.DuckDBPyConnection", wave: Wave)
             file=f"{wave.wave}.yaml",
             remedy="Add it under bounds",
         )
-    # Counts suffice while everything holds. Only a suite of which something failed is evaluated again, for
-    # the keys of some rows.
-    outcome = evaluate(suite, connection, wave, {"result_format": "BASIC", "partial_unexpected_count": 0})
-    if not outcome.success:
-        some = {"partial_unexpected_count": SAMPLE, "include_unexpected_rows": True}
-        outcome = evaluate(suite, connection, wave, {"result_format": "SUMMARY", **some})
+    # Counts suffice for what holds. Only what failed is evaluated again, for some rows.
+    counts = {"result_format": "BASIC", "partial_unexpected_count": 0}
+    rows = {"result_format": "SUMMARY", "partial_unexpected_count": SAMPLE, "include_unexpected_rows": True}
+    asked = _numbered(suite)
+    outcome = evaluate(suite, connection, wave, asked, **counts)
+    failed = {number for number, result in _results(outcome) if not result.success}
+    if failed:
+        again = [one for one in asked if one["meta"][NUMBER] in failed]
+        found = dict(_results(evaluate(suite, connection, wave, again, **rows)))
+        outcome.results = [found.get(number, result) for number, result in _results(outcome)]
     return outcome, judge(suite, outcome, wave, count_rows(connection, suite.asset))
 
 
 def evaluate(
-    suite: Suite, connection: "duckdb.DuckDBPyConnection", wave: Wave, result_format: Mapping[str, Any]
+    suite: Suite,
+    connection: "duckdb.DuckDBPyConnection",
+    wave: Wave,
+    expectations: Sequence[Any],
+    **form: Any,
 ) -> Any:
-    """Have Great Expectations evaluate a suite once.
-
-    Args:
-        suite: the suite.
-        connection: the wave's database.
-        wave: the wave, for its bounds.
-        result_format: Great Expectations': how much its result holds.
-    """
+    """Great Expectations' result of some of a suite's expectations, in a ``form`` of its result formats."""
     gx, context = great_expectations()
     from great_expectations.core.batch import Batch
     from great_expectations.validator.validator import Validator
 
     from asco_dagster.gates.duckdb_engine import DuckDBEngine
 
-    form: Any = {**result_format, "return_unexpected_index_query": False}
+    result_format: Any = {**form, "return_unexpected_index_query": False}
     engine = DuckDBEngine.on(connection)
     table = connection.table(table_of(suite.asset))
     columns = dict(zip(table.columns, map(str, table.types), strict=True))
@@ -87,9 +86,9 @@ def evaluate(
     validator = Validator(execution_engine=engine, data_context=context, batches=[batch])
     content = {"name": suite.asset, "meta": dict(suite.content.get("meta", {}))}
     return validator.validate(
-        gx.ExpectationSuite(**content, expectations=_numbered(suite)),
+        gx.ExpectationSuite(**content, expectations=list(expectations)),
         suite_parameters=dict(wave.bounds),
-        result_format=form,
+        result_format=result_format,
     )
 
 
@@ -122,7 +121,7 @@ def judge(suite: Suite, outcome: Any, wave: Wave, rows: int) -> GateResult:
         rows: rows of the table.
     """
     asked = dict(enumerate(suite.expectations, start=1))
-    found = [(result.expectation_config.meta[NUMBER], result) for result in outcome.results]
+    found = _results(outcome)
     verdicts = [_judged(number, asked[number], result, suite.key, rows) for number, result in found]
     for number in sorted(asked.keys() - {number for number, _ in found}):
         fault = f"Great Expectations gave no result of expectation {number}"
@@ -147,14 +146,15 @@ def great_expectations() -> tuple[Any, Any]:
 
 
 def _numbered(suite: Suite) -> list[dict[str, Any]]:
-    """The suite's expectations as Great Expectations takes them, each with its number as its meta.
-
-    Of meta, Great Expectations reads nothing, and copies all of it some eighty times.
-    """
+    """The suite's expectations; as meta, which Great Expectations copies some eighty times, only a number."""
     return [
         {**{key: expectation[key] for key in ("type", "kwargs", "severity")}, "meta": {NUMBER: number}}
         for number, expectation in enumerate(suite.expectations, start=1)
     ]
+
+
+def _results(outcome: Any) -> list[tuple[int, Any]]:
+    return [(result.expectation_config.meta[NUMBER], result) for result in outcome.results]
 
 
 def _column(kwargs: Mapping[str, Any]) -> str:

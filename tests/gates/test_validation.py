@@ -89,8 +89,8 @@ def test_a_gate_with_fewer_verdicts_than_expectations_is_closed(
     suite = _suite(*(_expectation("expect_column_values_to_not_be_null", column=name) for name in "abc"))
     evaluated = validation.evaluate
 
-    def some(*arguments):
-        outcome = evaluated(*arguments)
+    def some(*arguments, **form):
+        outcome = evaluated(*arguments, **form)
         outcome.results = outcome.results[:kept]
         return outcome
 
@@ -105,8 +105,8 @@ def test_two_results_of_one_expectation_do_not_stand_for_another(monkeypatch: py
     suite = _suite(*(_expectation("expect_column_values_to_not_be_null", column=name) for name in "ab"))
     evaluated = validation.evaluate
 
-    def the_first_twice(*arguments):
-        outcome = evaluated(*arguments)
+    def the_first_twice(*arguments, **form):
+        outcome = evaluated(*arguments, **form)
         outcome.results = [outcome.results[0]] * 2
         return outcome
 
