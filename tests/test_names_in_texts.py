@@ -135,12 +135,12 @@ def test_links_lead_to_files() -> None:
     assert not faults, "\n".join(faults)
 
 
-def test_commands_that_messages_name_exist() -> None:
+def test_commands_that_messages_and_docstrings_name_exist() -> None:
     faults, seen = [], 0
     for path in sorted(CODE.rglob("*.py")):
         # A message that goes on in the next line is one text.
         text = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
-        for words in re.findall(r"“asco ([^”]+)”", text):
+        for words in re.findall(r"(?:“|``|: )asco ([^”`\"]+)", text):
             seen += 1
             if fault := command_fault(re.sub(r"\{[^}]*\}", "WAVE", words).split()):
                 faults.append(f"{path.relative_to(CHECKOUT)}: {fault}")
