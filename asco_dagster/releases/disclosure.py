@@ -16,9 +16,9 @@ from asco_dagster.releases.contract import CELLS, contract_of
 from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 from asco_dagster.waves.form import UnitType
+from asco_dagster.waves.wave import POPULATION_SHARE_DECIMALS
 
 UNIT_TYPES: tuple[UnitType, ...] = ("commune", "epci")
-POPULATION_SHARE_DECIMALS = 2  # a point: at a tenth of one, the population of a single town is recognised
 TOOLS = ("highspy", "numpy", "pandas")
 
 

@@ -32,6 +32,8 @@ SHIPPED = Path(__file__).parent
 # Read here and checked by Settings: the partitions are built from it when the code is imported.
 FOLDER = Path(os.environ.get("ASCO_WAVES") or SHIPPED).expanduser().absolute()
 _WAVE_FILE = re.compile(r"[0-9]{4}\.yaml")
+# Of every wave: at a tenth of a point, the population of a single town would be recognised.
+POPULATION_SHARE_DECIMALS = 2
 SHIPPED_QUESTIONNAIRES = SHIPPED.parent / "questionnaires"
 
 ReturnFormat = Literal["workbooks", "export", "limesurvey", "limesurvey_api"]

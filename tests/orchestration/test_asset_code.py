@@ -34,7 +34,7 @@ CHANGES = {
     "asco_dagster/questionnaires/2014/commune.yaml": set(),
     "asco_dagster/methods/calibration.py": {"est_asco__weights", "est_asco__estimates"},
     "asco_dagster/methods/disclosure/masks.py": {"sec_asco__cells"},
-    "asco_dagster/publication/shapes/departements.json": {"pub_asco__release"},
+    "asco_dagster/releases/shapes/departements.json": {"pub_asco__release"},
     "expectations/estimation/est_asco__estimates.json": {"est_asco__estimates"},
     "asco_dagster/sources/readers/refusals.yaml": {"raw_asco__answers"},
 }

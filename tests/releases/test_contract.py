@@ -1,8 +1,5 @@
 """The contract of the released tables is the one place: what is taken out of it is gone from every format."""
 
-import sys
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -20,9 +17,7 @@ from asco_dagster.releases.store import ReleaseStore
 from asco_dagster.releases.verify import _misshapen
 from asco_dagster.waves import load_wave
 from asco_dagster.waves.form import Text
-
-sys.path.insert(0, str(Path(__file__).parent))
-from made_up_content import cells, content
+from asco_testing.worlds.tiny_content import cells, content
 
 # Columns that a format or the attack cannot do without: their removal is refused.
 FILE = contract.FILE
