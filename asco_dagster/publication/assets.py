@@ -107,7 +107,10 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 
 
 def pub_asco__release(step: WaveStep) -> Table:
-    """The release folder, or before the day of its embargo the sealed one; it demands every gate upstream."""
+    """One row a file of the release; refused unless every upstream check is fresh and passed.
+
+    Before the day of its embargo the release is sealed.
+    """
     wave, graph = step.wave.wave, whole_graph(step.context)
     before = upstream(graph, RELEASE)
     gates = require_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))

@@ -35,14 +35,14 @@ def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Te
         former = store.content(known[-1])
         if (former / declared.parquet).is_file():
             parts.append(pd.read_parquet(former / declared.parquet).replace({"change": FORMER_CODES}))
-        own = [
+        since = [
             _as_revisions(name, changed_numbers(pd.read_parquet(before), rows, table.named("key")))
             for name, rows in later.items()
             for table in [contract_of(name)]
             if (before := former / table.parquet).is_file()
         ]
         parts += [
-            part.assign(former_version=known[-1], reason_fr=reason.fr, reason_en=reason.en) for part in own
+            part.assign(former_version=known[-1], reason_fr=reason.fr, reason_en=reason.en) for part in since
         ]
     parts = [part[columns] for part in parts if len(part)]
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

@@ -1,6 +1,6 @@
 """The content of a release: its tables, the labels of their codes, the wave. Every format is written from it.
 
-Nothing of the working database belongs here, so that no format can hold more than the released tables do.
+It holds nothing of the working database, so that no format can hold more than the released tables do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,8 @@
 """The formats of a release, one file each: how it is written and how ``asco verify`` reads it back.
 
-A new format is a new file here with a ``FORMAT``; no list names it. So the fingerprint of the release does not see
-them, which it need not: the release is written in every run, and its content decides whether it is a new version.
+A new format is a new file here with a ``FORMAT``; no list names it. The fingerprint of the release does not
+see these files and need not: it is written in every run, and its content decides whether it is a new
+version.
 """
 
 import functools
