@@ -1,7 +1,7 @@
 """Rebuilds ``departements.json`` from two packages with an open licence; the README beside it says which.
 
-Belongs here: taking the shapes over, on a coarse grid of whole numbers. What does not belong here: drawing
-them. Run it as ``python make_departements.py FRANCE_INDEX_JS COUNTRIES_10M_JSON > departements.json``.
+The shapes are put on a coarse grid of whole numbers. Run it as
+``python make_departements.py FRANCE_INDEX_JS COUNTRIES_10M_JSON > departements.json``.
 """
 
 import itertools
