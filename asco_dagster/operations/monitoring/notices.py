@@ -168,7 +168,13 @@ def _post(notices: Sequence[Notice], address: str) -> None:
         raise ConfigurationError("ASCO_WEBHOOK_URL is not an https:// address")
     shown = [replace(notice, reason=in_chat(notice.reason)) for notice in notices]
     body: Any = {"text": "\n".join(_lines(shown)), "notices": [asdict(notice) for notice in notices]}
-    answer = requests.post(address, json=body, timeout=_SECONDS, allow_redirects=False)
+    answer = requests.post(
+        address,
+        json=body,
+        timeout=_SECONDS,
+        allow_redirects=False,
+        auth=lambda request: request,  # else requests sends what ~/.netrc holds for that host
+    )
     if answer.status_code >= 300:  # a redirect would send it elsewhere
         raise requests.HTTPError(response=answer)
 

@@ -3,8 +3,8 @@
 ``make test-faults TRIES=n`` tries each fault n times over both waves of a small world, its first release and
 a revision in turn, and prints the table *fault, tries, recovered*; it ends with 1 when a try did not recover.
 A try whose run had ended before the fault is not in the table, which may so hold fewer than n of a fault.
-Tries are noted in a journal: with ``--home`` a call goes on where another stopped. Those of former sessions
-stand in ``tried.jsonl``, each with the fingerprint of its code. After each try:
+Tries are noted in a journal, each with the fingerprint of its code: with ``--home`` a call goes on where
+another stopped. After each try:
 
 * every released version is whole and its bytes are those of an undisturbed run;
 * one more run of the wave releases, and every table has the rows of an undisturbed run;

@@ -26,10 +26,12 @@ class Hook(BaseHTTPRequestHandler):
     """Takes messages, after as many refusals as it is told."""
 
     taken: list[dict] = []  # noqa: RUF012  reset by the fixture
+    credentials: list[str | None] = []  # noqa: RUF012  reset by the fixture
     refusals = 0
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.credentials.append(self.headers["Authorization"])
         if Hook.refusals:
             Hook.refusals -= 1
             self.send_response(503)
@@ -44,7 +46,7 @@ class Hook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hook() -> Iterator[str]:
-    Hook.taken, Hook.refusals = [], 0
+    Hook.taken, Hook.credentials, Hook.refusals = [], [], 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/hooks/s3cr3t-t0ken"
@@ -131,6 +133,17 @@ def test_a_server_that_stumbles_is_asked_again(settings: Settings, hook: str) ->
     Hook.refusals = 2
     send([NOTICE], configured(settings, hook, None))
     assert len(Hook.taken) == 1
+
+
+def test_no_credentials_of_a_netrc_file_are_sent(
+    settings: Settings, hook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login office password s3cr3t\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    send([NOTICE], configured(settings, hook, None))
+    assert Hook.credentials == [None]
 
 
 def test_one_broken_channel_does_not_silence_the_other_and_shows_no_address(
