@@ -12,6 +12,7 @@ covariance cannot be estimated from releases.
 import numpy as np
 import pandas as pd
 
+from asco_dagster.methods.estimation import STATISTICS
 from asco_dagster.methods.intervals import normal_interval
 
 KEYS = ["unit_type", "indicator", "statistic", "geography", "area_code", "size_class"]
@@ -40,7 +41,9 @@ def evolution(former: pd.DataFrame, later: pd.DataFrame, comparable: pd.DataFram
     difference = (both["estimate_later"] - both["estimate_former"]).to_numpy(dtype=float)
     errors = both[["standard_error_former", "standard_error_later"]].to_numpy(dtype=float)
     error = np.hypot(errors[:, 0], errors[:, 1])
-    low, high = normal_interval(difference, error)
+    share = both["statistic"].isin(STATISTICS["share"]).to_numpy()
+    most = np.where(share, 1.0, np.inf)  # a difference of shares lies between −1 and 1
+    low, high = normal_interval(difference, error, least=-most, most=most)
     rows = both[[*KEYS, "estimate_former", "estimate_later"]].assign(
         difference=difference,
         standard_error=error,

@@ -12,7 +12,9 @@ made of the answers alone, and two kinds of cells show too little of it:
   errs by itself, and nothing in the answers of the others tells.
 
 There the published variance is the larger of V and of what the model of ``model_errors`` expects, which knows
-the frame. A share with enough respondents keeps V.
+the frame. A share with enough respondents keeps V. The model's variance of a share is that of its class, not
+that of the share itself, so where it rules the interval takes its effective size, and the published error of
+a share is never less than two thirds of what its interval implies: 0 % of thirteen answers is not exact.
 """
 
 from typing import NamedTuple
@@ -21,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from asco_dagster.methods.estimation import STATISTICS
-from asco_dagster.methods.intervals import normal_interval, share_interval
+from asco_dagster.methods.intervals import effective_size, half_width_error, normal_interval, share_interval
 
 LINEARISED, MODEL = "linearised", "model"
 
@@ -48,10 +50,10 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
         thin: below which a cell is thin.
 
     Returns:
-        The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: logit for shares, exact
-        binomial limits at the model's effective size for shares of 0 and 1; normal for totals and means,
-        from 0 on) and ``cv``, and with ``linearised_error`` (what R's ``survey`` gives) and ``error_basis``
-        (``linearised``, or ``model`` where that is the larger and the rule asks for it). ``deff`` stays that
+        The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: Wilson for shares, at
+        the model's effective size where the model rules or the share is 0 or 1; normal for totals and means,
+        not below 0 unless the estimate is) and ``cv``, and with ``linearised_error`` (what R's ``survey``
+        gives) and ``error_basis`` (``linearised``, or ``model`` where that is the larger and the rule asks for it). ``deff`` stays that
         of the linearised variance.
     """
     keys = ["indicator", "statistic", "geography", "area_code", "size_class"]
@@ -68,9 +70,12 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
         | (table["statistic"] != "share")
     )
     by_model = doubted.to_numpy() & (model > sampling)
+    variance = np.where(by_model, model, sampling)
+    low, high = _intervals(table, variance, by_model)
     # Squaring and taking the root must not leave less than there was.
-    error = np.maximum(np.sqrt(np.where(by_model, model, sampling)), linearised)
-    low, high = _intervals(table, error)
+    error = np.maximum(np.sqrt(variance), linearised)
+    is_share = table["statistic"].isin(STATISTICS["share"]).to_numpy()
+    error = np.where(is_share, np.maximum(error, half_width_error(low, high)), error)
     estimate = table["estimate"].to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         cv = np.where(estimate != 0, error / np.abs(estimate), np.nan)
@@ -85,11 +90,12 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     )
 
 
-def _intervals(table: pd.DataFrame, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(
+    table: pd.DataFrame, variance: np.ndarray, by_model: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     estimate = table["estimate"].to_numpy(dtype=float)
     is_share = table["statistic"].isin(STATISTICS["share"]).to_numpy()
-    share = share_interval(
-        np.where(is_share, estimate, np.nan), error, table["model_size"].to_numpy(dtype=float)
-    )
-    low, high = normal_interval(estimate, error)
-    return np.where(is_share, share[0], np.maximum(low, 0.0)), np.where(is_share, share[1], high)
+    share, size = np.where(is_share, estimate, np.nan), table["model_size"].to_numpy(dtype=float)
+    by_share = share_interval(share, np.where(by_model, size, effective_size(share, variance, size)))
+    by_amount = normal_interval(estimate, np.sqrt(variance), least=0.0)
+    return np.where(is_share, by_share[0], by_amount[0]), np.where(is_share, by_share[1], by_amount[1])

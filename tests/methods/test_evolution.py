@@ -25,6 +25,14 @@ def test_a_difference_worked_out_on_paper() -> None:
     assert found["significant"] == 1
 
 
+def test_a_difference_of_shares_never_passes_one() -> None:
+    found = evolution(
+        cells(("ccas", "01", 0.97, 0.2, "V")), cells(("ccas", "01", 0.02, 0.2, "V")), COMPARABLE
+    ).iloc[0]
+    assert found["ci_low"] == -1
+    assert -0.95 < found["ci_high"] < 0
+
+
 def test_a_cell_masked_in_one_wave_has_no_difference() -> None:
     former = cells(
         ("ccas", "01", None, None, "D"), ("ccas", "02", 0.5, 0.1, "V"), ("ccas", "03", 0.5, 0.1, "V")
