@@ -128,7 +128,7 @@ def estimates_of(
         The table of :func:`~asco_dagster.methods.total_error.with_total_errors`.
     """
     margins = getattr(wave.calibration, unit_type).margins
-    x, *_ = calibration_variables(units, frame, margins, wave.calibration)
+    x = calibration_variables(units, frame, margins, wave.calibration).x
     design, population = _design(units, x), units["population"].to_numpy(dtype=float)
     groups = [
         (group.geography, group.code, group.areas)

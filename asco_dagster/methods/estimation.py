@@ -57,8 +57,9 @@ def estimate(
     ``mean`` = Σ w y / Σ w.
     Standard errors are those of :class:`~asco_dagster.methods.precision.ResidualVariance`; intervals are at
     95 % (Wilson at the effective size for shares, normal otherwise); ``cv`` is the standard error over the
-    absolute estimate (NaN at 0); ``deff`` compares the variance with that of a simple random sample without replacement of as many
-    answers from the domain (Kish), NaN where that is 0. A domain without an answer has NaN and no respondent.
+    absolute estimate (NaN at 0); ``deff`` compares the variance with that of a simple random sample without
+    replacement of as many answers from the domain (Kish), NaN where that is 0. A domain without an answer has
+    NaN and no respondent.
 
     Args:
         design: weights, calibration variables and strata of the n respondents.

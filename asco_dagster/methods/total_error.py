@@ -53,8 +53,8 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
         The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: Wilson for shares, at
         the model's effective size where the model rules or the share is 0 or 1; normal for totals and means,
         not below 0 unless the estimate is) and ``cv``, and with ``linearised_error`` (what R's ``survey``
-        gives) and ``error_basis`` (``linearised``, or ``model`` where that is the larger and the rule asks for it). ``deff`` stays that
-        of the linearised variance.
+        gives) and ``error_basis`` (``linearised``, or ``model`` where that is the larger and the rule asks
+        for it). ``deff`` stays that of the linearised variance.
     """
     keys = ["indicator", "statistic", "geography", "area_code", "size_class"]
     table = estimates.merge(components, on=keys, how="left", validate="one_to_one")
