@@ -4,6 +4,7 @@ from asco_dagster.estimation.collection import est_asco__collection
 from asco_dagster.estimation.draw import est_asco__draw
 from asco_dagster.estimation.estimates import est_asco__estimates
 from asco_dagster.estimation.imputing import est_asco__imputations
+from asco_dagster.estimation.population_coverage import est_quality__population
 from asco_dagster.estimation.published import est_quality__published
 from asco_dagster.estimation.weights import weighting
 from asco_dagster.orchestration.dbt_layer import dbt_layer
@@ -17,5 +18,6 @@ estimation_assets = [
     est_asco__imputations,
     weighting,
     est_asco__estimates,
+    est_quality__population,
     est_quality__published,
 ]
