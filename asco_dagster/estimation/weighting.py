@@ -55,7 +55,8 @@ def weigh(
     Args:
         sample: ``est_asco__sample`` of that type.
         frame: units of the population of that type, with region_code, departement_code, size_class,
-            population, epci_nature.
+            population, epci_nature; ``unit_id`` and ``is_imputed`` where large silent units are imputed: they
+            represent themselves, and the weights are those of all other units.
         calibration: the wave's rules on response groups.
         rules: the type's method, bounds and margins.
         unit_type: ``commune`` or ``epci``.
@@ -66,6 +67,8 @@ def weigh(
     Raises:
         EstimationError: a group or a margin that cannot be met; names it.
     """
+    apart = imputed_apart(frame)
+    sample, frame = _without(sample, frame[apart]), frame[~apart]
     sample = sample.reset_index(drop=True).assign(
         design_weight=1 / sample["inclusion_probability"].to_numpy(),
         responded=sample["response_status"].to_numpy() == "respondent",
@@ -105,6 +108,24 @@ def weigh(
     )
     log = _log(unit_type, grouped.log, variables.merged, strata.log, steps)
     return Weighting(weights, x, margins, log, result.distance)
+
+
+def imputed_apart(frame: pd.DataFrame) -> np.ndarray:
+    """Which units of the frame are imputed, large and silent; none where the frame does not say."""
+    return frame["is_imputed"].to_numpy(dtype=bool) if "is_imputed" in frame else np.zeros(len(frame), bool)
+
+
+def _without(sample: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
+    """The sample as if units apart, which were certain to be drawn, were neither in it nor in its strata."""
+    if apart.empty:
+        return sample
+    gone = sample["unit_id"].isin(apart["unit_id"])
+    fewer = sample["stratum"].map(sample.loc[gone, "stratum"].value_counts()).fillna(0).astype("int64")
+    reduced = sample.assign(
+        stratum_population=sample["stratum_population"] - fewer,
+        stratum_sample=sample["stratum_sample"] - fewer,
+    )
+    return reduced[~gone]
 
 
 class CalibrationVariables(NamedTuple):

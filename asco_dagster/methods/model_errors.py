@@ -30,7 +30,10 @@ from asco_dagster.methods.estimation import CELLS, STATISTICS, IndicatorKind
 
 BAND = 40
 """Fewest respondents of a band whose mean and variance are read from them."""
-COMPONENTS = ("model_variance", "item_variance", "imputation_variance", "model_size")
+COMPONENTS = (
+    *("model_variance", "item_variance", "imputation_variance", "model_size"),
+    *("imputed_total", "imputed_total_variance", "reported"),
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class _Cell(NamedTuple):
     bands: np.ndarray  # (m, bands), 0 or 1
     population: np.ndarray  # (m, 1)
     frame: np.ndarray  # (bands, 3), units of the frame, their inhabitants, these squared
+    apart: np.ndarray  # (bands, 3), the same of the units that are imputed
 
 
 def model_errors(
@@ -112,6 +116,7 @@ def model_errors(
     *,
     conditional: Collection[str] = (),
     imputation_variance: np.ndarray | None = None,
+    imputed_units: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Variance components of every estimate that :func:`~asco_dagster.methods.estimation.estimate` makes.
 
@@ -127,6 +132,11 @@ def model_errors(
     - ``imputation_variance``: ``Σ_s w²·v`` for totals, over ``(Σ_s w)²`` for means, v the error variance of
       an imputed value (Särndal 1992, "Methods for estimating the precision of survey estimates when
       imputation has been used", Survey Methodology 18).
+    - ``imputed_total``: ``Σ μ_g·N_i`` over the imputed units of the domain, which is to be added to a total.
+      ``imputed_total_variance``: its error, ``Σ σ²_g·N_i²``, which ``model_variance`` has already. Both are 0
+      for the rest.
+    - ``reported``: what respondents reported of a total, unweighted and without imputed answers; NaN for the
+      rest.
     - ``model_size``: ``1/(Σ_s (c² − 2ct) + Σ_U t²)``, the size of a simple random sample without finite
       population that is as precise; infinite where nothing is left to chance. NaN for totals and means.
 
@@ -140,14 +150,18 @@ def model_errors(
         conditional: indicators about part of the units only (communes with a CCAS): how many there are is
             taken from the respondents, and no open answer is told from a unit outside (ρ = 1).
         imputation_variance: error variance of each imputed value, 0 elsewhere, shape (n, k).
+        imputed_units: units of the frame whose amounts are imputed, for which no respondent stands, shape
+            of the frame.
 
     Returns:
         One row per indicator, statistic and domain, as ``estimate`` orders them: ``indicator``,
-        ``statistic``, the columns of the domains, and the four components; NaN where nobody answered.
+        ``statistic``, the columns of the domains, and the components; NaN where nobody answered.
     """
     imputed = np.zeros((0, 0)) if imputation_variance is None else imputation_variance
     own_bands, frame_bands = size_bands(respondents, frame)
-    known, sums = _frame_sums(frame, frame_bands)
+    known, sums = _frame_sums(frame, frame_bands, np.ones(len(frame_bands), dtype=bool))
+    nobody = np.zeros(len(frame_bands), dtype=bool)
+    _, apart = _frame_sums(frame, frame_bands, nobody if imputed_units is None else imputed_units)
     place = np.searchsorted(known, own_bands)
     own = _Respondents(
         weights,
@@ -164,7 +178,7 @@ def model_errors(
         amount = np.array([kinds[name] == "amount" for name in names])
         partial = np.isin(names, list(conditional))
         y = values.iloc[:, chosen].to_numpy(dtype=float)
-        found[chosen] = _some_indicators(own, sums, y, amount, partial, imputed[:, chosen])
+        found[chosen] = _some_indicators(own, (sums, apart), y, amount, partial, imputed[:, chosen])
     return _table(found, [str(name) for name in values.columns], kinds, respondents.domains.table)
 
 
@@ -178,14 +192,14 @@ class _Respondents(NamedTuple):
     members: list[tuple[int, np.ndarray]]
 
 
-def _frame_sums(frame: Units, bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bands of the frame, and per domain and band its units, inhabitants and these squared."""
+def _frame_sums(frame: Units, bands: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bands of the frame, and per domain and band its chosen units, inhabitants and these squared."""
     known, place = np.unique(bands, return_inverse=True)
     population = np.maximum(frame.population.astype(float), 1.0)
     shape = len(frame.domains.table), len(known)
     sums = np.zeros((*shape, 3))
     for partition in frame.domains.membership.T:
-        within = partition >= 0
+        within = (partition >= 0) & chosen
         cell = (partition * len(known) + place)[within]
         for number in range(3):
             added = np.bincount(cell, weights=population[within] ** number, minlength=shape[0] * shape[1])
@@ -195,13 +209,17 @@ def _frame_sums(frame: Units, bands: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _some_indicators(
     own: _Respondents,
-    frame: np.ndarray,
+    sums: tuple[np.ndarray, np.ndarray],
     y: np.ndarray,
     amount: np.ndarray,
     partial: np.ndarray,
     imputed: np.ndarray,
 ) -> np.ndarray:
-    """The components of some indicators, shape (indicators, 2 statistics, domains, 4)."""
+    """The components of some indicators, shape (indicators, 2 statistics, domains, components).
+
+    ``sums`` are those of the frame and of its imputed units.
+    """
+    frame, apart = sums
     answered = ~np.isnan(y)
     y = np.where(answered, y, 0.0)
     w = own.weights[:, None] * answered
@@ -218,6 +236,7 @@ def _some_indicators(
             own.bands[rows],
             population[rows],
             frame[number],
+            apart[number],
         )
         found[:, :, number] = _one_domain(cell, model, amount, open_share, imputed[rows])
     return found
@@ -251,7 +270,7 @@ def _fitted(
 def _one_domain(
     cell: _Cell, model: _Model, amount: np.ndarray, open_share: np.ndarray, imputed: np.ndarray
 ) -> np.ndarray:
-    """The components in one domain, shape (indicators, 2 statistics, 4); NaN where nobody answered."""
+    """The components in one domain, shape (indicators, 2 statistics, components)."""
     one = _Size(np.ones_like(cell.population), 0)
     inhabitants = _Size(cell.population, 1)
     found = np.full((len(amount), 2, len(COMPONENTS)), np.nan)
@@ -259,8 +278,13 @@ def _one_domain(
     for position, x in ((0, one), (1, inhabitants)):
         found[yes, position, :] = _ratio(cell, model, yes, x, one, open_share)
     total = cell.weights[:, some]
-    found[some, 0, 0] = _model_variance(cell, model, some, total, one, inhabitants, np.ones(len(some)))
+    whole, imputed_people = np.ones(len(some)), cell.apart[:, [1]]
+    found[some, 0, 0] = _model_variance(cell, model, some, total, one, inhabitants, whole, imputed_people)
     found[some, 0, 2] = (total**2 * imputed[:, some]).sum(axis=0)
+    found[some, 0, 4] = (model.mean[:, some] * imputed_people).sum(axis=0)
+    found[some, 0, 5] = (model.variance[:, some] * cell.apart[:, [2]]).sum(axis=0)
+    heard = (cell.weights[:, some] > 0) & (imputed[:, some] == 0)
+    found[some, 0, 6] = (cell.y[:, some] * heard).sum(axis=0)
     found[some, 1, :] = _ratio(cell, model, some, one, inhabitants, open_share)
     units = total.sum(axis=0)
     found[some, 1, 2] = found[some, 0, 2] / np.where(units > 0, units, np.nan) ** 2
@@ -284,7 +308,9 @@ def _ratio(
     left = left + (asked * cell.frame[:, [2 * x.power]]).sum(axis=0) / target**2
     # What is left to chance of a target that was answered whole is rounding.
     size = np.where(left > 1e-9, 1 / np.maximum(left, 1e-9), np.inf)
-    return np.column_stack([variance, item, np.zeros(len(chosen)), size])
+    nothing = np.zeros(len(chosen))
+    unknown = np.full(len(chosen), np.nan)
+    return np.column_stack([variance, item, nothing, size, nothing, nothing, unknown])
 
 
 def _model_variance(
@@ -295,14 +321,18 @@ def _model_variance(
     x: _Size,
     scale: _Size,
     target: np.ndarray,
+    imputed: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """``Σ_s (c² − 2ct)σ² + Σ_U t²σ² + (Σ_s cμ − Σ_U tμ)²`` with ``t = x/target``, never negative."""
+    """``Σ_s (c² − 2ct)σ² + Σ_U t²σ² + (Σ_s cμ − Σ_U tμ)²`` with ``t = x/target``, never negative.
+
+    What is imputed of a band counts as estimated: it is not missing from the expectation.
+    """
     asked = model.asked[:, chosen]
     inside = cell.bands.T @ ((c**2 - 2 * c * x.respondents / target) * scale.respondents**2)
     both = x.power + scale.power
     whole = asked * cell.frame[:, [2 * both]] / target**2
     spread = (model.variance[:, chosen] * (inside + whole)).sum(axis=0)
-    told, due = cell.bands.T @ (c * scale.respondents), cell.frame[:, [both]]
+    told, due = cell.bands.T @ (c * scale.respondents) + imputed, cell.frame[:, [both]]
     off = (model.mean[:, chosen] * (told - asked * due / target)).sum(axis=0)
     return np.maximum(spread, 0.0) + off**2
 

@@ -82,3 +82,18 @@ def test_held_units_leave_the_calibration_and_their_part_of_the_totals() -> None
     held = respondents.loc[made.held, "population"].sum()
     assert made.held_totals[-1] == held
     assert made.totals[-1] == frame["population"].sum() - held
+
+
+def test_a_silent_unit_that_is_imputed_is_represented_by_nobody_else() -> None:
+    sample, frame = territory(silent_towns=4)
+    gone = sample.loc[(sample["stratum"] == "02|2") & (sample["number"] == 0), "unit_id"]
+    flagged = frame.assign(is_imputed=frame["unit_id"].isin(gone))
+    made = weigh(sample, flagged, CALIBRATION, CALIBRATION.commune, "commune")
+    towns = made.weights[made.weights["stratum"] == "02|2"]
+    assert made.weights["weight"].sum() == pytest.approx(len(frame) - 1)
+    # Eight answers for the eleven others.
+    assert towns["nonresponse_weight"].tolist() == pytest.approx([11 / 8] * 8)
+    assert (towns["variance_population"] == 11).all()
+    people = made.weights.merge(frame[["unit_id", "population"]], on="unit_id")
+    others = frame.loc[~flagged["is_imputed"], "population"].sum()
+    assert (people["weight"] * people["population"]).sum() == pytest.approx(others)
