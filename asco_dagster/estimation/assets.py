@@ -5,6 +5,7 @@ from asco_dagster.estimation.draw import est_asco__draw
 from asco_dagster.estimation.estimates import est_asco__estimates
 from asco_dagster.estimation.imputing import est_asco__imputations
 from asco_dagster.estimation.influence import est_asco__influential
+from asco_dagster.estimation.nonresponse import est_quality__nonresponse
 from asco_dagster.estimation.population_coverage import est_quality__population
 from asco_dagster.estimation.published import est_quality__published
 from asco_dagster.estimation.silent_units import est_asco__silent_units
@@ -22,6 +23,7 @@ estimation_assets = [
     weighting,
     est_asco__estimates,
     est_asco__influential,
+    est_quality__nonresponse,
     est_quality__population,
     est_quality__published,
 ]

@@ -121,11 +121,7 @@ def _without(sample: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
         return sample
     gone = sample["unit_id"].isin(apart["unit_id"])
     fewer = sample["stratum"].map(sample.loc[gone, "stratum"].value_counts()).fillna(0).astype("int64")
-    reduced = sample.assign(
-        stratum_population=sample["stratum_population"] - fewer,
-        stratum_sample=sample["stratum_sample"] - fewer,
-    )
-    return reduced[~gone]
+    return sample.assign(stratum_population=sample["stratum_population"] - fewer)[~gone]
 
 
 class CalibrationVariables(NamedTuple):
