@@ -4,7 +4,7 @@ Weights repair what strata and margins explain of the silence. What they leave i
 propensities still differ by what is known of all sampled units (R-indicators), whether late respondents
 answer otherwise than early ones, and how far a share would move if silent units differed from respondents.
 
-The logistic regression is written out (ten lines of iteratively reweighted least squares): statsmodels, glum
+The logistic regression is written out (twenty lines of Newton's method): statsmodels, glum
 and scikit-learn were looked at, and each is a dependency of tens of megabytes for one fit without inference.
 """
 
@@ -15,8 +15,9 @@ import pandas as pd
 
 from asco_dagster.errors import EstimationError
 
-RIDGE = 1e-3
-"""Keeps a group in which everybody answers, or two collinear variables, from an infinite coefficient."""
+RIDGES = (1e-5, 1e-3, 1e-1)
+"""Penalties a unit, the next one where the former does not converge: they keep a group in which everybody
+answers, or two collinear variables, from an infinite coefficient."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,31 @@ def response_propensities(
         raise EstimationError("nobody, or everybody, answered", expected="a sample with both")
     x = _columns(variables)
     w = weights / np.mean(weights)
+    for ridge in RIDGES:
+        fitted = _logistic(x, y, w, ridge * len(y), iterations)
+        if fitted is not None:
+            rho, information = fitted
+            spread = np.einsum("ij,jk,ik->i", x, np.linalg.inv(information), x)
+            return Propensities(rho, rho * (1 - rho) * np.sqrt(spread))
+    raise EstimationError("the regression of response does not converge", remedy="Leave a variable out")
+
+
+def _logistic(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float, iterations: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Fitted probabilities and information by Newton's method; None where it does not converge."""
     beta = np.zeros(x.shape[1])
     beta[0] = np.log(np.average(y, weights=w) / (1 - np.average(y, weights=w)))
-    penalty = RIDGE * len(y) * np.eye(x.shape[1]) / 100
+    penalty = ridge * np.eye(x.shape[1])
     penalty[0, 0] = 0.0
     for _ in range(iterations):
-        rho = 1 / (1 + np.exp(-x @ beta))
+        rho = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
         information = (x * (w * rho * (1 - rho))[:, None]).T @ x + penalty
         step = np.linalg.solve(information, x.T @ (w * (y - rho)) - penalty @ beta)
         beta = beta + step
         if np.abs(step).max() < 1e-8:
-            break
-    else:
-        raise EstimationError("the regression of response does not converge", remedy="Leave a variable out")
-    rho = 1 / (1 + np.exp(-x @ beta))
-    spread = np.einsum("ij,jk,ik->i", x, np.linalg.inv(information), x)
-    return Propensities(rho, rho * (1 - rho) * np.sqrt(spread))
+            return 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30))), information
+    return None
 
 
 def r_indicator(weights: np.ndarray, propensities: Propensities) -> float:

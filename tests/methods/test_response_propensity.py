@@ -30,7 +30,7 @@ def sampled(n: int, slope: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray
 
 def test_propensities_are_those_of_r_glm(monkeypatch: pytest.MonkeyPatch) -> None:
     # R 4.2: glm(y ~ size + x, family = quasibinomial, weights = w) of the rows below.
-    monkeypatch.setattr(propensity, "RIDGE", 0.0)
+    monkeypatch.setattr(propensity, "RIDGES", (0.0,))
     size = ["a"] * 6 + ["b"] * 4
     x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 2.0, 4.0, 6.0, 8.0]
     y = [0, 1, 0, 1, 1, 1, 0, 0, 1, 0]
@@ -75,6 +75,15 @@ def test_the_bound_on_the_bias_is_reached_when_answers_follow_propensities() -> 
 def test_a_response_of_all_or_nobody_has_no_propensity() -> None:
     with pytest.raises(EstimationError, match="nobody, or everybody, answered"):
         response_propensities(np.ones(5), np.ones(5), pd.DataFrame({"size": ["a"] * 5}))
+
+
+def test_collinear_variables_and_groups_that_all_answered_are_no_obstacle() -> None:
+    weights, responded, variables = sampled(60, slope=0.5)
+    responded |= (variables["departement"] < "10").to_numpy()
+    twice = variables.assign(again=variables["size"], number=(variables["size"] == "large").astype(float))
+    found = response_propensities(weights, responded, twice)
+    assert ((found.values > 0) & (found.values < 1)).all()
+    assert np.isfinite(found.errors).all()
 
 
 def test_late_respondents_that_answer_otherwise_are_seen() -> None:
