@@ -4,7 +4,11 @@ from asco_dagster.estimation.collection import est_asco__collection
 from asco_dagster.estimation.draw import est_asco__draw
 from asco_dagster.estimation.estimates import est_asco__estimates
 from asco_dagster.estimation.imputing import est_asco__imputations
+from asco_dagster.estimation.influence import est_asco__influential
+from asco_dagster.estimation.nonresponse import est_quality__nonresponse
+from asco_dagster.estimation.population_coverage import est_quality__population
 from asco_dagster.estimation.published import est_quality__published
+from asco_dagster.estimation.silent_units import est_asco__silent_units
 from asco_dagster.estimation.weights import weighting
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 
@@ -15,7 +19,11 @@ estimation_assets = [
     estimation,
     est_asco__collection,
     est_asco__imputations,
+    est_asco__silent_units,
     weighting,
     est_asco__estimates,
+    est_asco__influential,
+    est_quality__nonresponse,
+    est_quality__population,
     est_quality__published,
 ]

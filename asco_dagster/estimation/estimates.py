@@ -5,13 +5,14 @@ released total and the number of respondents a mean gives the weighted units awa
 table linked to both, for a number that a reader makes of the two.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from asco_dagster.estimation.weighting import calibration_variables
+from asco_dagster.estimation.weighting import calibration_variables, imputed_apart
 from asco_dagster.estimation.weights import read_frame
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import IndicatorKind, estimate
@@ -52,34 +53,40 @@ class Answered:
         "est_asco__weights",
         "est_asco__indicators",
         "est_asco__imputations",
+        "est_asco__silent_units",
         "stg_asco__units",
         "stg_asco__indicators",
     ]
 )
 def est_asco__estimates(step: WaveStep) -> Table:
     """One row an indicator, statistic and domain of estimation, with its precision."""
-    sample = read_table(step.database, "est_asco__sample", SAMPLE, categories=AREAS)
-    weights = read_table(step.database, "est_asco__weights", WEIGHTS, categories=["unit_type"])
-    frame = read_frame(step.database)
-    imputed = read_table(step.database, "est_asco__imputations", ["unit_id", "question", "error_variance"])
-    catalogue = read_table(step.database, "stg_asco__indicators")
     tables = []
+    for unit_type, units, own_frame, answered in respondents_by_type(step.database):
+        table = estimates_of(units, own_frame, answered, step.wave, unit_type)
+        tables.append(table.assign(unit_type=unit_type))
+    rows = pd.concat(tables, ignore_index=True)
+    by_model = (rows["error_basis"] == "model").mean()
+    return Table(rows, {"estimates whose error is the model's": f"{by_model:.1%}"})
+
+
+def respondents_by_type(database: Any) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame, Answered]]:
+    """Each type of unit with its respondents, its frame and the indicators of the respondents."""
+    sample = read_table(database, "est_asco__sample", SAMPLE, categories=AREAS)
+    weights = read_table(database, "est_asco__weights", WEIGHTS, categories=["unit_type"])
+    frame = read_frame(database)
+    imputed = read_table(database, "est_asco__imputations", ["unit_id", "question", "error_variance"])
+    catalogue = read_table(database, "stg_asco__indicators")
     for unit_type in UNIT_TYPES:
         units = weights[weights["unit_type"] == unit_type].merge(
             sample, on="unit_id", how="left", validate="one_to_one"
         )
         answered = answers_of(
             units["unit_id"],
-            [read_table(step.database, "est_asco__indicators", VALUES, only={"unit_type": [unit_type]})],
+            [read_table(database, "est_asco__indicators", VALUES, only={"unit_type": [unit_type]})],
             imputed,
             catalogue[catalogue["unit_type"] == unit_type],
         )
-        frame_of_type = frame[frame["unit_type"] == unit_type]
-        table = estimates_of(units, frame_of_type, answered, step.wave, unit_type)
-        tables.append(table.assign(unit_type=unit_type))
-    rows = pd.concat(tables, ignore_index=True)
-    by_model = (rows["error_basis"] == "model").mean()
-    return Table(rows, {"estimates whose error is the model's": f"{by_model:.1%}"})
+        yield unit_type, units, frame[frame["unit_type"] == unit_type], answered
 
 
 def answers_of(
@@ -119,7 +126,8 @@ def estimates_of(
     Args:
         units: its respondents: ``weight``, ``nonresponse_weight``, ``variance_stratum``,
             ``variance_population``, ``population`` and the variables of margins and domains.
-        frame: units of the population of that type, with the same variables.
+        frame: units of the population of that type, with the same variables, and ``is_imputed`` where
+            amounts of large silent units are imputed.
         answered: their indicators, in the order of ``units``.
         wave: the wave, whose calibration and precision count.
         unit_type: ``commune`` or ``epci``.
@@ -127,9 +135,9 @@ def estimates_of(
     Returns:
         The table of :func:`~asco_dagster.methods.total_error.with_total_errors`.
     """
-    margins = getattr(wave.calibration, unit_type).margins
-    x, *_ = calibration_variables(units, frame, margins, wave.calibration)
-    design, population = _design(units, x), units["population"].to_numpy(dtype=float)
+    apart = imputed_apart(frame)
+    design = survey_design(units, frame, wave, unit_type)
+    population = units["population"].to_numpy(dtype=float)
     groups = [
         (group.geography, group.code, group.areas)
         for group in wave.disclosure.recoding
@@ -146,6 +154,7 @@ def estimates_of(
         of_frame,
         conditional=answered.conditional,
         imputation_variance=answered.imputation_variance,
+        imputed_units=apart,
     )
     thin = wave.precision.thin
     return with_total_errors(table, components, Thin(thin.respondents, thin.contributors))
@@ -177,7 +186,10 @@ def _described(
     )
 
 
-def _design(units: pd.DataFrame, x: np.ndarray) -> SurveyDesign:
+def survey_design(units: pd.DataFrame, frame: pd.DataFrame, wave: Wave, unit_type: str) -> SurveyDesign:
+    """The design of the respondents of one type of unit, as ``estimates_of`` describes them."""
+    margins = getattr(wave.calibration, unit_type).margins
+    x = calibration_variables(units, frame[~imputed_apart(frame)], margins, wave.calibration).x
     return SurveyDesign(
         weights=units["weight"].to_numpy(dtype=float),
         initial_weights=units["nonresponse_weight"].to_numpy(dtype=float),

@@ -7,6 +7,7 @@ the wave file's and widen at most to a tenth and ten before the margins are give
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ class Weighting:
     Attributes:
         weights: one row a respondent: unit_id, unit_type, stratum, design_weight, response_group,
             nonresponse_weight, variance_stratum, variance_population, weight.
-        x: calibration variables of the same respondents, shape (n, p).
+        x: calibration variables of the same respondents, shape (n, p); 0 for those held at their weight.
         margins: one row a margin: unit_type, margin, total, before, after, gap (relative, after).
         log: one row a decision: unit_type, step, stage, action, detail.
         distance: what calibration minimised.
@@ -54,7 +55,8 @@ def weigh(
     Args:
         sample: ``est_asco__sample`` of that type.
         frame: units of the population of that type, with region_code, departement_code, size_class,
-            population, epci_nature.
+            population, epci_nature; ``unit_id`` and ``is_imputed`` where large silent units are imputed: they
+            represent themselves, and the weights are those of all other units.
         calibration: the wave's rules on response groups.
         rules: the type's method, bounds and margins.
         unit_type: ``commune`` or ``epci``.
@@ -65,6 +67,8 @@ def weigh(
     Raises:
         EstimationError: a group or a margin that cannot be met; names it.
     """
+    apart = imputed_apart(frame)
+    sample, frame = _without(sample, frame[apart]), frame[~apart]
     sample = sample.reset_index(drop=True).assign(
         design_weight=1 / sample["inclusion_probability"].to_numpy(),
         responded=sample["response_status"].to_numpy() == "respondent",
@@ -79,32 +83,75 @@ def weigh(
         nonresponse_weight=nonresponse_weights(sample, grouped.groups),
     )
     respondents = sample[sample["responded"]].reset_index(drop=True)
-    x, totals, names, merged = calibration_variables(respondents, frame, rules.margins, calibration)
+    strata = variance_strata(respondents["response_group"], group_populations(sample, grouped.groups))
+    respondents = respondents.assign(
+        variance_stratum=strata.strata["variance_stratum"].to_numpy(),
+        variance_population=strata.strata["stratum_population"].to_numpy(),
+    )
+    variables = calibration_variables(respondents, frame, rules.margins, calibration)
+    x, totals, names = variables.x, variables.totals, variables.names
     before = respondents["nonresponse_weight"].to_numpy()
     result, steps = calibrate_with_fallback(
         before, x, totals, method=rules.method, bounds=rules.bounds, bounds_limits=WIDEST, names=names
     )
-    strata = variance_strata(respondents["response_group"], group_populations(sample, grouped.groups))
     columns = ["unit_id", "unit_type", "stratum", "design_weight", "response_group", "nonresponse_weight"]
-    weights = respondents[columns].assign(
-        variance_stratum=strata.strata["variance_stratum"].to_numpy(),
-        variance_population=strata.strata["stratum_population"].to_numpy(),
-        weight=result.weights,
+    weights = respondents[[*columns, "variance_stratum", "variance_population"]].assign(
+        # A ratio of 1 is one only up to its last bit.
+        weight=np.where(variables.held, before, result.weights)
     )
-    margins = _margins(unit_type, names, totals, before @ x, result.weights @ x)
-    log = _log(unit_type, grouped.log, merged, strata.log, steps)
+    margins = _margins(
+        unit_type,
+        names,
+        totals + variables.held_totals,
+        before @ x + variables.held_totals,
+        result.weights @ x + variables.held_totals,
+    )
+    log = _log(unit_type, grouped.log, variables.merged, strata.log, steps)
     return Weighting(weights, x, margins, log, result.distance)
+
+
+def imputed_apart(frame: pd.DataFrame) -> np.ndarray:
+    """Which units of the frame are imputed, large and silent; none where the frame does not say."""
+    return frame["is_imputed"].to_numpy(dtype=bool) if "is_imputed" in frame else np.zeros(len(frame), bool)
+
+
+def _without(sample: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
+    """The sample as if units apart, which were certain to be drawn, were neither in it nor in its strata."""
+    if apart.empty:
+        return sample
+    gone = sample["unit_id"].isin(apart["unit_id"])
+    fewer = sample["stratum"].map(sample.loc[gone, "stratum"].value_counts()).fillna(0).astype("int64")
+    return sample.assign(stratum_population=sample["stratum_population"] - fewer)[~gone]
+
+
+class CalibrationVariables(NamedTuple):
+    """What weights are calibrated on.
+
+    Attributes:
+        x: calibration variables of the respondents, shape (n, p); 0 for those held at their weight.
+        totals: what the others have to sum to, shape (p,).
+        names: names of the margins.
+        merged: the log of post-strata merged.
+        held: respondents that represent themselves alone and keep their weight, shape (n,).
+        held_totals: their part of the known totals, shape (p,).
+    """
+
+    x: sparse.csr_array
+    totals: np.ndarray
+    names: list[str]
+    merged: pd.DataFrame
+    held: np.ndarray
+    held_totals: np.ndarray
 
 
 def calibration_variables(
     respondents: pd.DataFrame, frame: pd.DataFrame, margins: list[Margin], calibration: Calibration
-) -> tuple[sparse.csr_array, np.ndarray, list[str], pd.DataFrame]:
-    """The calibration variables of the respondents, their totals over the frame, their names.
+) -> CalibrationVariables:
+    """The calibration variables of the respondents and their totals over the frame.
 
     Size classes too thin within a région are merged first where a margin crosses both; the merges are logged.
-
-    Returns:
-        x of shape (n, p), totals of shape (p,), p names, the log of merges.
+    Respondents of variance strata that answered whole represent themselves: they keep their weight, and the
+    others are calibrated on what remains of the totals (see :func:`_held`).
     """
     log = pd.DataFrame(columns=LOG_COLUMNS)
     if any(_crosses(margin) for margin in margins):
@@ -115,7 +162,35 @@ def calibration_variables(
         frame = frame.assign(post_stratum=frame_class)
     specs = [_spec(margin) for margin in margins]
     x, names = margin_matrix(respondents, specs)
-    return x, margin_totals(frame, specs, names), names, log
+    totals = margin_totals(frame, specs, names)
+    count = respondents.groupby("variance_stratum")["variance_population"].transform("size")
+    complete = (respondents["variance_population"] <= count * (1 + 1e-9)).to_numpy()
+    held = _held(x, totals, complete, calibration.minimum_respondents)
+    held_totals = np.asarray(x[held].sum(axis=0)).ravel()
+    others = sparse.csr_array(sparse.diags_array((~held).astype(float)) @ x)
+    others.eliminate_zeros()
+    rest = totals - held_totals
+    # What remains of a margin that is held whole is rounding.
+    rest = np.where(np.abs(rest) > 1e-9 * np.abs(totals), rest, 0.0)
+    return CalibrationVariables(others, rest, names, log, held, held_totals)
+
+
+def _held(x: sparse.csr_array, totals: np.ndarray, complete: np.ndarray, minimum: int) -> np.ndarray:
+    """Which of the complete units keep their weight; the others are needed to meet a margin.
+
+    A margin that complete units do not fill has to be met by the others; where fewer than ``minimum`` of them
+    are in it, the complete units in it are calibrated as well.
+    """
+    held = complete.copy()
+    while held.any():
+        rest = totals - np.asarray(x[held].sum(axis=0)).ravel()
+        others = np.bincount(x[~held].indices, minlength=x.shape[1])
+        thin = (rest > 1e-9 * np.abs(totals)) & (others < minimum)
+        needed = held & (x[:, np.flatnonzero(thin)].sum(axis=1) > 0)
+        if not needed.any():
+            break
+        held &= ~needed
+    return held
 
 
 def _crosses(margin: Margin) -> bool:

@@ -14,8 +14,11 @@ FRAME = ["unit_type", "departement_code", "region_code", "size_class", "populati
 
 
 def read_frame(database: Any) -> pd.DataFrame:
-    """Every unit of the population, with what margins and domains are made of."""
-    return read_table(database, "stg_asco__units", FRAME, categories=FRAME)
+    """Every unit of the population, with what margins and domains are made of, and who is imputed."""
+    frame = read_table(database, "stg_asco__units", ["unit_id", *FRAME], categories=FRAME)
+    silent = read_table(database, "est_asco__silent_units", ["unit_id", "is_imputed"])
+    imputed = silent.loc[silent["is_imputed"] == 1, "unit_id"]
+    return frame.assign(is_imputed=frame["unit_id"].isin(imputed))
 
 
 @wave_assets(
@@ -27,7 +30,7 @@ def read_frame(database: Any) -> pd.DataFrame:
         "est_asco__weighting_log: One row a decision of the weighting: groups and post-strata merged, "
         "collinear margins dropped, bounds widened.",
     ],
-    deps=["est_asco__sample", "stg_asco__units"],
+    deps=["est_asco__sample", "est_asco__silent_units", "stg_asco__units"],
 )
 def weighting(step: WaveStep) -> dict[str, Table]:
     """Weights of both types of unit."""

@@ -15,7 +15,7 @@ import pandas as pd
 
 from asco_dagster.errors import EstimationError
 from asco_dagster.methods.domains import EstimationDomains
-from asco_dagster.methods.intervals import normal_interval, share_interval
+from asco_dagster.methods.intervals import effective_size, normal_interval, share_interval
 from asco_dagster.methods.precision import ResidualVariance, SurveyDesign
 
 IndicatorKind = Literal["share", "amount"]
@@ -56,9 +56,10 @@ def estimate(
     ``population_share`` = Σ w pop y / Σ w pop. An ``amount`` gives ``total`` = Σ w y and
     ``mean`` = Σ w y / Σ w.
     Standard errors are those of :class:`~asco_dagster.methods.precision.ResidualVariance`; intervals are at
-    95 % (logit for shares, normal otherwise); ``cv`` is the standard error over the absolute estimate (NaN
-    at 0); ``deff`` compares the variance with that of a simple random sample without replacement of as many
-    answers from the domain (Kish), NaN where that is 0. A domain without an answer has NaN and no respondent.
+    95 % (Wilson at the effective size for shares, normal otherwise); ``cv`` is the standard error over the
+    absolute estimate (NaN at 0); ``deff`` compares the variance with that of a simple random sample without
+    replacement of as many answers from the domain (Kish), NaN where that is 0. A domain without an answer has
+    NaN and no respondent.
 
     Args:
         design: weights, calibration variables and strata of the n respondents.
@@ -74,7 +75,8 @@ def estimate(
         (their weights), ``contributors`` (see :func:`_contributors`).
 
     Raises:
-        EstimationError: lengths differ, an indicator has no kind, or a share is outside 0 to 1.
+        EstimationError: lengths differ, a weight is not positive, an indicator has no kind, or a share is
+            outside 0 to 1.
 
     Source: Särndal, Swensson & Wretman (1992), sections 5.6 (ratios) and 5.8 (domains); Woodruff (1971).
     """
@@ -117,12 +119,26 @@ def _check_inputs(
             "weights, values, strata, domains and population do not describe the same respondents",
             expected=f"{n} rows in each and at least one indicator",
         )
+    check_weights(design.weights)
+    check_weights(design.initial_weights)
     unnamed = [str(name) for name in values.columns if kinds.get(str(name)) not in ("share", "amount")]
     if unnamed:
         raise EstimationError(f"indicator {unnamed[0]} has no kind", expected="share or amount")
     shares = values[[name for name in values.columns if kinds[str(name)] == "share"]].to_numpy(dtype=float)
     if (shares < 0).any() or (shares > 1).any():
         raise EstimationError("a share indicator has a value outside 0 to 1")
+
+
+def check_weights(weights: np.ndarray) -> None:
+    """Refuse weights that are zero, negative, infinite or missing: each silently drops or doubles a unit."""
+    bad = np.flatnonzero(~(np.isfinite(weights) & (np.asarray(weights) > 0)))
+    if bad.size:
+        raise EstimationError(
+            f"{bad.size} of {len(weights)} weights are not positive numbers, "
+            f"the first being {weights[bad[0]]} in row {bad[0]}",
+            expected="one positive, finite weight a respondent",
+            remedy="Leave units without a weight out, or find out which step lost it",
+        )
 
 
 def _all_domains(
@@ -247,7 +263,8 @@ def _table(measures: _Measures, indicators: list[str], statistic: str, domains: 
     """The measures of one statistic as rows."""
     result, error = measures["estimate"], np.sqrt(measures["variance"])
     if statistic in ("share", "population_share"):
-        low, high = share_interval(result, error, measures["effective_size"])
+        size = effective_size(result, measures["variance"], measures["effective_size"])
+        low, high = share_interval(result, size)
     else:
         low, high = normal_interval(result, error)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,7 +1,7 @@
 """Confidence intervals of shares, totals and means.
 
-Belongs here: from an estimate and its standard error to an interval. Does not belong here: standard errors
-(``precision``) and what is estimated (``estimation``).
+From an estimate and its standard error to an interval; standard errors are made in ``precision`` and
+``model_errors``.
 """
 
 from statistics import NormalDist
@@ -13,58 +13,99 @@ EDGE = 1e-12
 """A share this near to 0 or 1 is 0 or 1: rounding of weighted sums leaves no less."""
 
 
+def _quantile(confidence: float) -> float:
+    """The two-sided normal quantile, 1.96 at 95 %."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
 def normal_interval(
-    estimate: np.ndarray, standard_error: np.ndarray, confidence: float = CONFIDENCE
+    estimate: np.ndarray,
+    standard_error: np.ndarray,
+    confidence: float = CONFIDENCE,
+    *,
+    least: np.ndarray | float = -np.inf,
+    most: np.ndarray | float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``estimate ± z·standard error``.
+    """``estimate ± z·standard error``, within what is possible.
 
     Args:
         estimate: estimates, any shape.
         standard_error: their standard errors, same shape.
         confidence: coverage aimed at.
+        least: smallest value that the target can have, for example 0 for a count, −1 for a difference of
+            shares.
+        most: largest value that the target can have.
 
     Returns:
-        Lower and upper limits.
+        Lower and upper limits. Limits are never on the wrong side of the estimate: where the estimate
+        itself is outside what is possible, its limit is the estimate.
     """
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * standard_error
-    return estimate - reach, estimate + reach
+    reach = _quantile(confidence) * standard_error
+    low = np.maximum(estimate - reach, np.minimum(least, estimate))
+    return low, np.minimum(estimate + reach, np.maximum(most, estimate))
 
 
-def share_interval(
-    share: np.ndarray,
-    standard_error: np.ndarray,
-    effective_size: np.ndarray,
-    confidence: float = CONFIDENCE,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of a share, on the logit scale; exact binomial limits at 0 and 1.
-
-    Between 0 and 1: ``expit(logit p ± z·se/(p(1−p)))``, which never leaves [0, 1]. At 0 or 1 the linearised
-    error is 0 and says nothing; there the Clopper–Pearson limits at the effective sample size are used, as
-    Korn & Graubard propose: ``[0, 1 − (α/2)^(1/n*)]`` and its mirror. An infinite effective size (every unit
-    of the domain answered) gives a point.
+def effective_size(share: np.ndarray, variance: np.ndarray, at_edge: np.ndarray) -> np.ndarray:
+    """Size of the simple random sample (without finite population) that is as precise: ``p(1 − p)/V``.
 
     Args:
         share: estimated shares, any shape; NaN where there is none.
-        standard_error: their standard errors.
-        effective_size: effective sample sizes n*, looked at for shares of 0 and 1 only.
+        variance: their variances; 0 means that nothing is left to chance.
+        at_edge: the size used where the share is 0 or 1, since there V is 0 and says nothing.
+
+    Returns:
+        Effective sizes, infinite where V is 0 and the share is neither 0 nor 1.
+    """
+    inside = (share > EDGE) & (share < 1 - EDGE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = share * (1 - share) / variance
+    return np.where(inside, size, at_edge)
+
+
+def share_interval(
+    share: np.ndarray, size: np.ndarray, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson interval of a share at an effective sample size.
+
+    ``(p + z²/2n* ± z·√(p(1 − p)/n* + z²/4n*²))/(1 + z²/n*)``: the shares whose own normal interval, at n*
+    units, holds p. It never leaves [0, 1], is the mirror of itself for 1 − p, and unlike the logit interval
+    does not explode for a share near 0 or 1 whose error comes from a model rather than from the answers.
+    An infinite effective size (every unit of the domain answered) gives a point.
+
+    Args:
+        share: estimated shares, any shape; NaN where there is none.
+        size: effective sample sizes n*, positive.
         confidence: coverage aimed at.
 
     Returns:
         Lower and upper limits.
 
-    Source: Korn & Graubard, "Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data", Survey Methodology 24 (1998); R ``svyciprop``, methods logit and beta.
+    Source: Wilson, JASA 22 (1927); for complex samples with n* = p(1 − p)/V, Dean & Pagano, "Evaluating
+    confidence interval methods for binomial proportions in clustered surveys", Journal of Survey Statistics
+    and Methodology 3 (2015); Franco, Little, Louis & Slud, the same journal 7 (2019).
     """
-    quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
-    inside = (share > EDGE) & (share < 1 - EDGE)
-    p = np.where(inside, share, 0.5)
-    logit = np.log(p) - np.log1p(-p)
-    reach = quantile * standard_error / (p * (1 - p))
-    with np.errstate(over="ignore"):
-        low, high = 1 / (1 + np.exp(reach - logit)), 1 / (1 + np.exp(-logit - reach))
+    squared = _quantile(confidence) ** 2
     with np.errstate(divide="ignore"):
-        room = 1 - ((1 - confidence) / 2) ** (1 / np.asarray(effective_size, dtype=float))
-    low = np.where(inside, low, np.where(share >= 1 - EDGE, 1 - room, 0.0))
-    high = np.where(inside, high, np.where(share <= EDGE, room, 1.0))
-    missing = np.isnan(share)
-    return np.where(missing, np.nan, low), np.where(missing, np.nan, high)
+        room = squared / np.asarray(size, dtype=float)  # z²/n*
+    reach = np.sqrt(room * (share * (1 - share) + room / 4))
+    low, high = (share + room / 2 - reach) / (1 + room), (share + room / 2 + reach) / (1 + room)
+    # At 0 and 1 the limits are exact but for rounding; elsewhere they enclose the share.
+    low, high = np.where(share <= EDGE, 0.0, low), np.where(share >= 1 - EDGE, 1.0, high)
+    return np.clip(low, 0.0, share), np.clip(high, share, 1.0)
+
+
+def half_width_error(
+    low: np.ndarray, high: np.ndarray, most_times: float = 1.5, confidence: float = CONFIDENCE
+) -> np.ndarray:
+    """The smallest standard error that an interval is at most ``most_times`` as wide as: ``w/(2·z·times)``.
+
+    Args:
+        low: lower limits, any shape.
+        high: upper limits.
+        most_times: how many times as wide as ``2·z·se`` an interval may be.
+        confidence: coverage of the interval.
+
+    Returns:
+        Standard errors.
+    """
+    return (high - low) / (2 * _quantile(confidence) * most_times)

@@ -93,15 +93,37 @@ class ResidualVariance:
             variance[doubtful] = self._from_residuals(rows, z[:, doubtful], coefficients[:, doubtful])
         return variance
 
+    def conditional_biases(self, rows: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """How far each respondent alone moves the total of a linearised variable.
+
+        ``B_i = (1 − n_h/N_h)·n_h/(n_h − 1)·(w_i e_i − mean_h)``: the bias of the total over all samples that
+        this unit is in, given what it answered. 0 for units that represent themselves.
+
+        Args:
+            rows: the respondents that z is not 0 for, shape (m,).
+            z: values of k linearised variables on them, shape (m, k).
+
+        Returns:
+            The conditional bias of every respondent, shape (n, k).
+
+        Source: Beaumont, Haziza & Ruiz-Gazen, "A unified approach to robust estimation in finite population
+        sampling", Biometrika 100 (2013), equation 6.
+        """
+        coefficients = self._basis.T @ (self._x[rows].T @ (self._initial[rows, None] * z))
+        return self._factor[self._stratum][:, None] * self._centred_residuals(rows, z, coefficients)
+
     def _from_residuals(self, rows: np.ndarray, z: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """The same variance from the residuals of all respondents."""
+        return self._factor[self._stratum] @ self._centred_residuals(rows, z, coefficients) ** 2
+
+    def _centred_residuals(self, rows: np.ndarray, z: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """``w_i e_i`` less its mean over the stratum, of every respondent."""
         residuals = -(self._x @ (self._basis @ coefficients))
         residuals[rows] += z
         residuals *= self.weights[:, None]
         sums = np.zeros((len(self._count), z.shape[1]))
         np.add.at(sums, self._stratum, residuals)
-        residuals -= (sums / self._count[:, None])[self._stratum]
-        return self._factor[self._stratum] @ residuals**2
+        return residuals - (sums / self._count[:, None])[self._stratum]
 
     def _quadratic(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
         """``Σ_h c_h (Σ u² − (Σ u)²/n_h)`` of variables that are 0 outside the rows."""

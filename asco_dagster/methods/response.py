@@ -1,8 +1,6 @@
-"""Unit non-response: response-homogeneity groups and the weights that make up for the units that are silent.
+"""Unit non-response: response-homogeneity groups and the weights that compensate for silent units.
 
-Belongs here: collapsing strata into groups by the written rule of :func:`response_groups`, and the adjusted
-weights. Does not belong here: the draw (``sampling``), calibration on known margins (``calibration``), and
-missing answers to single questions, which are edited and imputed in staging.
+Missing answers to single questions are edited and imputed elsewhere (``imputation``).
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +20,8 @@ class ResponseGroups(NamedTuple):
     Attributes:
         groups: group code of each unit, aligned with the sample; the code is that of its first stratum.
         log: one row a merge: ``step``, ``group``, ``merged_into``, ``rule`` (``departement``, ``region`` or
-            ``france``), and the ``respondents`` and ``adjustment`` that made the merge necessary.
+            ``france``; ``complete`` as a last resort), and the ``respondents`` and ``adjustment`` that made
+            the merge necessary.
     """
 
     groups: pd.Series
@@ -37,7 +36,8 @@ class _Group:
     respondents: int
     sampled_weight: float
     resolved_weight: float
-    certain: bool
+    whole: bool  # every unit of the frame is in the sample
+    complete: bool  # … and every one is resolved
     cells: set[tuple[str, str, int]] = field(default_factory=set)  # région, département, rank of size class
     strata: list[str] = field(default_factory=list)
 
@@ -53,14 +53,21 @@ def response_groups(
     """Group strata so that each group has enough respondents to stand for its silent units.
 
     The rule. Every stratum starts as a group. A group is too weak when it has fewer than
-    ``minimum_respondents`` respondents in scope, or when its adjustment exceeds ``maximum_adjustment``; a
-    group of units taken with certainty that are all resolved is never weak, for nothing is adjusted in it.
-    As long as a group is weak, the weakest one (fewest respondents, then first code) merges with one other:
+    ``minimum_respondents`` respondents in scope, or when its adjustment exceeds ``maximum_adjustment``. A
+    group of units taken with certainty that are all resolved is complete: it is never weak, and no other
+    merges with it, since its units represent themselves and nobody else. As long as a group is weak, the
+    weakest one (fewest respondents, then first code) merges with one other, of its own kind (taken whole, or
+    sampled) where there is one:
 
-    1. ``departement``: a group of the same département that holds the neighbouring size class (the nearest
-       one present in the département);
+    1. ``departement``, for sampled groups: a group of the same département that holds the neighbouring size
+       class (the nearest one present in the département);
     2. ``region``: else a group of the same région that holds one of its size classes;
-    3. ``france``: else any group that holds one of its size classes.
+    3. ``france``: else any group that holds one of its size classes;
+    4. else the same three rules over groups of the other kind;
+    5. ``complete``: else, where a size class has no other group left, a complete one by the same rules.
+
+    Groups taken whole do not merge across size classes: what a silent town of 10,000 inhabitants does is not
+    what a small one does, and its weight would be a small one's.
 
     Among several candidates the one with the fewest respondents is taken, then the first code.
 
@@ -152,14 +159,15 @@ def _initial_groups(sample: pd.DataFrame) -> dict[str, _Group]:
     )
     groups = {}
     for stratum, units in table.groupby("stratum", sort=True):
-        certain = bool(units["resolved"].all() and np.allclose(units["design_weight"], 1.0))
+        whole = bool(np.allclose(units["design_weight"], 1.0))
         cells = set(zip(units["region_code"], units["departement_code"], units["rank"], strict=True))
         groups[str(stratum)] = _Group(
             str(stratum),
             int(units["in_scope"].sum()),
             float(units["design_weight"].sum()),
             float(units["resolved_weight"].sum()),
-            certain,
+            whole,
+            whole and bool(units["resolved"].all()),
             cells,
             [str(stratum)],
         )
@@ -167,12 +175,12 @@ def _initial_groups(sample: pd.DataFrame) -> dict[str, _Group]:
 
 
 def _weakest(groups: dict[str, _Group], minimum: int, maximum: float) -> _Group | None:
-    """The weak group to be mended next, if any."""
+    """The weak group to be merged next, if any."""
     weak = [
         group
         for group in groups.values()
         # A hair of tolerance: 1/(1/3) must pass a maximum of 3.
-        if not group.certain and (group.respondents < minimum or group.adjustment > maximum * (1 + 1e-12))
+        if not group.complete and (group.respondents < minimum or group.adjustment > maximum * (1 + 1e-12))
     ]
     return min(weak, key=lambda group: (group.respondents, group.code), default=None)
 
@@ -180,8 +188,27 @@ def _weakest(groups: dict[str, _Group], minimum: int, maximum: float) -> _Group 
 def _partner(weak: _Group, groups: dict[str, _Group]) -> tuple[_Group, str]:
     """The group that a weak one merges with, and by which rule."""
     others = [group for group in groups.values() if group is not weak]
+    open_ = [group for group in others if not group.complete]
+    kin = [group for group in open_ if group.whole == weak.whole]
+    found = (
+        _by_rule(weak, kin, across_classes=not weak.whole)
+        or _by_rule(weak, open_, across_classes=True)
+        or _by_rule(weak, others, across_classes=True)
+    )
+    if found:
+        partner, rule = found
+        return partner, "complete" if partner.complete else rule
+    raise EstimationError(
+        f"response group {weak.code} has {weak.respondents} respondents and an adjustment of "
+        f"{weak.adjustment:.3g}, and no group of its size class is left to merge it with",
+        remedy="Lower the minimum of respondents, raise the largest adjustment, or wait for more answers",
+    )
+
+
+def _by_rule(weak: _Group, others: list[_Group], *, across_classes: bool) -> tuple[_Group, str] | None:
+    """The first of the three rules that finds a group, and the group."""
     near = [(distance, group) for group in others if (distance := _distance(weak, group)) is not None]
-    if near:
+    if near and across_classes:
         nearest = min(distance for distance, _ in near)
         return _smallest([group for distance, group in near if distance == nearest]), "departement"
     by_region = {(region, rank) for region, _, rank in weak.cells}
@@ -190,13 +217,7 @@ def _partner(weak: _Group, groups: dict[str, _Group]) -> tuple[_Group, str]:
         return _smallest(regional), "region"
     by_class = {rank for _, _, rank in weak.cells}
     national = [g for g in others if by_class & {rank for _, _, rank in g.cells}]
-    if national:
-        return _smallest(national), "france"
-    raise EstimationError(
-        f"response group {weak.code} has {weak.respondents} respondents and an adjustment of "
-        f"{weak.adjustment:.3g}, and no group of its size class is left to merge it with",
-        remedy="Lower the minimum of respondents, raise the largest adjustment, or wait for more answers",
-    )
+    return (_smallest(national), "france") if national else None
 
 
 def _distance(one: _Group, other: _Group) -> int | None:
@@ -215,6 +236,7 @@ def _absorb(target: _Group, absorbed: _Group) -> None:
     target.respondents += absorbed.respondents
     target.sampled_weight += absorbed.sampled_weight
     target.resolved_weight += absorbed.resolved_weight
-    target.certain = target.certain and absorbed.certain
+    target.whole = target.whole and absorbed.whole
+    target.complete = target.complete and absorbed.complete
     target.cells |= absorbed.cells
     target.strata += absorbed.strata

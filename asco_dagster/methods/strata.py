@@ -59,8 +59,8 @@ def variance_strata(response_group: pd.Series, populations: pd.Series) -> Varian
 
     The rule. In the order of the group codes, a group with one respondent and more than one unit in its
     population merges with the next group that has respondents (the last one: with the one before). The
-    order of the codes keeps size classes of one département side by side. A group whose only unit answered
-    is taken with certainty, has no sampling variance, and stays. The merged stratum bears the code of its
+    order of the codes keeps size classes of one département side by side. A group whose every unit answered
+    has no sampling variance: it stays, and no other merges with it. The merged stratum bears the code of its
     first group.
 
     Args:
@@ -82,19 +82,23 @@ def variance_strata(response_group: pd.Series, populations: pd.Series) -> Varian
     # Rounding of out-of-scope shares must not leave a population below its own respondents.
     size = {str(code): float(units) for code, units in known.clip(lower=count.astype(float)).items()}
     counts = {str(code): int(number) for code, number in count.items()}
+    complete = [[code] for code in counts if size[code] - counts[code] <= 1e-9 * counts[code]]
     merged: list[list[str]] = []
     log: list[tuple[object, ...]] = []
     open_group = False
     for code in counts:
+        if [code] in complete:
+            continue
         if open_group:
             log.append((len(log) + 1, merged[-1][-1], code, size[merged[-1][-1]] + size[code]))
             merged[-1].append(code)
         else:
             merged.append([code])
-        # Only a group that stands alone can have one respondent: two groups have two.
-        open_group = len(merged[-1]) == 1 and counts[code] == 1 and size[code] > 1
+        # Only a group that is alone can have one respondent: two groups have two.
+        open_group = len(merged[-1]) == 1 and counts[code] == 1
     if open_group:
         merged = _join_last(merged, size, log)
+    merged += complete
     stratum = {code: codes[0] for codes in merged for code in codes}
     total = {codes[0]: sum(size[code] for code in codes) for codes in merged}
     strata = pd.DataFrame({"variance_stratum": response_group.astype(str).map(stratum)})

@@ -29,7 +29,7 @@ COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "spli
 
 @wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=COMPARED_RELEASES)
 def pub_asco__evolution(step: WaveStep) -> Table:
-    """One row a cell released in this wave and the former one: the difference, with a bound on its error."""
+    """One row a cell released in this wave and the former one: the difference and its error."""
     import dagster as dg
 
     later = latest_release(step.places.releases(step.wave.wave))
@@ -43,6 +43,7 @@ def pub_asco__evolution(step: WaveStep) -> Table:
         return Table(with_movements(rows, movements), {"former wave": "none is released", **shown})
     rows = with_movements(_compared(former, later, former.parent.name, step.wave.wave), movements)
     shown |= {"former release": f"{former.parent.name}/{former.name}", "release": later.name}
+    shown |= {"with q below 0.05": int((rows["q_value"] < 0.05).sum())}
     return Table(rows, {**shown, "significant": int(rows["significant"].sum())})
 
 

@@ -51,7 +51,7 @@ class Column(_Declared):
         decimals: of a number: how many, ``share`` for those of the wave's shares, ``by statistic`` for those
             of the row's statistic (``releases.disclosure``); None is as the source has it.
         required: never empty; a key column is required anyhow.
-        indicator: the indicator whose released share a column of the profiles repeats.
+        indicator: the indicator whose released share a column of the profiles repeats, or says something of.
         sdmx: its concept; None where SDMX does not carry it.
     """
 

@@ -1,5 +1,7 @@
 """Estimates and their precision: the variance formula, its edges, intervals and flags."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,6 @@ from asco_dagster.methods import collinear_margins, estimation, precision
 from asco_dagster.methods.calibration import calibrate
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import estimate
-from asco_dagster.methods.intervals import share_interval
 from asco_dagster.methods.precision import QualityThresholds, ResidualVariance, SurveyDesign, quality_flag
 
 KEYS = ["indicator", "statistic", "geography", "area_code", "size_class"]
@@ -186,11 +187,11 @@ def test_a_design_effect_is_not_made_of_rounding(by_hand: pd.DataFrame) -> None:
     assert table.loc[("euros", "mean", "france", "FR", "s"), "deff"] > 0
 
 
-def test_a_share_of_nought_has_an_exact_binomial_limit(by_hand: pd.DataFrame) -> None:
+def test_a_share_of_nought_has_a_limit_at_its_effective_size(by_hand: pd.DataFrame) -> None:
     row = rows_by_hand(by_hand).loc[("no", "share", "france", "FR", "s")]
     # Effective size: (4·2)² / (½·4·2²) = 8 units.
     assert row["ci_low"] == 0
-    assert row["ci_high"] == pytest.approx(1 - 0.025 ** (1 / 8))
+    assert row["ci_high"] == pytest.approx(1.959964**2 / (8 + 1.959964**2), rel=1e-6)
     assert np.isnan(row["cv"])
 
 
@@ -228,19 +229,26 @@ def test_wrong_inputs_of_estimates_are_told(by_hand: pd.DataFrame) -> None:
         estimate(design, by_hand[["euros"]].head(3), {"euros": "amount"}, domains)
 
 
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("name", ["weights", "initial_weights"])
+def test_a_weight_that_is_not_positive_is_refused(by_hand: pd.DataFrame, name: str, weight: float) -> None:
+    design = design_of(by_hand)
+    bad = np.array(getattr(design, name), dtype=float)
+    bad[2] = weight
+    with pytest.raises(EstimationError, match=r"1 of 6 weights are not positive numbers.* in row 2"):
+        estimate(
+            replace(design, **{name: bad}),
+            by_hand[["euros"]],
+            {"euros": "amount"},
+            estimation_domains(by_hand),
+        )
+
+
 def test_designs_without_a_variance_are_refused(by_hand: pd.DataFrame) -> None:
     with pytest.raises(EstimationError, match="1 variance strata have one respondent, z first"):
         ResidualVariance(design_of(by_hand.assign(stratum=[*"ssszll"])))
     with pytest.raises(EstimationError, match="stratum l has 2 respondents in a population of 1"):
         ResidualVariance(design_of(by_hand.assign(stratum_population=[8.0] * 4 + [1.0] * 2)))
-
-
-def test_logit_interval_is_that_of_r_svyciprop() -> None:
-    # qnorm version of svyciprop(method = "logit", df = Inf): p = 0.9, se = 0.05.
-    low, high = share_interval(np.array([0.9]), np.array([0.05]), np.array([30.0]))
-    logit, reach = np.log(9), 1.959963984540054 * 0.05 / 0.09
-    assert low[0] == pytest.approx(1 / (1 + np.exp(reach - logit)))
-    assert high[0] == pytest.approx(1 / (1 + np.exp(-reach - logit)))
 
 
 def test_flags_judge_totals_by_cv_and_shares_by_half_width() -> None:

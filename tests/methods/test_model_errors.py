@@ -7,7 +7,7 @@ import pytest
 from asco_dagster.methods import model_errors as model_errors_module
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import estimate
-from asco_dagster.methods.model_errors import Units, model_errors
+from asco_dagster.methods.model_errors import Units, model_errors, size_bands
 from asco_dagster.methods.precision import SurveyDesign
 from asco_dagster.methods.total_error import Thin, with_total_errors
 
@@ -222,3 +222,54 @@ def test_many_respondents_are_worked_on_a_few_indicators_at_a_time(monkeypatch: 
     whole = made()
     monkeypatch.setattr(model_errors_module, "CELLS", 90)
     pd.testing.assert_frame_equal(made(), whole)
+
+
+def sized(population: np.ndarray, size_class: str = "big") -> Units:
+    units = pd.DataFrame(
+        {"departement_code": "01", "region_code": "84", "size_class": size_class},
+        index=range(len(population)),
+    )
+    return Units(units["size_class"].to_numpy(), population, estimation_domains(units))
+
+
+def test_bands_halve_a_class_towards_its_top() -> None:
+    population = np.arange(10_000.0, 10_800.0)
+    own, frame = size_bands(sized(population), sized(np.array([9.0, 10_399.0, 10_400.0, 10_650.0, 2e6])))
+    assert pd.Series(own).value_counts().sort_index().to_dict() == {
+        "big:0": 400,
+        "big:1": 200,
+        "big:2": 100,
+        "big:3": 50,
+        "big:4": 50,
+    }
+    assert frame.tolist() == ["big:0", "big:0", "big:1", "big:2", "big:4"]
+
+
+def test_a_class_of_few_respondents_or_one_size_is_one_band() -> None:
+    for population in (np.arange(79.0), np.full(500, 12.0)):
+        assert set(size_bands(sized(population), sized(population))[0]) == {"big:0"}
+
+
+def test_the_error_of_large_units_is_read_from_large_ones() -> None:
+    """Rates an inhabitant differ less among large units: one variance for all would overstate their error."""
+    generator = np.random.default_rng(11)
+    population = np.sort(np.exp(generator.uniform(np.log(1e4), np.log(1e6), 800)))
+    frame = pd.DataFrame(
+        {"departement_code": "01", "region_code": "84", "size_class": "big", "population": population}
+    )
+    spread = 0.8 * (1e4 / population) ** 0.4
+    ratios = []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        world = frame.assign(yes=0.0, euros=population * np.exp(generator.normal(-(spread**2) / 2, spread)))
+        kept = np.sort(generator.choice(800, 560, replace=False))
+        sample = world.iloc[kept].reset_index(drop=True)
+        weights = np.full(560, frame["population"].sum() / sample["population"].sum())
+        error = weights @ sample["euros"] - world["euros"].sum()
+        if seed < 30:
+            found = components(sample, world, weights)["model_variance"]
+            ratios.append((error, found[("euros", "total", "france", "FR", "total")]))
+        else:
+            ratios.append((error, np.nan))
+    true, expected = np.sqrt(np.mean([e**2 for e, _ in ratios])), np.sqrt(np.nanmean([v for _, v in ratios]))
+    assert 0.85 < expected / true < 1.25

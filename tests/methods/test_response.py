@@ -58,6 +58,49 @@ def test_units_taken_with_certainty_that_all_answer_stay_alone() -> None:
     assert log.empty
 
 
+def towns(*rows: tuple[str, str, str, str, int, int, float]) -> pd.DataFrame:
+    """Strata: code, région, département, size class, sampled, respondents, design weight."""
+    columns = ["stratum", "region_code", "departement_code", "size_class"]
+    return sample_of(pd.DataFrame(rows, columns=[*columns, "sampled", "respondents", "design_weight"]))
+
+
+def test_a_complete_take_all_stratum_keeps_weight_one_beside_a_weak_neighbour() -> None:
+    sample = towns(
+        ("34|4", "91", "34", "4", 4, 1, 3.0),
+        ("34|5", "91", "34", "5", 11, 11, 1.0),
+        ("30|4", "91", "30", "4", 9, 8, 3.0),
+        ("30|3", "91", "30", "3", 9, 8, 5.0),
+    )
+    groups, log = response_groups(sample, minimum_respondents=5, maximum_adjustment=3.0)
+    assert log[["group", "merged_into", "rule"]].to_numpy().tolist() == [["34|4", "30|4", "region"]]
+    weights = nonresponse_weights(sample, groups)
+    assert (weights[sample["stratum"] == "34|5"] == 1.0).all()
+
+
+def test_an_incomplete_take_all_stratum_is_grouped_within_region_and_class() -> None:
+    sample = towns(
+        ("30|5", "91", "30", "5", 9, 7, 1.0),
+        ("34|4", "91", "34", "4", 9, 8, 3.0),
+        ("34|5", "91", "34", "5", 4, 2, 1.0),
+        ("75|5", "11", "75", "5", 3, 1, 1.0),
+    )
+    log = response_groups(sample, minimum_respondents=5, maximum_adjustment=3.0).log
+    assert log[["group", "merged_into", "rule"]].to_numpy().tolist() == [
+        ["75|5", "34|5", "france"],
+        ["34|5", "30|5", "region"],
+    ]
+
+
+def test_without_one_of_its_kind_a_group_takes_the_other_kind_and_a_complete_one_last() -> None:
+    mixed = towns(("34|4", "91", "34", "4", 9, 8, 3.0), ("34|5", "91", "34", "5", 4, 2, 1.0))
+    log = response_groups(mixed, minimum_respondents=5, maximum_adjustment=3.0).log
+    assert log[["group", "merged_into", "rule"]].to_numpy().tolist() == [["34|5", "34|4", "departement"]]
+    lonely = towns(("30|5", "91", "30", "5", 9, 9, 1.0), ("34|5", "91", "34", "5", 4, 2, 1.0))
+    groups, log = response_groups(lonely, minimum_respondents=5, maximum_adjustment=3.0)
+    assert log["rule"].tolist() == ["complete"]
+    assert groups.nunique() == 1
+
+
 def test_groups_do_not_depend_on_the_order_of_rows() -> None:
     strata, _ = golden("weak_stratum_joins_neighbouring_size_class")
     sample = sample_of(strata)
@@ -120,6 +163,14 @@ def test_single_respondents_are_collapsed_and_certainties_left() -> None:
     assert strata["variance_stratum"].tolist() == ["a", "b", "b", "b", "d", "d", "d", "d"]
     assert strata["stratum_population"].tolist() == [1.0] + [14.0] * 3 + [13.0] * 4
     assert log[["group", "merged_into"]].to_numpy().tolist() == [["b", "c"], ["d", "e"], ["f", "d"]]
+
+
+def test_a_lonely_group_does_not_merge_with_one_that_answered_whole() -> None:
+    groups = pd.Series(["a", "b", "b", "c", "c"])
+    strata, log = variance_strata(groups, pd.Series({"a": 4.0, "b": 2.0, "c": 7.0}))
+    assert strata["variance_stratum"].tolist() == ["a", "b", "b", "a", "a"]
+    assert strata["stratum_population"].tolist() == [11.0, 2.0, 2.0, 11.0, 11.0]
+    assert log[["group", "merged_into"]].to_numpy().tolist() == [["a", "c"]]
 
 
 def test_one_respondent_in_all_is_refused() -> None:

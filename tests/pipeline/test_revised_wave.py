@@ -34,6 +34,14 @@ CELL_NUMBERS = ("estimate", "standard_error", "ci_low", "ci_high", "cv", "respon
                 "denominator")  # fmt: skip
 PROFILE = ("departement_code",)
 PROFILE_TEXTS = {"departement_code", "departement_name", "region_code", "region_name", "aid_area_code"}
+PROFILE_TEXTS |= {
+    f"{name}_quality_flag"
+    for name in (
+        "communes_with_action_share",
+        "communes_with_ccas_share",
+        "communes_acting_for_elderly_share",
+    )
+}
 
 
 @dataclasses.dataclass(frozen=True)

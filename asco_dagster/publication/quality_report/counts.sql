@@ -88,6 +88,40 @@ found as (
     select 'coverage', 'returns_refused', 'all', 'total', '', sum(is_refused)
     from sources.raw_asco__returns
     union all
+    select 'coverage', 'departement_population_gap_largest', 'commune', 'total', '', max(abs(gap))
+    from estimation.est_quality__population
+    union all
+    select 'coverage', 'large_silent_units_imputed', unit_type, 'total', '', sum(is_imputed)
+    from estimation.est_asco__silent_units
+    group by unit_type
+    union all
+    select 'unit_response', measure, unit_type, if(category = '', 'total', 'variable'), category, value
+    from estimation.est_quality__nonresponse
+    where measure in ('r_indicator', 'largest_bias', 'partial_r')
+    union all
+    select
+        'unit_response', 'indicators_where_late_differ', unit_type, 'total', '',
+        count(*) filter (where q_value < 0.05)
+    from estimation.est_quality__nonresponse
+    where measure = 'late_less_early'
+    group by unit_type
+    union all
+    -- the widest bound only, to three decimals: that of an indicator gives more digits of its share away
+    select
+        'unit_response', 'sensitivity_largest', unit_type, 'total', '',
+        round(max(high - low) / 2, 3)
+    from (
+        select
+            unit_type,
+            category,
+            max(value) filter (where measure = 'sensitivity_high') as high,
+            max(value) filter (where measure = 'sensitivity_low') as low
+        from estimation.est_quality__nonresponse
+        where measure in ('sensitivity_low', 'sensitivity_high')
+        group by unit_type, category
+    )
+    group by unit_type
+    union all
     select 'unit_response', 'rate', unit_type, 'total', '', avg(responded)
     from sampled
     group by unit_type

@@ -1,29 +1,69 @@
 -- One row a département: its profile beside the local social action that may be released of it.
+{%- set shares = [
+    ('any_action', 'communes_with_action_share'),
+    ('ccas', 'communes_with_ccas_share'),
+    ('act_elderly', 'communes_acting_for_elderly_share'),
+] %}
 with
 
 released as (
     select
         indicator,
         area_code,
-        round(round(estimate, 9), {{ wave_value('decimals_commune_share') }}) as estimate
+        quality_flag,
+        round(round(estimate, 9), {{ wave_value('decimals_commune_share') }}) as estimate,
+        round(round(standard_error, 9), {{ wave_value('decimals_commune_share') }}) as standard_error
     from {{ source('confidentiality', 'sec_asco__cells') }}
     where
         unit_type = 'commune'
         and statistic = 'share'
         and geography = 'departement'
         and size_class = 'total'
+        and indicator in ('any_action', 'ccas', 'act_elderly')
+        -- areas that are published together are no département
+        and area_code in (select departement_code from {{ ref('est_profile__departements') }})
         -- what is not released as a cell is not released here either
         and status = 'V'
 ),
 
+pairs as (
+    select
+        one.indicator,
+        one.area_code,
+        (other.estimate - one.estimate)
+        / greatest(sqrt(one.standard_error ** 2 + other.standard_error ** 2), 1e-9) as errors_above
+    from released as one
+    inner join released as other on one.indicator = other.indicator
+),
+
+ranked as (
+    -- Ranks that the errors leave open, the largest share first: from those surely above, to all but those
+    -- surely below. Surely means by 3.5 errors of the difference, Bonferroni for some 100 comparisons, so
+    -- that a département's true rank among those released lies between both with 95 % (Mogstad, Romano,
+    -- Shaikh and Wilhelm, "Inference for ranks", Review of Economic Studies 91, 2024).
+    select
+        indicator,
+        area_code,
+        cast(1 + count(*) filter (where errors_above > 3.5) as integer) as rank_low,
+        cast(count(*) - count(*) filter (where errors_above < -3.5) as integer) as rank_high
+    from pairs
+    group by indicator, area_code
+),
+
 local_action as (
     select
-        area_code as departement_code,
-        max(estimate) filter (where indicator = 'any_action') as communes_with_action_share,
-        max(estimate) filter (where indicator = 'ccas') as communes_with_ccas_share,
-        max(estimate) filter (where indicator = 'act_elderly') as communes_acting_for_elderly_share
+        released.area_code as departement_code,
+        {%- for indicator, name in shares %}
+            {%- for column in ['estimate', 'standard_error', 'quality_flag', 'rank_low', 'rank_high'] %}
+                max({{ column }}) filter (where released.indicator = '{{ indicator }}')
+                    as {{ name }}{{ '' if column == 'estimate' else '_' ~ column }}
+                {%- if not loop.last %},{% endif %}
+            {%- endfor %}
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
     from released
-    group by area_code
+    inner join ranked on released.indicator = ranked.indicator and released.area_code = ranked.area_code
+    group by released.area_code
 )
 
 select
@@ -50,8 +90,20 @@ select
     profile.spending_year,
     profile.aid_area_code,
     local_action.communes_with_action_share,
+    local_action.communes_with_action_share_standard_error,
+    local_action.communes_with_action_share_quality_flag,
+    local_action.communes_with_action_share_rank_low,
+    local_action.communes_with_action_share_rank_high,
     local_action.communes_with_ccas_share,
-    local_action.communes_acting_for_elderly_share
+    local_action.communes_with_ccas_share_standard_error,
+    local_action.communes_with_ccas_share_quality_flag,
+    local_action.communes_with_ccas_share_rank_low,
+    local_action.communes_with_ccas_share_rank_high,
+    local_action.communes_acting_for_elderly_share,
+    local_action.communes_acting_for_elderly_share_standard_error,
+    local_action.communes_acting_for_elderly_share_quality_flag,
+    local_action.communes_acting_for_elderly_share_rank_low,
+    local_action.communes_acting_for_elderly_share_rank_high
 from {{ ref('est_profile__departements') }} as profile
 left join local_action on profile.departement_code = local_action.departement_code
 order by profile.departement_code
