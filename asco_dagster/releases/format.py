@@ -54,20 +54,46 @@ class ReleaseFolder:
 
 
 @dataclass(frozen=True)
+class Media:
+    """What kind of file a distribution of the data is, for catalogues.
+
+    Attributes:
+        type: its media type, as IANA registers it.
+        file_type: its code in the European authority table of file types.
+    """
+
+    type: str
+    file_type: str
+
+
+CSV, JSON = Media("text/csv", "CSV"), Media("application/json", "JSON")
+
+
+@dataclass(frozen=True)
 class Format:
     """A released format.
 
     Attributes:
-        files: patterns of the paths of its files inside a release.
+        files: patterns of the paths of its files inside a release, each with what it is as a distribution of
+            the data; None where it only describes them.
         faults: what a file, by its path, says otherwise than the released tables do, as sentences.
     """
 
-    files: tuple[str, ...]
+    files: Mapping[str, Media | None]
     faults: Callable[[str, ReleaseFolder], Iterator[str]]
 
     def reads(self, file: str) -> bool:
         """Whether a file is of this format."""
-        return any(PurePosixPath("/", file).match(f"/{pattern}") for pattern in self.files)
+        return any(matches(file, pattern) for pattern in self.files)
+
+    def media(self, file: str) -> Media | None:
+        """What a file is as a distribution of the data; None where it is none."""
+        return next((media for pattern, media in self.files.items() if matches(file, pattern)), None)
+
+
+def matches(file: str, pattern: str) -> bool:
+    """Whether the path of a released file fits a pattern; a star stands for one part of it."""
+    return PurePosixPath("/", file).match(f"/{pattern}")
 
 
 @dataclass(frozen=True)

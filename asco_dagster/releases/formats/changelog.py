@@ -69,4 +69,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} describes version {newest} first."
 
 
-FORMAT = VersionFormat((PATH,), faults, write)
+FORMAT = VersionFormat({PATH: None}, faults, write)

@@ -6,7 +6,7 @@ from typing import Any
 
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
-from asco_dagster.releases.format import ContentFormat, ReleaseFolder, same_values
+from asco_dagster.releases.format import CSV, ContentFormat, ReleaseFolder, same_values
 from asco_dagster.releases.labels import Labels, french_labels
 
 
@@ -78,4 +78,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} does not say what {table.parquet} says."
 
 
-FORMAT = ContentFormat(("tables/fr/*.csv",), faults, write)
+FORMAT = ContentFormat({"tables/fr/*.csv": CSV}, faults, write)

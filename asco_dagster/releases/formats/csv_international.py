@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
-from asco_dagster.releases.format import ContentFormat, ReleaseFolder, same_values
+from asco_dagster.releases.format import CSV, ContentFormat, ReleaseFolder, same_values
 
 
 def write(content: Content, folder: Path) -> list[ReleasedFile]:
@@ -35,4 +35,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} does not say what {table.parquet} says."
 
 
-FORMAT = ContentFormat(("tables/*.csv", "quality/*.csv"), faults, write)
+FORMAT = ContentFormat({"tables/*.csv": CSV, "quality/*.csv": None}, faults, write)

@@ -87,5 +87,5 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
 
 
 FORMAT = ContentFormat(
-    (f"tables/*.csv{ENDING}", f"tables/fr/*.csv{ENDING}", f"quality/*.csv{ENDING}"), faults, write
+    {f"{folder}/*.csv{ENDING}": None for folder in ("tables", "tables/fr", "quality")}, faults, write
 )

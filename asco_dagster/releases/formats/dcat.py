@@ -21,22 +21,13 @@ from asco_dagster.releases.documents import (
     both,
     write_json,
 )
-from asco_dagster.releases.format import ReleaseFolder, VersionFormat
+from asco_dagster.releases.format import Media, ReleaseFolder, VersionFormat
+from asco_dagster.releases.formats import formats
 from asco_dagster.releases.release import Description
 from asco_dagster.waves import Wave
 
 PATH = "catalog.jsonld"
 AUTHORITY = "http://publications.europa.eu/resource/authority"
-MEDIA = {
-    ".csv": ("text/csv", "CSV"),
-    ".parquet": ("application/vnd.apache.parquet", "PARQUET"),
-    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "XLSX"),
-    ".json": ("application/json", "JSON"),
-    ".jsonld": ("application/ld+json", "JSON_LD"),
-    ".xml": ("application/xml", "XML"),
-    ".html": ("text/html", "HTML"),
-    ".md": ("text/markdown", "TXT"),
-}
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
@@ -52,7 +43,7 @@ KEYWORDS = ("action sociale", "communes", "CCAS", "EPCI")
 
 def write(wave: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
     """Write the catalogue record of a version."""
-    files = {path: entry for path, entry in sorted(version.files.items()) if _is_data(path)}
+    files = {path: (entry, media) for path, entry in sorted(version.files.items()) if (media := _media(path))}
     publisher = {
         "@id": HOMEPAGE,
         "@type": "foaf:Agent",
@@ -64,7 +55,7 @@ def write(wave: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
         },
     }
     dataset = _dataset(wave, version.version, publisher)
-    dataset["dcat:distribution"] = [_distribution(path, entry) for path, entry in files.items()]
+    dataset["dcat:distribution"] = [_distribution(path, *found) for path, found in files.items()]
     catalogue = {
         "@context": CONTEXT,
         "@id": "./#catalogue",
@@ -80,8 +71,9 @@ def write(wave: Wave, folder: Path, version: Description) -> list[ReleasedFile]:
     return [write_json(folder, PATH, catalogue)]
 
 
-def _is_data(path: str) -> bool:
-    return path.startswith(("tables/", "sdmx/")) and not path.endswith("-metadata.json")
+def _media(path: str) -> Media | None:
+    """What a released file is as a distribution; None where it only describes the data."""
+    return next((media for one in formats() if (media := one.media(path))), None)
 
 
 def _dataset(wave: Wave, version: str, publisher: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +116,7 @@ def _dataset(wave: Wave, version: str, publisher: Mapping[str, Any]) -> dict[str
     }
 
 
-def _distribution(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    media, kind = MEDIA[Path(path).suffix]
+def _distribution(path: str, entry: Mapping[str, Any], media: Media) -> dict[str, Any]:
     return {
         "@id": f"./{path}#distribution",
         "@type": "dcat:Distribution",
@@ -134,10 +125,10 @@ def _distribution(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "dcat:downloadURL": {"@id": f"./{path}"},
         "dct:license": {"@id": LICENCE_DOCUMENT, "@type": "dct:LicenseDocument"},
         "dcat:mediaType": {
-            "@id": f"http://www.iana.org/assignments/media-types/{media}",
+            "@id": f"http://www.iana.org/assignments/media-types/{media.type}",
             "@type": "dct:MediaType",
         },
-        "dct:format": {"@id": f"{AUTHORITY}/file-type/{kind}", "@type": "dct:MediaTypeOrExtent"},
+        "dct:format": {"@id": f"{AUTHORITY}/file-type/{media.file_type}", "@type": "dct:MediaTypeOrExtent"},
         "dcat:byteSize": {"@type": "xsd:nonNegativeInteger", "@value": str(entry["bytes"])},
         "spdx:checksum": {
             "@type": "spdx:Checksum",
@@ -161,4 +152,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
                 yield f"{file} describes another file than {path} of the release."
 
 
-FORMAT = VersionFormat((PATH,), faults, write)
+FORMAT = VersionFormat({PATH: None}, faults, write)

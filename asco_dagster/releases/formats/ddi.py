@@ -34,4 +34,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} holds frequencies of answers."
 
 
-FORMAT = ContentFormat(("ddi/*.xml",), faults, write)
+FORMAT = ContentFormat({"ddi/*.xml": None}, faults, write)

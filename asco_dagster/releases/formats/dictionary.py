@@ -80,4 +80,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
                     yield f"{file} does not describe column {name} of {table.parquet}."
 
 
-FORMAT = ContentFormat((PATH,), faults, write)
+FORMAT = ContentFormat({PATH: None}, faults, write)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import ReleasedFile, ReleasedTable, is_of_type
-from asco_dagster.releases.format import ContentFormat, ReleaseFolder
+from asco_dagster.releases.format import ContentFormat, Media, ReleaseFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,4 +56,8 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
             yield f"{file}: column {column.name} is {schema.field(column.name).type}, not {column.type}."
 
 
-FORMAT = ContentFormat(("tables/*.parquet", "quality/*.parquet"), faults, write)
+FORMAT = ContentFormat(
+    {"tables/*.parquet": Media("application/vnd.apache.parquet", "PARQUET"), "quality/*.parquet": None},
+    faults,
+    write,
+)

@@ -90,4 +90,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
                 yield f"{file} traces another file than {path} of the release."
 
 
-FORMAT = VersionFormat((PATH,), faults, write)
+FORMAT = VersionFormat({PATH: None}, faults, write)

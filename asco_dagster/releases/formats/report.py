@@ -16,4 +16,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} does not give the share of cells that the release has."
 
 
-FORMAT = Format((PATH,), faults)
+FORMAT = Format({PATH: None}, faults)

@@ -22,7 +22,7 @@ from asco_dagster.releases.contract import (
     undeclared,
 )
 from asco_dagster.releases.documents import write_json
-from asco_dagster.releases.format import ContentFormat, ReleaseFolder, same_values
+from asco_dagster.releases.format import CSV, JSON, ContentFormat, ReleaseFolder, same_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,4 +241,4 @@ def _faults_of_data(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} does not say what the cells say."
 
 
-FORMAT = ContentFormat((STRUCTURE, DATA), faults, write)
+FORMAT = ContentFormat({STRUCTURE: JSON, DATA: CSV}, faults, write)

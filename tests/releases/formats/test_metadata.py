@@ -123,7 +123,13 @@ def test_the_catalogue_record_says_what_dcat_ap_demands(written) -> None:
     for name in (*mandatory, *recommended, DCAT + "contactPoint", DCAT + "version", DCAT + "theme"):
         assert list(graph.objects(dataset, uri(name))), name
     distributions = list(graph.objects(dataset, uri(DCAT + "distribution")))
-    assert len(distributions) == 3 * len(STEMS) + 3  # Parquet and two CSV files a table, workbook, SDMX
+    released = [
+        path.relative_to(written) for part in ("tables", "sdmx") for path in (written / part).rglob("*.*")
+    ]
+    data = {path.as_posix() for path in released if not path.name.endswith("-metadata.json")}
+    assert data == {
+        str(graph.value(one, uri(DCAT + "accessURL"))).removeprefix(BASE) for one in distributions
+    }
     for distribution in distributions:
         assert graph.value(distribution, uri(DCT + "license")) == uri("https://spdx.org/licenses/etalab-2.0")
         address = str(graph.value(distribution, uri(DCAT + "accessURL"))).removeprefix(BASE)

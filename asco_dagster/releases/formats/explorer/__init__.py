@@ -105,4 +105,4 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
         yield f"{file} holds numbers of suppressed cells."
 
 
-FORMAT = ContentFormat((PATH,), faults, write)
+FORMAT = ContentFormat({PATH: None}, faults, write)

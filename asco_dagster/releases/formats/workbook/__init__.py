@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.releases.content import Content
 from asco_dagster.releases.contract import CELLS, ReleasedFile, contract_of
-from asco_dagster.releases.format import ContentFormat, ReleaseFolder
+from asco_dagster.releases.format import ContentFormat, Media, ReleaseFolder
 from asco_dagster.releases.formats.workbook.layout import SHARES, UNITS, Thematic, Value, thematic_tables
 
 if TYPE_CHECKING:
@@ -208,4 +208,6 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
             yield f"{file}: sheet {name} holds {len(unknown)} numbers that no released cell has."
 
 
-FORMAT = ContentFormat((PATH,), faults, write)
+FORMAT = ContentFormat(
+    {PATH: Media("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "XLSX")}, faults, write
+)
