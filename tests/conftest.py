@@ -22,7 +22,7 @@ pytest_plugins = ["asco_testing.home_fixtures"]
 SLOWER = {
     **dict.fromkeys(("released_once", "released_real"), "long"),
     **dict.fromkeys(
-        ("small_wave_home", "delivered", "small", "real_files", "script", "asco", "browser", "chromium"),
+        ("small_wave_home", "deliveries", "real_files", "script", "asco", "browser", "chromium"),
         "slow",
     ),
 }
@@ -35,7 +35,7 @@ LONGEST = (
         "test_sealed_numbers",
         "test_agreement",
     ),
-    *("test_revised_wave", "test_mutations", "test_third_wave", "delivered"),
+    *("test_revised_wave", "test_mutations", "test_third_wave", "deliveries"),
 )
 
 # A test run never reads or writes the home of a person who works in this checkout.
@@ -57,7 +57,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if item.get_closest_marker("xdist_group") is None:
             # deliveries at true size are written once, for all tests of the demonstration
-            item.add_marker(pytest.mark.xdist_group("delivered" if "delivered" in taken else item.path.stem))
+            item.add_marker(
+                pytest.mark.xdist_group("deliveries" if "deliveries" in taken else item.path.stem)
+            )
     items.sort(key=_turn)
 
 

@@ -24,19 +24,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 
 @pytest.fixture(scope="session")
-def delivered(wave: Wave, home: Places) -> dict[str, Path]:
+def deliveries(wave: Wave, home: Places) -> dict[str, Path]:
     return {path.name: path for path in write_deliveries(wave, places=home)}
 
 
 @pytest.fixture(scope="session")
-def truth(delivered: dict[str, Path], home: Places) -> pd.DataFrame:
+def truth(deliveries: dict[str, Path], home: Places) -> pd.DataFrame:
     return pd.read_parquet(home.demonstration / "2014-truth.parquet")
 
 
 @pytest.fixture(scope="session")
-def sent(wave: Wave, truth: pd.DataFrame, delivered: dict[str, Path]) -> dict[str, pd.DataFrame]:
+def sent(wave: Wave, truth: pd.DataFrame, deliveries: dict[str, Path]) -> dict[str, pd.DataFrame]:
     """What the sampled units send back, by unit type, before any format."""
-    sample = pd.read_csv(delivered["asco-sample-2014.csv"], sep=";", dtype=str)["unit_code"]
+    sample = pd.read_csv(deliveries["asco-sample-2014.csv"], sep=";", dtype=str)["unit_code"]
     return {
         unit_type: returned(
             truth[truth["unit_type"] == unit_type].reset_index(drop=True),

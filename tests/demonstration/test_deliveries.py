@@ -14,14 +14,14 @@ from asco_dagster.waves import Wave, load_wave
 
 
 def test_every_file_of_the_wave_is_there_and_the_note(
-    wave: Wave, delivered: dict[str, Path], home: Places
+    wave: Wave, deliveries: dict[str, Path], home: Places
 ) -> None:
-    assert list(delivered) == [*(delivery.address for delivery in wave.deliveries()), "DELIVERY.txt"]
-    assert sorted(path.name for path in home.inbox("2014").iterdir()) == sorted(delivered)
+    assert list(deliveries) == [*(delivery.address for delivery in wave.deliveries()), "DELIVERY.txt"]
+    assert sorted(path.name for path in home.inbox("2014").iterdir()) == sorted(deliveries)
 
 
-def test_the_note_tells_in_both_languages_that_all_is_invented(delivered: dict[str, Path]) -> None:
-    note = delivered["DELIVERY.txt"].read_text(encoding="utf-8")
+def test_the_note_tells_in_both_languages_that_all_is_invented(deliveries: dict[str, Path]) -> None:
+    note = deliveries["DELIVERY.txt"].read_text(encoding="utf-8")
     assert "Fichiers inventés" in note
     assert "Invented files" in note
     assert "seed 2014" in note
@@ -30,10 +30,10 @@ def test_the_note_tells_in_both_languages_that_all_is_invented(delivered: dict[s
 
 
 def test_the_same_wave_scale_and_seed_give_the_same_bytes(
-    wave: Wave, delivered: dict[str, Path], home: Places, tmp_path: Path
+    wave: Wave, deliveries: dict[str, Path], home: Places, tmp_path: Path
 ) -> None:
     again = write_deliveries(wave, places=Places(tmp_path), seed=wave.sampling.seed)
-    differing = [path.name for path in again if path.read_bytes() != delivered[path.name].read_bytes()]
+    differing = [path.name for path in again if path.read_bytes() != deliveries[path.name].read_bytes()]
     assert differing == []
     name = "demonstration/2014-truth.parquet"
     assert (tmp_path / name).read_bytes() == (home.home / name).read_bytes()
@@ -71,10 +71,10 @@ def test_a_demonstration_cut_short_leaves_the_inbox_as_it_was(wave: Wave, tmp_pa
     assert list(places.demonstration.iterdir()) == []
 
 
-def test_progress_counts_up_to_the_total(small: Any, delivered: dict[str, Path]) -> None:
+def test_progress_counts_up_to_the_total(small: Any, deliveries: dict[str, Path]) -> None:
     # The truth is a step, the note is none.
-    assert [done for _, done, _ in small.steps] == list(range(1, len(delivered) + 1))
-    assert {total for _, _, total in small.steps} == {len(delivered)}
+    assert [done for _, done, _ in small.steps] == list(range(1, len(deliveries) + 1))
+    assert {total for _, _, total in small.steps} == {len(deliveries)}
 
 
 def test_other_files_of_the_inbox_stay(small: Any) -> None:

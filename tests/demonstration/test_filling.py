@@ -33,20 +33,20 @@ def stored(question: object, shown: object) -> str:
 
 @pytest.mark.parametrize("unit_type", ZIPS)
 def test_there_is_one_workbook_a_return(
-    delivered: dict[str, Path], sent: dict[str, pd.DataFrame], unit_type: str
+    deliveries: dict[str, Path], sent: dict[str, pd.DataFrame], unit_type: str
 ) -> None:
-    with zipfile.ZipFile(delivered[ZIPS[unit_type]]) as archive:
+    with zipfile.ZipFile(deliveries[ZIPS[unit_type]]) as archive:
         names = archive.namelist()
     assert names == [f"asco-2014-{unit_type}-{code}.xlsx" for code in sent[unit_type]["unit_code"]]
 
 
 @pytest.mark.parametrize("unit_type", ZIPS)
 def test_workbooks_hold_what_was_sent_and_nothing_else(
-    delivered: dict[str, Path], sent: dict[str, pd.DataFrame], wave: Wave, unit_type: str
+    deliveries: dict[str, Path], sent: dict[str, pd.DataFrame], wave: Wave, unit_type: str
 ) -> None:
     codebook = load_questionnaire(wave.questionnaire).codebooks[unit_type]
     questions = {question.code: question for question in codebook.questions}
-    with zipfile.ZipFile(delivered[ZIPS[unit_type]]) as archive:
+    with zipfile.ZipFile(deliveries[ZIPS[unit_type]]) as archive:
         for number in range(0, len(sent[unit_type]), 97):
             row = sent[unit_type].iloc[number]
             sheets = cells(archive.read(f"asco-2014-{unit_type}-{row['unit_code']}.xlsx"))
@@ -64,9 +64,9 @@ def test_workbooks_hold_what_was_sent_and_nothing_else(
                 assert shown == given, place
 
 
-def test_contacts_stand_in_their_tab_only(delivered: dict[str, Path], sent: dict[str, pd.DataFrame]) -> None:
+def test_contacts_stand_in_their_tab_only(deliveries: dict[str, Path], sent: dict[str, pd.DataFrame]) -> None:
     row = sent["commune"].iloc[0]
-    with zipfile.ZipFile(delivered[ZIPS["commune"]]) as archive:
+    with zipfile.ZipFile(deliveries[ZIPS["commune"]]) as archive:
         sheets = cells(archive.read(archive.namelist()[0]))
     holding = {name for name, rows in sheets.items() if any(row["CONTACT_EMAIL"] in line for line in rows)}
     assert holding == {at.CONTACT_TAB}

@@ -25,14 +25,14 @@ AID = {
 
 
 @pytest.fixture(scope="module")
-def members(wave: Wave, delivered: dict[str, Path]) -> pd.DataFrame:
-    return read_epci_members(delivered["dgcl-epci-communes-2014.csv"], vintage=2014)
+def members(wave: Wave, deliveries: dict[str, Path]) -> pd.DataFrame:
+    return read_epci_members(deliveries["dgcl-epci-communes-2014.csv"], vintage=2014)
 
 
 @pytest.fixture(scope="module")
-def populations(delivered: dict[str, Path]) -> pd.DataFrame:
+def populations(deliveries: dict[str, Path]) -> pd.DataFrame:
     names = ("metropole", "dom")
-    files = [delivered[f"insee-populations-legales-2013-{name}.csv"] for name in names]
+    files = [deliveries[f"insee-populations-legales-2013-{name}.csv"] for name in names]
     return pd.concat([read_legal_populations(file, vintage=2013) for file in files], ignore_index=True)
 
 
@@ -62,15 +62,15 @@ def test_no_invented_siren_is_a_true_one(members: pd.DataFrame) -> None:
     assert others.str.startswith("29").all()
 
 
-def test_lines_end_as_in_the_true_files(delivered: dict[str, Path]) -> None:
-    assert b"\r" not in delivered["dgcl-epci-communes-2014.csv"].read_bytes()
+def test_lines_end_as_in_the_true_files(deliveries: dict[str, Path]) -> None:
+    assert b"\r" not in deliveries["dgcl-epci-communes-2014.csv"].read_bytes()
     for name in ("metropole", "dom"):
-        content = delivered[f"insee-populations-legales-2013-{name}.csv"].read_bytes()
+        content = deliveries[f"insee-populations-legales-2013-{name}.csv"].read_bytes()
         assert content.count(b"\r\n") == content.count(b"\n") > 100
 
 
-def test_the_age_pyramid_sums_to_the_communes(delivered: dict[str, Path], populations: pd.DataFrame) -> None:
-    path = delivered["insee-estim-pop-dep-sexe-aq-1975-2022.xlsx"]
+def test_the_age_pyramid_sums_to_the_communes(deliveries: dict[str, Path], populations: pd.DataFrame) -> None:
+    path = deliveries["insee-estim-pop-dep-sexe-aq-1975-2022.xlsx"]
     ages = read_population_by_age_and_sex(path, year=2014)
     ages = ages[ages["row_kind"] == "departement"]
     assert ages["departement_code"].nunique() == 101
@@ -85,9 +85,9 @@ def test_the_age_pyramid_sums_to_the_communes(delivered: dict[str, Path], popula
 
 
 @pytest.mark.parametrize("name", AID)
-def test_aid_tables_are_read_and_tie(delivered: dict[str, Path], name: str) -> None:
+def test_aid_tables_are_read_and_tie(deliveries: dict[str, Path], name: str) -> None:
     measure, count = AID[name]
-    table = read_aid_tables(delivered[name], measure=measure)  # type: ignore[arg-type]
+    table = read_aid_tables(deliveries[name], measure=measure)  # type: ignore[arg-type]
     assert table["table_id"].nunique() == count
     if measure == "staff":
         assert (table["value_text"] == "ND").sum() > 100
@@ -114,8 +114,8 @@ def test_aid_tables_are_read_and_tie(delivered: dict[str, Path], name: str) -> N
     assert np.allclose(corsica["2A"] + corsica["2B"], corsica["20"])
 
 
-def test_only_the_last_year_of_spending_is_provisional(delivered: dict[str, Path]) -> None:
-    path = delivered["drees-aide-sociale-depenses-1999-2020.xlsx"]
+def test_only_the_last_year_of_spending_is_provisional(deliveries: dict[str, Path]) -> None:
+    path = deliveries["drees-aide-sociale-depenses-1999-2020.xlsx"]
     spending = read_aid_tables(path, measure="spending_keur")
     assert set(spending.loc[spending["is_provisional"], "year"]) == {2020}
     assert spending.loc[spending["year"] == 2020, "is_provisional"].all()
@@ -165,17 +165,19 @@ def test_a_communes_siren_follows_its_code(code: str, siren: str) -> None:
         "insee-populations-legales-2013-dom.csv",
     ],
 )
-def test_headers_are_those_of_the_true_files(delivered: dict[str, Path], real_files: Path, name: str) -> None:
-    first = [(folder / name).read_bytes().split(b"\n")[0] for folder in (delivered[name].parent, real_files)]
+def test_headers_are_those_of_the_true_files(
+    deliveries: dict[str, Path], real_files: Path, name: str
+) -> None:
+    first = [(folder / name).read_bytes().split(b"\n")[0] for folder in (deliveries[name].parent, real_files)]
     assert first[0] == first[1]
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", AID)
 def test_sheets_titles_and_headers_are_those_of_the_true_workbooks(
-    delivered: dict[str, Path], real_files: Path, name: str
+    deliveries: dict[str, Path], real_files: Path, name: str
 ) -> None:
-    ours, theirs = CalamineWorkbook.from_path(delivered[name]), CalamineWorkbook.from_path(real_files / name)
+    ours, theirs = CalamineWorkbook.from_path(deliveries[name]), CalamineWorkbook.from_path(real_files / name)
     assert ours.sheet_names == theirs.sheet_names
     compared = 0
     for sheet in ours.sheet_names:
@@ -202,11 +204,11 @@ def _headers(rows: list[list[object]]) -> list[tuple[int, list[object]]]:
 
 
 @pytest.mark.real
-def test_the_age_workbook_has_the_true_headers(delivered: dict[str, Path], real_files: Path) -> None:
+def test_the_age_workbook_has_the_true_headers(deliveries: dict[str, Path], real_files: Path) -> None:
     name = "insee-estim-pop-dep-sexe-aq-1975-2022.xlsx"
     rows = [
         CalamineWorkbook.from_path(path).get_sheet_by_name("2014").to_python(skip_empty_area=False)
-        for path in (delivered[name], real_files / name)
+        for path in (deliveries[name], real_files / name)
     ]
     assert rows[0][:5] == rows[1][:5]
     assert [str(row[0]).strip() for row in rows[0][5:110]] == [str(row[0]).strip() for row in rows[1][5:110]]

@@ -13,12 +13,12 @@ ZIPS = {"commune": "asco-returns-communes-2014.zip", "epci": "asco-returns-epci-
 
 
 def test_every_answer_written_is_read(
-    wave: Wave, delivered: dict[str, Path], sent: dict[str, pd.DataFrame]
+    wave: Wave, deliveries: dict[str, Path], sent: dict[str, pd.DataFrame]
 ) -> None:
     codebooks = load_questionnaire(wave.questionnaire).codebooks
-    deliveries = [Delivered(delivered[name], "workbooks", unit_type) for unit_type, name in ZIPS.items()]
+    archives = [Delivered(deliveries[name], "workbooks", unit_type) for unit_type, name in ZIPS.items()]
     collection = Window(wave.collection.start, wave.collection.end)
-    read = read_returns(deliveries, codebooks=codebooks, wave="2014", sampled=None, collection=collection)
+    read = read_returns(archives, codebooks=codebooks, wave="2014", sampled=None, collection=collection)
     assert read.counts == {
         "accepted": sum(len(returns) for returns in sent.values()),
         "superseded": 0,

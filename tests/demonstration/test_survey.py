@@ -30,8 +30,8 @@ def communes(truth: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def sample(delivered: dict[str, Path]) -> pd.DataFrame:
-    return read_export(delivered["asco-sample-2014.csv"])
+def sample(deliveries: dict[str, Path]) -> pd.DataFrame:
+    return read_export(deliveries["asco-sample-2014.csv"])
 
 
 def test_the_sample_has_the_published_sizes(sample: pd.DataFrame) -> None:

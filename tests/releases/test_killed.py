@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from asco_dagster.publication.revisions import COLUMNS
+from asco_dagster.releases.contract import contract_of
 from asco_testing.publication import killed_publisher
 from asco_testing.publication.killed_publisher import FIRST
 from asco_testing.worlds.tiny_content import AREAS, cells, profiles
@@ -25,13 +25,15 @@ def home(tmp_path: Path) -> Path:
     frame = cells()
     frame = frame[frame["indicator"].isin(["ccas", "cias"])].reset_index(drop=True)
     assert AREAS
+    columns = contract_of("revisions").columns
+    revisions = pd.DataFrame({column.name: pd.Series(dtype=str) for column in columns})
     with duckdb.connect(str(tmp_path / "asco.duckdb")) as database:
         for schema in ("publication", "confidentiality"):
             database.execute(f"create schema {schema}")
         for name, rows in {
             "publication.pub_asco__cells": frame,
             "publication.pub_profile__departements": profiles(),
-            "publication.pub_asco__revisions": pd.DataFrame({name: pd.Series(dtype=str) for name in COLUMNS}),
+            "publication.pub_asco__revisions": revisions,
             "confidentiality.sec_asco__cells": frame.assign(reason="made up", numerator=1.0),
         }.items():
             database.register("incoming", rows)

@@ -12,14 +12,8 @@ from asco_dagster.errors import ReleaseError
 from asco_dagster.releases import draft
 from asco_dagster.releases import release as module
 from asco_dagster.releases.contract import ReleasedFile
-from asco_dagster.releases.release import (
-    Provenance,
-    ReleaseStore,
-    latest_release,
-    publish,
-    read_manifest,
-    versions,
-)
+from asco_dagster.releases.release import Provenance, publish
+from asco_dagster.releases.store import ReleaseStore, latest_release, read_manifest, versions
 
 PROVENANCE = Provenance("test", [], {"stg_x__y": "passed"}, {"minimum_respondents": 3}, {"share": 1e-6})
 
