@@ -25,6 +25,7 @@ ALLOWED = {
     ("encryption.py", "chosen"),  # fixed words, and a hash as a literal
     ("address.py", "DATABASE"),  # a constant
     ("fingerprints.py", "_TABLE"),  # a constant
+    ("nonresponse.py", "_AID"),  # a constant
     ("fingerprints.py", "_KEYED"),  # a constant
     ("assets.py", "_LABELS"),  # a constant of the quality report
     ("indicators.py", "_COUNTS.read_text(encoding='utf-8')"),  # counts.sql beside it
