@@ -55,7 +55,8 @@ def _others(system: System, one: int, insider: int, parts: np.ndarray) -> tuple[
 def by_whole_numbers(system: System, rows: dict[int, dict], step: float) -> None:
     """What follows where all units of a cell weigh the same: its share is k of n, and sums may allow one k.
 
-    Sums of which only cells of 0 or 100 % with enough respondents are open imply what they imply: left out.
+    Sums whose open cells all follow from cells of 0 or 100 % with enough respondents are left out: what they
+    imply is implied anyway, whatever the mask.
     """
     cells = len(system.layout.cells)
     weight = system.whole_high / np.maximum(system.respondents, 1.0)
@@ -69,11 +70,14 @@ def by_whole_numbers(system: System, rows: dict[int, dict], step: float) -> None
             columns, signs = inside + table * cells, sums[inside]
             hidden = system.hidden[columns]
             sensitive = [one for one in columns[hidden] if system.status[one] == "A"]
-            saturated = least[columns[~hidden]] == most[columns[~hidden]]
-            if not sensitive or not alike[inside[hidden]].all() or saturated.all():
+            if not sensitive or not alike[inside[hidden]].all():
                 continue
-            known = float(signs[~hidden] @ system.values[columns[~hidden]])
-            off = step / 2 * float(system.whole_high[columns[~hidden]].sum()) + 1e-6 * implied.scale
+            shown = columns[~hidden]
+            implied.enclose(map(int, shown[least[shown] < most[shown]]))
+            if (implied.high[shown] - implied.low[shown] <= implied.tolerance).all():
+                continue
+            known = float(signs[~hidden] @ system.values[shown])
+            off = step / 2 * float(system.whole_high[shown].sum()) + 1e-6 * implied.scale
             own = columns[hidden]
             possible = possible_counts(system.respondents[own], weight[own], signs[hidden], known, off)
             for one, numbers in zip(own, possible or (), strict=possible is not None):

@@ -75,3 +75,22 @@ def test_without_it_a_single_number_fits(monkeypatch):
 def test_what_closes_for_it_says_so():
     done = protect(judged(), AREAS, RULES).cells
     assert (done["reason"] == COUNTS).any()
+
+
+def test_a_sum_whose_open_cells_are_implied_anyway_is_no_finding():
+    """All of a class say yes, which France publishes; of r0 only that class is open."""
+    weights = np.array([[13 / 3, 1.0, 2.0], [2.0, 1.5, 2.2], [1.7, 1.2, 2.1]])
+    respondents = np.array([[3, 7, 2], [200, 80, 150], [220, 90, 170]], dtype=float)
+    yes = np.array([[3, 7, 1], [90, 80, 70], [130, 90, 90]], dtype=float)
+    cells = primary(table(weights * yes, respondents, weights * respondents, {}, statistic="share"), RULES)
+    done = protect(cells, areas_of({}), RULES).cells
+    of_r0 = done[done["area_code"] == "r0"].set_index("size_class")["status"]
+    assert of_r0.to_dict() == {"c0": "A", "c1": "V", "c2": "A", "total": "D"}
+    attacked(done, areas_of({}), rounding={"commune": 1e-3}).require_safe()
+
+
+def test_a_sum_with_an_open_cell_that_is_not_implied_is_a_finding(monkeypatch):
+    monkeypatch.setattr(protecting, "with_more_counts", lambda _, found, __: found.closed)
+    done = protect(judged(), AREAS, RULES).cells
+    breaches = attacked(done, AREAS, rounding={"commune": 0.0}).breaches()
+    assert ("departement", "00") in set(zip(breaches["geography"], breaches["area_code"], strict=True))
