@@ -81,7 +81,9 @@ def test_the_sample_has_its_size_and_the_weights_meet_the_frame(released: tuple[
             """
             with frame as (
                 select unit_type, region_code, count(*) as n from staging.stg_asco__units
-                where unit_id not in (select unit_id from estimation.est_asco__silent_units where is_imputed = 1)
+                where unit_id not in (
+                    select unit_id from estimation.est_asco__silent_units where is_imputed = 1
+                )
                 group by all
             ), weighted as (
                 select sample.unit_type, region_code, sum(weight) as n
