@@ -59,7 +59,7 @@ def published_example():
 def test_both_find_the_published_optimum_and_its_interval(tmp_path):
     example = published_example()
     tau = optimal_suppression(example.cells, tmp_path)
-    assert (example.own() == tau.to_numpy()).all()
+    assert (example.suppressed() == tau.to_numpy()).all()
     assert example.cells.loc[tau, "value"].tolist() == [8.0, 17.0, 12.0]
     closed = tau.to_numpy() | example.cells["sensitive"].to_numpy()
     low, high = inferred(example, closed)
@@ -124,7 +124,7 @@ def _sums(cells):
 def test_hierarchical_activities_by_size_are_protected_with_few_cells(tmp_path, seed, sections):
     single = by_activity(seed, sections)
     assert np.abs(single.layout.matrix @ single.cells["value"].to_numpy()).max() == 0
-    own = single.own()
+    own = single.suppressed()
     tau = optimal_suppression(single.cells, tmp_path)
     print(f"{single.name}: {len(own)} cells, {int(single.cells['sensitive'].sum())} sensitive, "
           f"{int(own.sum())} secondary, τ-Argus {int(tau.sum())}")  # fmt: skip

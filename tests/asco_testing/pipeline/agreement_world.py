@@ -20,6 +20,7 @@ from asco_testing.worlds.small_france import SCALE, shrink
 WAVE = "2014"
 _WORDS = {
     **{"open": "passed", "passed": "passed", "warning": "warned", "warned": "warned", "WARN": "warned"},
+    **{"warns": "warned"},
     **{"closed": "failed", "ERROR": "failed", "not judged": "never"},
 }
 ASSET = "est_asco__weights"
@@ -94,14 +95,14 @@ def _stopped(how: Callable[[], BaseException]) -> Iterator[None]:
     """The run ends while the asset is judged, its table written."""
     from asco_dagster.orchestration import checks
 
-    evaluate = checks.evaluate_table
+    evaluate = checks.run_suite
 
     def ends(suite: Any, *arguments: Any) -> Any:
         if suite.asset == ASSET:
             raise how()
         return evaluate(suite, *arguments)
 
-    with mock.patch.object(checks, "evaluate_table", ends):
+    with mock.patch.object(checks, "run_suite", ends):
         yield
 
 

@@ -186,7 +186,7 @@ def test_areas_that_are_shown_together_are_one_cell_of_their_sums():
 
 def test_a_group_of_two_regions_is_refused():
     areas = Areas(REGIONS, (AreaGroup("X", "departement", ("75", "01")),))
-    with pytest.raises(DisclosureError, match="the départements of X lie in several régions"):
+    with pytest.raises(DisclosureError, match="the départements of X are in several régions"):
         areas.region_of("X")
 
 
