@@ -5,6 +5,7 @@ What does not belong here: what is asked.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -64,11 +65,10 @@ class Up:
         return f"asco_{self.port}={self.token}"
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
+def free_port() -> int:
+    with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+        return one.getsockname()[1]
 
 
 @contextmanager
@@ -78,14 +78,14 @@ def served(
     definitions: str = DEFINITIONS,
     **options: object,
 ) -> Iterator[Up]:
-    """Start ``asco up`` in a folder, on free ports, and stop it at the end."""
+    """Start ``asco up`` in a folder, on a free port, and stop it at the end."""
     (folder / "small.py").write_text(definitions)
     workspace = folder / "workspace.yaml"
     workspace.write_text(
         "load_from: [{python_file: {relative_path: small.py, attribute: defs, location_name: small}}]"
     )
-    port, quality_port = free_ports()
-    given = {"host": "127.0.0.1", "port": port, "quality_port": quality_port, **options}
+    port = free_port()
+    given = {"host": "127.0.0.1", "port": port, **options}
     code = (
         "import functools, pathlib\n"
         "from asco_dagster.operations.services.servers import serve\n"
@@ -108,7 +108,8 @@ def served(
             line = process.stdout.readline()
             assert line, f"it ended: {printed}"
             printed += line
-        yield Up(printed, port, quality_port, folder / "home", process.pid)
+        quality = re.search(r"Quality pages: http://\S+?:(\d+)/", printed)
+        yield Up(printed, port, int(quality[1]), folder / "home", process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         try:

@@ -31,7 +31,8 @@ OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
     "manifest", manifests(WANTED), ids=lambda own: f"{own['kind']}-{own['metadata']['name']}"
 )
 def test_every_manifest_holds_by_kubernetes_schema(manifest: dict[str, Any], version: str) -> None:
-    assert kubernetes_validate.validate(manifest, version, strict=True) == version
+    judged_by = kubernetes_validate.validate(manifest, version, strict=True)  # raises where it does not hold
+    assert version.startswith(judged_by)
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
