@@ -20,6 +20,8 @@ def test_only_certain_silent_and_large_units_are_listed() -> None:
         {
             "unit_id": ["city", "town", "village", "heard", "drawn"],
             "departement_code": "86",
+            "region_code": "75",
+            "size_class": "big",
             "population": [20_000, 3_000, 100, 50_000, 30_000],
             "response_status": ["nonrespondent"] * 3 + ["respondent", "nonrespondent"],
             "inclusion_probability": [1.0, 1.0, 1.0, 1.0, 0.5],
@@ -31,6 +33,24 @@ def test_only_certain_silent_and_large_units_are_listed() -> None:
         ["city", 0.2, True],
         ["town", 0.03, False],
     ]
+
+
+@pytest.mark.parametrize(
+    "alone", [{"departement_code": "17"}, {"region_code": "11"}, {"size_class": "small"}]
+)
+def test_a_unit_without_a_respondent_in_its_published_cells_is_listed_and_not_imputed(alone) -> None:
+    place = {"departement_code": "86", "region_code": "75", "size_class": "big"}
+    rows = [
+        {**place, **alone, "unit_id": "city", "population": 20_000, "response_status": "nonrespondent"},
+        {**place, "unit_id": "heard", "population": 50_000, "response_status": "respondent"},
+    ]
+    sample = pd.DataFrame(rows).assign(inclusion_probability=1.0)
+    frame = pd.DataFrame({"departement_code": ["86", "17"], "population": [100_000, 100_000]})
+    [[listed, imputed]] = silent_units(sample, frame, "departement_code")[
+        ["unit_id", "is_imputed"]
+    ].to_numpy()
+    assert listed == "city"
+    assert not imputed
 
 
 def world(generator: np.random.Generator) -> pd.DataFrame:

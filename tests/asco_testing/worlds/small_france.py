@@ -40,6 +40,7 @@ BOUNDS = {
     "frame_census_worst_min": -1.0,
     "sample_units_min": 100,
     "weight_max": 5000,
+    "population_excess_max": 1000,  # its weights are calibrated on size classes alone
     "cv_france_share_max": 0.6,
     "cv_france_total_max": 1.5,
 }

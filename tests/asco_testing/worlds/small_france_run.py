@@ -22,7 +22,7 @@ def main(wave: str, protected: list[str]) -> int:
 
     settings = Settings.from_environment()
     write_deliveries(load_wave(wave), places=Places.of(settings), scale=float(small_france.SCALE))
-    return run_wave(wave, settings, lambda: build_definitions, inbox=None, tell=print)
+    return run_wave(wave, settings, lambda: build_definitions, inbox=None, say=print)
 
 
 if __name__ == "__main__":
