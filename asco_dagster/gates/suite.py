@@ -1,4 +1,4 @@
-"""A suite file: GX's own JSON, one file an asset, and what this project asks of it.
+"""A suite file: GX's own JSON, one file per asset, and what this project asks of it.
 
 Every expectation carries GX's ``severity`` and a ``meta.reason`` in plain words; the suite's ``meta.key``
 names the columns that identify an offending row (never contact data). A suite is checked when it is loaded,

@@ -45,7 +45,7 @@ def calibrate_with_fallback(
         tolerance: as for ``calibrate``.
 
     Returns:
-        The result, and the log with one row a step: ``step``, ``action`` (``calibrated``,
+        The result, and the log with one row per step: ``step``, ``action`` (``calibrated``,
         ``dropped_collinear``, ``widened_bounds``), ``detail``, ``bound_low``, ``bound_high``.
 
     Raises:

@@ -23,9 +23,9 @@ class EstimationDomains:
     """The domains and their members.
 
     Attributes:
-        table: ``geography``, ``area_code``, ``size_class`` (``total`` or a class), one row a domain.
-        membership: domain number of each unit, one column a partition, shape (n, partitions); −1 where a unit
-            lies in none of it (areas that are in no group).
+        table: ``geography``, ``area_code``, ``size_class`` (``total`` or a class), one row per domain.
+        membership: domain number of each unit, one column per partition, shape (n, partitions); −1 where a
+            unit lies in none of it (areas that are in no group).
     """
 
     table: pd.DataFrame

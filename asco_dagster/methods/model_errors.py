@@ -143,7 +143,7 @@ def model_errors(
     Args:
         weights: final weights, shape (n,).
         unsampled: one minus the share of each unit's variance stratum that answered, shape (n,).
-        values: one row a respondent, one column an indicator; NaN where open.
+        values: one row per respondent, one column per indicator; NaN where open.
         kinds: kind of each indicator.
         respondents: the n respondents.
         frame: every unit of the population.
@@ -340,7 +340,7 @@ def _model_variance(
 def _table(
     found: np.ndarray, names: list[str], kinds: Mapping[str, IndicatorKind], domains: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row an indicator, statistic and domain."""
+    """One row per indicator, statistic and domain."""
     table = pd.concat([domains] * (2 * len(names)), ignore_index=True)
     statistics = [statistic for name in names for statistic in STATISTICS[kinds[name]]]
     table.insert(0, "indicator", np.repeat(np.array(names, dtype=object), 2 * len(domains)))

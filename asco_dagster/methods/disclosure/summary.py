@@ -16,9 +16,9 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
         cells: result of ``protect``.
 
     Returns:
-        One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``suppressed``
-        and ``value_suppressed_percent``, see ``suppressed_percent``. By which rule is not in it: the rule of
-        a cell would tell its value.
+        One row per table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``,
+        ``suppressed`` and ``value_suppressed_percent``, see ``suppressed_percent``. By which rule is not in it: the rule
+        of a cell would tell its value.
     """
     keyed = cells.assign(breakdown=breakdown_of(cells))
     hidden = suppressed_percent(cells)
