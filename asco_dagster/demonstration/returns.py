@@ -67,8 +67,8 @@ def returned(
 
     Returns:
         One row per return, in the order of the frame: ``unit_code``, ``submitted_at`` (ISO 8601),
-        ``version``, the stored value of each question as text (``1`` and ``0``, codes, numbers with a point, empty
-        where nothing is answered), the contact columns.
+        ``version``, the stored value of each question as text (``1`` and ``0``, codes, numbers with a
+        point, empty where nothing is answered), the contact columns.
     """
     answering = respondents(truth, codebook.questionnaire, seed)
     sending = answering & truth["unit_code"].isin(set(sampled)).to_numpy()

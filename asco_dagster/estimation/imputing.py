@@ -51,7 +51,7 @@ COLUMNS = [
     ]
 )
 def est_asco__imputations(step: WaveStep) -> Table:
-    """One row per imputed answer: a quantity that feeds totals, unanswered or set to missing, from a donor."""
+    """One row per imputed answer: a quantity that feeds totals, open or set to missing, from a donor."""
     import dagster as dg
 
     frame = read_table(step.database, "stg_asco__units", UNITS, categories=UNITS[1:])

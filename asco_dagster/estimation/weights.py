@@ -25,8 +25,8 @@ def read_frame(database: Any) -> pd.DataFrame:
     [
         "est_asco__weights: One row per respondent: design weight, nonresponse group and weight, "
         "calibrated weight.",
-        "est_asco__margins: One row per calibration margin: its known total, and what the weights give before "
-        "and after.",
+        "est_asco__margins: One row per calibration margin: its known total, and what the weights give "
+        "before and after.",
         "est_asco__weighting_log: One row per decision of the weighting: groups and post-strata merged, "
         "collinear margins dropped, bounds widened.",
     ],

@@ -69,7 +69,7 @@ def describe_unmet(unmet: Sequence[UnmetMargin], bounds: tuple[float, float], *,
     Args:
         unmet: as :func:`unmet_margins` gives them.
         bounds: the bounds they were sought within.
-        most: number of margins told in full.
+        most: number of margins named in full.
 
     Returns:
         A clause without full stop.

@@ -150,7 +150,7 @@ def model_errors(
         conditional: indicators about part of the units only (communes with a CCAS): how many there are is
             taken from the respondents, and no open answer is told from a unit outside (ρ = 1).
         imputation_variance: error variance of each imputed value, 0 elsewhere, shape (n, k).
-        imputed_units: units of the frame whose amounts are imputed, for which no respondent stands, shape
+        imputed_units: units of the frame whose amounts are imputed, which no respondent represents, shape
             of the frame.
 
     Returns:

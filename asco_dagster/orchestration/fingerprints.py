@@ -74,7 +74,7 @@ def fingerprint_of(
         name: of the asset.
         reads: assets that it reads.
         made_by: result of ``base_fingerprint`` and hash of the asset's code (``asset_code``).
-        state: of what lies outside the database, anything that JSON can hold.
+        state: of what is outside the database, anything that JSON can hold.
 
     Returns:
         None where a table that it reads has no fingerprint.

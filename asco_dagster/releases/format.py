@@ -92,7 +92,7 @@ class Format:
 
 
 def matches(file: str, pattern: str) -> bool:
-    """Whether the path of a released file fits a pattern; a star stands for one part of it."""
+    """Whether the path of a released file fits a pattern; a star matches one part of it."""
     return PurePosixPath("/", file).match(f"/{pattern}")
 
 

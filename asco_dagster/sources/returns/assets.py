@@ -61,8 +61,8 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
         f"{RETURNS}: One row per workbook, or a row of a web export, and what became of it: accepted, "
         "superseded by another one of its unit (with the rule that decided), or refused with its reason "
         "and put into quarantine.",
-        f"{ANSWERS}: One row per unit and question answered, of the accepted returns, with file, tab and cell; "
-        "contact details are never read.",
+        f"{ANSWERS}: One row per unit and question answered, of the accepted returns, with file, tab and "
+        "cell; contact details are never read.",
     ],
     deps=["raw_asco__sample"],
     state=_state,
