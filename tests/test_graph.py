@@ -71,10 +71,10 @@ def test_every_suite_has_an_asset() -> None:
 
 def test_every_model_says_its_grain_first() -> None:
     for path in (DBT_PROJECT / "models").rglob("*.sql"):
-        assert path.read_text().startswith("-- One row a"), path.name
+        assert path.read_text().startswith("-- One row per "), path.name
         described = path.with_suffix(".yml")
         assert described.is_file(), f"{path.name} has no .yml beside it"
-        assert "description: One row a" in described.read_text(), described.name
+        assert "description: One row per " in described.read_text(), described.name
 
 
 def test_methods_import_neither_dagster_nor_duckdb() -> None:

@@ -1,1 +1,1 @@
-"""The ``asco`` command: parses arguments, prints results; one file a subcommand."""
+"""The ``asco`` command: parses arguments, prints results; one file per subcommand."""

@@ -50,7 +50,7 @@ MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondent
     state=EARLIER_VERSIONS,
 )
 def sec_asco__cells(step: WaveStep) -> Table:
-    """One row a cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
+    """One row per cell of the released breakdowns; V released, A frequency, B dominance, D secondary."""
     areas, rules = areas_of(step.database, step.wave), rules_of(step.wave)
     versions = earlier_versions(ReleaseStore.of(step.places, step.wave.wave), step.database)
     started = time.perf_counter()
@@ -130,7 +130,7 @@ def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
 
 @wave_asset(deps=["sec_asco__cells"], state=EARLIER_VERSIONS)
 def sec_asco__disclosure_log(step: WaveStep) -> Table:
-    """One row a cell that is closed or held back: why, since when, and which version published it."""
+    """One row per cell that is closed or held back: why, since when, and which version published it."""
     versions = earlier_versions(ReleaseStore.of(step.places, step.wave.wave), step.database)
     log = disclosure_log(read_table(step.database, "sec_asco__cells"), versions)
     return Table(
@@ -145,7 +145,7 @@ def sec_asco__disclosure_log(step: WaveStep) -> Table:
 
 @wave_asset(deps=["sec_asco__cells", "est_profile__departements"])
 def sec_asco__audit(step: WaveStep) -> Table:
-    """One row a number that is not published and what an intruder can infer; a breach closes the gate."""
+    """One row per number that is not published and what an intruder can infer; a breach closes the gate."""
     cells = read_table(step.database, "sec_asco__cells")
     areas, rules = areas_of(step.database, step.wave), rules_of(step.wave)
     started = time.perf_counter()

@@ -41,7 +41,7 @@ class Single:
     Args:
         name: for messages.
         layout: its cells and sums.
-        cells: one row a cell, in the layout's order, with the columns of ``optimal_suppression``.
+        cells: one row per cell, in the layout's order, with the columns of ``optimal_suppression``.
     """
 
     name: str
@@ -139,7 +139,7 @@ def _given(cells: pd.DataFrame, known: Layout, areas: Areas, rules: DisclosureRu
 def compare(
     rows: pd.DataFrame, areas: Areas, rules: DisclosureRules, name: str, seconds: int = SECONDS
 ) -> list[dict]:
-    """One row a single table: what each closes beside the sensitive cells, and what is left to infer.
+    """One row per single table: what each closes beside the sensitive cells, and what is left to infer.
 
     Returns:
         ``table``, ``cells``, ``sensitive``, ``tau_cells``, ``own_cells``, ``tau_loss``, ``own_loss``,

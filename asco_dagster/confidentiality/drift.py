@@ -24,7 +24,7 @@ COLUMNS = [
 
 @wave_asset(deps=["sec_asco__cells"], state=COMPARED_RELEASES)
 def sec_quality__drift(step: WaveStep) -> Table:
-    """One row a number of France released before: by how much it moves, and how much the wave allows."""
+    """One row per number of France released before: by how much it moves, and how much the wave allows."""
     latest = latest_release(step.places.releases(step.wave.wave))
     former = former_release(step.places, step.wave.wave)
     cells = read_table(step.database, "sec_asco__cells", [*KEYS, "estimate", "standard_error", "status"])

@@ -38,7 +38,7 @@ def optimal_suppression(cells: pd.DataFrame, folder: Path, seconds: int = 120) -
     """The secondary cells of one table, of least loss, as τ-Argus finds them.
 
     Args:
-        cells: one row a cell: ``area``, ``within`` (the area that it is a part of, "" for the whole),
+        cells: one row per cell: ``area``, ``within`` (the area that it is a part of, "" for the whole),
             ``size_class``, ``value``, ``respondents``, ``loss`` (what is lost with it), ``sensitive``,
             ``lower`` and ``upper`` (how far a sensitive cell must be able to move). Either areas by size
             class, or, over all sizes, areas below areas.

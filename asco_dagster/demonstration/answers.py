@@ -66,14 +66,14 @@ def true_answers(
 
     Args:
         communes: ``unit_code``, ``epci_siren``, ``population``, ``departement_code``, ``region_code``,
-            ``size_class``, one row a commune.
+            ``size_class``, one row per commune.
         epci: the same without ``epci_siren``.
         codebooks: the questionnaires, by unit type.
         wave: name of the wave, part of the seed.
         seed: seed of the demonstration.
 
     Returns:
-        By unit type, one row a unit in the order of the frame: ``unit_type``, ``unit_code``, one column a
+        By unit type, one row per unit in the order of the frame: ``unit_type``, ``unit_code``, one column a
         question (nullable integers for yes/no and counts, floats for decimals and euros, text for choices;
         null where the filter excludes it), ``departement_code``, ``region_code``, ``size_class``,
         ``population``.

@@ -1,4 +1,4 @@
-"""INSEE's census file of individuals, invented, in its layout: Parquet, one row a person with a weight.
+"""INSEE's census file of individuals, invented, in its layout: Parquet, one row per person with a weight.
 
 Each group of département, sex and five-year age has the inhabitants of the population estimates, spread over
 some dozens of records with one weight each, so that the file is a hundredth of the true one. How people of an

@@ -23,10 +23,10 @@ class Territory:
     """What the official files say, before any layout.
 
     Attributes:
-        members: one row a commune in an EPCI: ``epci_siren``, ``epci_name``, ``epci_nature``,
+        members: one row per commune in an EPCI: ``epci_siren``, ``epci_name``, ``epci_nature``,
             ``commune_code``, ``commune_name``, ``departement_code``, ``listed_population`` (municipal, as the
             DGCL's list prints it).
-        populations: one row a commune: ``commune_code``, ``commune_name``, ``departement_code``,
+        populations: one row per commune: ``commune_code``, ``commune_name``, ``departement_code``,
             ``region_code``, ``population`` (municipal).
     """
 
@@ -151,7 +151,7 @@ def commune_frame(territory: Territory, wave: Wave, passage: pd.DataFrame | None
         passage: ``former_code``, ``commune_code`` of the table of passage that the wave delivers, if any.
 
     Returns:
-        One row a commune by code: ``unit_code``, ``name``, ``departement_code``, ``region_code``,
+        One row per commune by code: ``unit_code``, ``name``, ``departement_code``, ``region_code``,
         ``epci_siren`` (null outside any), ``population`` (legal, else as listed), ``size_class``,
         ``stratum``.
     """
@@ -184,7 +184,7 @@ def epci_frame(communes: pd.DataFrame, territory: Territory, wave: Wave) -> pd.D
         wave: its wave.
 
     Returns:
-        One row an EPCI by SIREN, in the columns of :func:`commune_frame` without ``epci_siren``.
+        One row per EPCI by SIREN, in the columns of :func:`commune_frame` without ``epci_siren``.
     """
     inside = communes[communes["epci_siren"].notna()]
     shares = inside.groupby(["epci_siren", "departement_code"])["population"].sum().reset_index()

@@ -27,7 +27,7 @@ def respondents(truth: pd.DataFrame, unit_type: str, seed: tuple[int, ...]) -> n
     """Which units of the frame would answer, if sampled.
 
     Args:
-        truth: ``departement_code`` and ``population``, one row a unit of the frame.
+        truth: ``departement_code`` and ``population``, one row per unit of the frame.
         unit_type: ``commune`` or ``epci``.
         seed: seed of the draw, which the sample does not change.
 
@@ -66,9 +66,9 @@ def returned(
         seed: seed of everything random here; neither sample nor format changes what a unit sends.
 
     Returns:
-        One row a return, in the order of the frame: ``unit_code``, ``submitted_at`` (ISO 8601), ``version``,
-        the stored value of each question as text (``1`` and ``0``, codes, numbers with a point, empty where
-        nothing is answered), the contact columns.
+        One row per return, in the order of the frame: ``unit_code``, ``submitted_at`` (ISO 8601),
+        ``version``, the stored value of each question as text (``1`` and ``0``, codes, numbers with a
+        point, empty where nothing is answered), the contact columns.
     """
     answering = respondents(truth, codebook.questionnaire, seed)
     sending = answering & truth["unit_code"].isin(set(sampled)).to_numpy()

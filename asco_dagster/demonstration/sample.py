@@ -13,7 +13,7 @@ def draw_sample(frame: pd.DataFrame, design: Design, *, scale: float, seed: int)
     """Draw one type of unit.
 
     Args:
-        frame: ``unit_code``, ``stratum``, ``population``, one row a unit.
+        frame: ``unit_code``, ``stratum``, ``population``, one row per unit.
         design: its sample design.
         scale: multiplies the design's size; below 1 the size is never less than the take-all units and the
             minima ask for.

@@ -96,7 +96,7 @@ def write_populations(path: Path, territory: Territory, delivery: Delivery) -> N
 
 
 def _memberships(territory: Territory) -> pd.DataFrame:
-    """One row a membership with every column of both layouts, by SIREN and commune."""
+    """One row per membership with every column of both layouts, by SIREN and commune."""
     members = territory.members.sort_values(["epci_siren", "commune_code"], ignore_index=True)
     municipal = members["listed_population"]
     total = municipal + np.maximum(1, np.rint(municipal * 0.02)).astype("int64")

@@ -21,7 +21,7 @@ UNDATED = "undated"
 
 @wave_asset(deps=["stg_asco__sample", "stg_asco__units", "stg_asco__returns"])
 def est_asco__collection(step: WaveStep) -> Table:
-    """One row a type of unit and day, stratum or département: sampled, returned, rate of response."""
+    """One row per type of unit and day, stratum or département: sampled, returned, rate of response."""
     import dagster as dg
 
     from asco_dagster.estimation.collection_chart import as_markdown, draw
@@ -51,13 +51,13 @@ def collection_report(sampled: pd.DataFrame, start: dt.date) -> pd.DataFrame:
     """Response of the sample so far.
 
     Args:
-        sampled: one row a sampled unit: unit_type, stratum, departement_code, returned (boolean),
+        sampled: one row per sampled unit: unit_type, stratum, departement_code, returned (boolean),
             submitted_at (NaT without a return, and for a return without a date).
         start: first day of the collection.
 
     Returns:
-        One row a type of unit and category of each breakdown: ``day`` (ISO date, from the start or the first
-        return to the last one, without a gap, then ``undated``), ``stratum``, ``departement``: sampled,
+        One row per type of unit and category of each breakdown: ``day`` (ISO date, from the start or the
+        first return to the last one, without a gap, then ``undated``), ``stratum``, ``departement``: sampled,
         returned, returned_to_date (days only), response_rate (between 0 and 1; of a day: to date).
     """
     tables = []

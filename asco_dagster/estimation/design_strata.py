@@ -15,7 +15,7 @@ def design_strata(units: pd.DataFrame, design: Design) -> pd.DataFrame:
     same label with ``:all`` behind it.
 
     Args:
-        units: ``stratum`` (the crossing of the wave's variables) and ``population``, one row a unit.
+        units: ``stratum`` (the crossing of the wave's variables) and ``population``, one row per unit.
         design: the sample design of this type of unit.
 
     Returns:
@@ -31,7 +31,7 @@ def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFra
     """Draw the sample of one type of unit from its frame.
 
     Args:
-        units: ``unit_code``, ``stratum`` and ``population``, one row a unit of the frame.
+        units: ``unit_code``, ``stratum`` and ``population``, one row per unit of the frame.
         design: its sample design.
         seed: seed of the draw; with the same frame it gives the same sample on every machine, for the draw
             goes by the units' codes and not by their pseudonyms.

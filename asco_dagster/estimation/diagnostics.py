@@ -25,7 +25,7 @@ def diagnostics_metadata(
     """What the page of a weighting shows.
 
     Args:
-        weights: ``unit_type``, ``nonresponse_weight``, ``weight``, one row a respondent.
+        weights: ``unit_type``, ``nonresponse_weight``, ``weight``, one row per respondent.
         margins: ``unit_type``, ``margin``, ``total``, ``before``, ``after``, ``gap``.
         log: ``unit_type``, ``stage``, ``action``, ``detail``.
         distances: what calibration minimised, by type of unit.

@@ -20,7 +20,7 @@ FRAME = ["unit_id", "unit_type", "unit_code", "stratum", "population"]
     state=lambda step: frozen_state(step.places.wave(step.wave.wave)),
 )
 def est_asco__draw(step: WaveStep) -> Table:
-    """One row a sampled unit: its stratum and probability by the design; delivered, or drawn and frozen."""
+    """One row per sampled unit: its stratum and probability by the design; delivered, or drawn and frozen."""
     frame = frame_by_design(read_table(step.database, "stg_asco__units", FRAME), step.wave)
     delivered = read_table(step.database, "stg_asco__sample", ["unit_id"])
     if step.wave.sources.sample:
@@ -41,7 +41,7 @@ def frame_by_design(units: pd.DataFrame, wave: Wave) -> pd.DataFrame:
     """The frame with the strata of the design.
 
     Args:
-        units: ``unit_id``, ``unit_type``, ``unit_code``, ``stratum``, ``population``, one row a unit.
+        units: ``unit_id``, ``unit_type``, ``unit_code``, ``stratum``, ``population``, one row per unit.
         wave: the wave.
 
     Returns:

@@ -35,7 +35,7 @@ class Answered:
     """Indicators of the respondents of one type.
 
     Attributes:
-        values: one row a respondent, one column an indicator; NaN where open.
+        values: one row per respondent, one column per indicator; NaN where open.
         kinds: ``share`` or ``amount``, of each indicator.
         conditional: indicators about part of the units only.
         imputation_variance: error variance of imputed values, 0 elsewhere, in the shape of ``values``.
@@ -59,7 +59,7 @@ class Answered:
     ]
 )
 def est_asco__estimates(step: WaveStep) -> Table:
-    """One row an indicator, statistic and domain of estimation, with its precision."""
+    """One row per indicator, statistic and domain of estimation, with its precision."""
     tables = []
     for unit_type, units, own_frame, answered in respondents_by_type(step.database):
         table = estimates_of(units, own_frame, answered, step.wave, unit_type)

@@ -51,7 +51,7 @@ COLUMNS = [
     ]
 )
 def est_asco__imputations(step: WaveStep) -> Table:
-    """One row an imputed answer: a quantity that feeds totals, unanswered or set to missing, from a donor."""
+    """One row per imputed answer: a quantity that feeds totals, open or set to missing, from a donor."""
     import dagster as dg
 
     frame = read_table(step.database, "stg_asco__units", UNITS, categories=UNITS[1:])
@@ -108,7 +108,7 @@ def impute_answers(
         seed: seed of the draws.
 
     Returns:
-        One row an imputed answer: unit_id, unit_type, question, value, reason (its edit status), method,
+        One row per imputed answer: unit_id, unit_type, question, value, reason (its edit status), method,
         donor_id, donor_class, donors, error_variance.
     """
     units = units.reset_index(drop=True)
@@ -141,7 +141,7 @@ def impute_answers(
 
 
 def counted(made: pd.DataFrame, units: pd.DataFrame) -> list[dict[str, str | int]]:
-    """How much was imputed, one record a type of unit and question."""
+    """How much was imputed, one record per type of unit and question."""
     respondents = units["unit_type"].value_counts().to_dict()
     return [
         {

@@ -20,7 +20,7 @@ from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
     ]
 )
 def est_asco__influential(step: WaveStep) -> Table:
-    """One row an influential answer: the total with it, without its pull, and with both extremes bounded."""
+    """One row per influential answer: the total with it, without its pull, and with both extremes bounded."""
     tables = []
     for unit_type, units, frame, answered in respondents_by_type(step.database):
         amounts = [name for name in answered.values if answered.kinds[str(name)] == "amount"]

@@ -46,7 +46,7 @@ from estimation.est_profile__aid where domain = 'total'
     ]
 )
 def est_quality__nonresponse(step: WaveStep) -> Table:
-    """One row a measure of non-response: R-indicators, early against late returns, bounds on shares."""
+    """One row per measure of non-response: R-indicators, early against late returns, bounds on shares."""
     sample = read_table(step.database, "est_asco__sample").merge(
         step.database.execute(_AID).df(), on="departement_code", how="left", validate="many_to_one"
     )

@@ -12,7 +12,7 @@ FRAME = ["unit_type", "stratum", "population", AREA]
 
 @wave_asset(deps=["est_asco__sample", "est_asco__silent_units", "est_asco__weights", "stg_asco__units"])
 def est_quality__population(step: WaveStep) -> pd.DataFrame:
-    """One row a département: the weighted population of its communes beside that of the census.
+    """One row per département: the weighted population of its communes beside that of the census.
 
     EPCI are left out: their sample represents régions, and a body lies in several départements.
     """

@@ -14,7 +14,7 @@ KEYS = ["unit_type", "indicator", "statistic", "size_class"]
 
 @wave_asset(deps=["est_asco__estimates"])
 def est_quality__published(step: WaveStep) -> pd.DataFrame:
-    """One row a published figure: its estimate, and how far it goes beyond what is tolerated."""
+    """One row per published figure: its estimate, and how far it goes beyond what is tolerated."""
     columns = [*KEYS, "geography", "estimate", "standard_error"]
     estimates = read_table(step.database, "est_asco__estimates", columns)
     return compare_published(step.wave.published, estimates)
@@ -28,7 +28,7 @@ def compare_published(figures: Sequence[PublishedFigure], estimates: pd.DataFram
         estimates: ``est_asco__estimates``; only France is looked at.
 
     Returns:
-        One row a figure, in their order: keys, ``published``, ``tolerance``, ``source``, ``estimate`` and
+        One row per figure, in their order: keys, ``published``, ``tolerance``, ``source``, ``estimate`` and
         ``standard_error`` (missing where nothing was estimated), ``difference`` (estimate minus published),
         ``excess`` (how far the difference goes beyond tolerance and sampling error; 0 where it does not).
     """

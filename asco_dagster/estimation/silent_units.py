@@ -14,7 +14,7 @@ COLUMNS = [*UNITS, "area_code", "area_population", "share_of_area", "is_imputed"
 
 @wave_asset(deps=["est_asco__sample", "stg_asco__units"])
 def est_asco__silent_units(step: WaveStep) -> Table:
-    """One row a large silent unit: its share of its area, and whether its amounts are imputed."""
+    """One row per large silent unit: its share of its area, and whether its amounts are imputed."""
     sample = read_table(
         step.database, "est_asco__sample", [*UNITS, "inclusion_probability", "response_status"]
     )

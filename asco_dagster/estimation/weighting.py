@@ -28,11 +28,11 @@ class Weighting:
     """Weights of the respondents of one type of unit, and how they came about.
 
     Attributes:
-        weights: one row a respondent: unit_id, unit_type, stratum, design_weight, response_group,
+        weights: one row per respondent: unit_id, unit_type, stratum, design_weight, response_group,
             nonresponse_weight, variance_stratum, variance_population, weight.
         x: calibration variables of the same respondents, shape (n, p); 0 for those held at their weight.
-        margins: one row a margin: unit_type, margin, total, before, after, gap (relative, after).
-        log: one row a decision: unit_type, step, stage, action, detail.
+        margins: one row per margin: unit_type, margin, total, before, after, gap (relative, after).
+        log: one row per decision: unit_type, step, stage, action, detail.
         distance: what calibration minimised.
     """
 

@@ -23,11 +23,11 @@ def read_frame(database: Any) -> pd.DataFrame:
 
 @wave_assets(
     [
-        "est_asco__weights: One row a respondent: design weight, nonresponse group and weight, "
+        "est_asco__weights: One row per respondent: design weight, nonresponse group and weight, "
         "calibrated weight.",
-        "est_asco__margins: One row a calibration margin: its known total, and what the weights give before "
-        "and after.",
-        "est_asco__weighting_log: One row a decision of the weighting: groups and post-strata merged, "
+        "est_asco__margins: One row per calibration margin: its known total, and what the weights give "
+        "before and after.",
+        "est_asco__weighting_log: One row per decision of the weighting: groups and post-strata merged, "
         "collinear margins dropped, bounds widened.",
     ],
     deps=["est_asco__sample", "est_asco__silent_units", "stg_asco__units"],

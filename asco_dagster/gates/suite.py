@@ -1,4 +1,4 @@
-"""A suite file: GX's own JSON, one file an asset, and what this project asks of it.
+"""A suite file: GX's own JSON, one file per asset, and what this project asks of it.
 
 Every expectation carries GX's ``severity`` and a ``meta.reason`` in plain words; the suite's ``meta.key``
 names the columns that identify an offending row (never contact data). A suite is checked when it is loaded,
@@ -103,7 +103,7 @@ def load_suite(asset: str, folder: Path = EXPECTATIONS) -> Suite:
 
 
 def require_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
-    """Demand that a suite fits the table that it judges and the bounds of the wave.
+    """Check that a suite fits the table that it judges and the bounds of the wave.
 
     Args:
         suite: the suite.
@@ -120,7 +120,7 @@ def require_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
 
 
 def require_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTATIONS) -> None:
-    """Demand, without importing GX, that each asset has a suite of the right form, and each suite an asset.
+    """Check, without importing GX, that each asset has a suite of the right form, and each suite an asset.
 
     Args:
         assets: every asset of the pipeline.
@@ -146,7 +146,7 @@ def require_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECT
 
 
 def require_sound_suites(assets: Iterable[str], wave: Wave) -> None:
-    """Demand that the suites of some assets are sound and can be judged with the bounds of the wave.
+    """Check that the suites of some assets are sound and can be judged with the bounds of the wave.
 
     Raises:
         ConfigurationError: as :func:`load_suite`, or bounds with which an expectation has no meaning.

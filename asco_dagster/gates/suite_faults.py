@@ -217,7 +217,7 @@ def _value_faults(where: str, kwargs: Mapping[str, Any], known: set[str]) -> Ite
         yield Fault(f"{where} has no regex and holds whatever it judges", "the argument regex")
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if low is not None and high is not None and _is_number(low) and _is_number(high) and low > high:
-        yield Fault(f"{where}: min_value {low} lies above max_value {high}", "min_value at most max_value")
+        yield Fault(f"{where}: min_value {low} is above max_value {high}", "min_value at most max_value")
     if "column_A" in kwargs and kwargs["column_A"] == kwargs.get("column_B"):
         yield Fault(f"{where} compares {kwargs['column_A']} with itself", "two columns")
 

@@ -45,12 +45,12 @@ def calibrate_with_fallback(
         tolerance: as for ``calibrate``.
 
     Returns:
-        The result, and the log with one row a step: ``step``, ``action`` (``calibrated``,
+        The result, and the log with one row per step: ``step``, ``action`` (``calibrated``,
         ``dropped_collinear``, ``widened_bounds``), ``detail``, ``bound_low``, ``bound_high``.
 
     Raises:
         EstimationError: margins that cannot be met within the limits (listed), or the errors of ``calibrate``
-            that wider bounds do not mend.
+            that wider bounds do not fix.
     """
     limits = _checked_limits(bounds, bounds_limits)
     log: list[tuple[str, str, float, float]] = []
@@ -90,7 +90,7 @@ def _attempt(
     tolerance: float,
     log: list[tuple[str, str, float, float]],
 ) -> CalibrationResult | None:
-    """One try; a failure is written to the log, for wider bounds may still mend it."""
+    """One try; a failure is written to the log, for wider bounds may still fix it."""
     try:
         # The bounds are the guard here: they come from the wave file.
         guard = (min(RATIO_LIMITS[0], bounds[0]), max(RATIO_LIMITS[1], bounds[1]))

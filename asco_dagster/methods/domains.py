@@ -23,9 +23,9 @@ class EstimationDomains:
     """The domains and their members.
 
     Attributes:
-        table: ``geography``, ``area_code``, ``size_class`` (``total`` or a class), one row a domain.
-        membership: domain number of each unit, one column a partition, shape (n, partitions); −1 where a unit
-            lies in none of it (areas that are in no group).
+        table: ``geography``, ``area_code``, ``size_class`` (``total`` or a class), one row per domain.
+        membership: domain number of each unit, one column per partition, shape (n, partitions); −1 where a
+            unit is in none of it (areas that are in no group).
     """
 
     table: pd.DataFrame
@@ -77,7 +77,7 @@ def estimation_domains(
             if missing.size:
                 lost = own.iloc[int(missing[0])]
                 raise EstimationError(
-                    f"a respondent lies in {geography} {lost['area_code']}, size class {lost['size_class']}, "
+                    f"a respondent is in {geography} {lost['area_code']}, size class {lost['size_class']}, "
                     "which the frame lacks"
                 )
             columns.append(np.where(numbers < 0, -1, numbers + offset))

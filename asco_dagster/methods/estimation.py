@@ -63,7 +63,7 @@ def estimate(
 
     Args:
         design: weights, calibration variables and strata of the n respondents.
-        values: one row a respondent, in the order of the design; one column an indicator.
+        values: one row per respondent, in the order of the design; one column per indicator.
         kinds: kind of each indicator; all columns of ``values`` must be named.
         domains: domains of estimation of the same respondents.
         population: inhabitants of each respondent, shape (n,).

@@ -36,7 +36,7 @@ def evolution(
             (:func:`~asco_dagster.methods.common_units.common_units_covariance`).
 
     Returns:
-        One row a cell with status V in both and a comparable indicator, by its keys: the keys,
+        One row per cell with status V in both and a comparable indicator, by its keys: the keys,
         ``estimate_former``, ``estimate_later``, ``difference`` (later less former), ``standard_error``,
         ``error_basis`` (``covariance``, or ``independent`` where it is taken for 0); ``ci_low``, ``ci_high``
         at 95 %; ``significant`` (the interval leaves 0 out), 0 or 1; ``q_value``, the expected share of

@@ -69,7 +69,7 @@ def describe_unmet(unmet: Sequence[UnmetMargin], bounds: tuple[float, float], *,
     Args:
         unmet: as :func:`unmet_margins` gives them.
         bounds: the bounds they were sought within.
-        most: number of margins told in full.
+        most: number of margins named in full.
 
     Returns:
         A clause without full stop.
@@ -83,7 +83,7 @@ def describe_unmet(unmet: Sequence[UnmetMargin], bounds: tuple[float, float], *,
 
 
 def _elastic_optimum(rows: np.ndarray, totals: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-    """Weight ratios with the least sum of slacks; ``rows`` has shape (n, p), one column a margin."""
+    """Weight ratios with the least sum of slacks; ``rows`` has shape (n, p), one column per margin."""
     import highspy
 
     n, p = rows.shape

@@ -64,7 +64,7 @@ def impute(deck: Deck, *, seed: int, neighbours: int = 5, minimum_donors: int = 
         minimum_donors: fewest donors of a class; the widest class does with one.
 
     Returns:
-        One row an imputed value, by unit and question: ``unit`` (row in the deck), ``question``, ``value``,
+        One row per imputed value, by unit and question: ``unit`` (row in the deck), ``question``, ``value``,
         ``method`` (``deductive``: the question does not arise, zero; ``donor``), ``donor`` (row; -1 without
         one), ``donor_class`` (name of the class), ``donors`` (how many it has), ``error_variance`` (of the
         value, in its unit squared; 0 of a deduced one).

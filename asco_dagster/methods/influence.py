@@ -24,11 +24,11 @@ def influential_answers(
 
     Args:
         design: weights, calibration variables and strata of the n respondents.
-        values: amounts, one column an indicator; NaN counts as 0, as in totals.
+        values: amounts, one column per indicator; NaN counts as 0, as in totals.
         domains: domains of the same respondents; those over all sizes are looked at.
 
     Returns:
-        One row an influential answer, the most influential of a total first: ``indicator``, ``geography``,
+        One row per influential answer, the most influential of a total first: ``indicator``, ``geography``,
         ``area_code``, ``row`` (of the respondent), ``value``, ``weight``, ``conditional_bias``,
         ``share_of_total`` (``|B_i|`` over the total), ``estimate``, ``estimate_without``,
         ``robust_estimate``.

@@ -35,7 +35,7 @@ def margin_matrix(units: pd.DataFrame, specs: Sequence[MarginSpec]) -> tuple[spa
     """The calibration variables of units.
 
     Args:
-        units: one row a respondent, with the columns that the specifications name.
+        units: one row per respondent, with the columns that the specifications name.
         specs: families of margins, the most important first (of collinear margins the first are kept).
 
     Returns:
@@ -64,7 +64,7 @@ def margin_totals(frame: pd.DataFrame, specs: Sequence[MarginSpec], names: Seque
     """The known totals of the margins, from the frame.
 
     Args:
-        frame: one row a unit of the population, with the columns that the specifications name.
+        frame: one row per unit of the population, with the columns that the specifications name.
         specs: the specifications that gave ``names``.
         names: margins wanted, as :func:`margin_matrix` names them.
 

@@ -143,14 +143,14 @@ def model_errors(
     Args:
         weights: final weights, shape (n,).
         unsampled: one minus the share of each unit's variance stratum that answered, shape (n,).
-        values: one row a respondent, one column an indicator; NaN where open.
+        values: one row per respondent, one column per indicator; NaN where open.
         kinds: kind of each indicator.
         respondents: the n respondents.
         frame: every unit of the population.
         conditional: indicators about part of the units only (communes with a CCAS): how many there are is
             taken from the respondents, and no open answer is told from a unit outside (ρ = 1).
         imputation_variance: error variance of each imputed value, 0 elsewhere, shape (n, k).
-        imputed_units: units of the frame whose amounts are imputed, for which no respondent stands, shape
+        imputed_units: units of the frame whose amounts are imputed, which no respondent represents, shape
             of the frame.
 
     Returns:
@@ -340,7 +340,7 @@ def _model_variance(
 def _table(
     found: np.ndarray, names: list[str], kinds: Mapping[str, IndicatorKind], domains: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row an indicator, statistic and domain."""
+    """One row per indicator, statistic and domain."""
     table = pd.concat([domains] * (2 * len(names)), ignore_index=True)
     statistics = [statistic for name in names for statistic in STATISTICS[kinds[name]]]
     table.insert(0, "indicator", np.repeat(np.array(names, dtype=object), 2 * len(domains)))

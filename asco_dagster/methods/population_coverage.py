@@ -22,7 +22,7 @@ def population_coverage(frame: pd.DataFrame, respondents: pd.DataFrame, area: st
         area: column of the area.
 
     Returns:
-        One row an area of the frame, by code: ``area_code``, ``respondents``, ``population`` (inhabitants of
+        One row per area of the frame, by code: ``area_code``, ``respondents``, ``population`` (inhabitants of
         the frame), ``weighted_population``, ``gap`` (weighted over known, less 1), ``expected_error`` (of the
         gap), ``errors`` (``|gap|`` in expected errors; 0 where both are 0, at most 1,000), ``excess`` (what
         ``|gap|`` exceeds ``ERRORS`` expected errors and ``TOLERANCE`` by; 0 where it does not).

@@ -192,7 +192,7 @@ def quality_flag(
 
     Totals and means are judged by the coefficient of variation. Shares are judged by half the width of their
     confidence interval where it is given: a coefficient of variation calls a share of 2 % bad and the same
-    share told as 98 % excellent. A measure that cannot be computed is ``unreliable``.
+    share reported as an excellent 98 %. A measure that cannot be computed is ``unreliable``.
 
     Args:
         cv: coefficients of variation (0.1 = 10 %), shape (n,).

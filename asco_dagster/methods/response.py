@@ -19,7 +19,7 @@ class ResponseGroups(NamedTuple):
 
     Attributes:
         groups: group code of each unit, aligned with the sample; the code is that of its first stratum.
-        log: one row a merge: ``step``, ``group``, ``merged_into``, ``rule`` (``departement``, ``region`` or
+        log: one row per merge: ``step``, ``group``, ``merged_into``, ``rule`` (``departement``, ``region`` or
             ``france``; ``complete`` as a last resort), and the ``respondents`` and ``adjustment`` that made
             the merge necessary.
     """

@@ -41,7 +41,7 @@ def response_propensities(
     Args:
         weights: design weights, shape (n,).
         responded: whether each unit answered, shape (n,).
-        variables: what is known of all sampled units, one column a variable: categories become indicators,
+        variables: what is known of all sampled units, one column per variable: categories become indicators,
             numbers are standardised.
         iterations: Newton steps before giving up.
 
@@ -130,13 +130,13 @@ def early_and_late(
     """Shares among the last respondents less those among the others: the silent resemble the last, if anyone.
 
     Args:
-        values: 0/1 answers, one column an indicator; NaN where open.
+        values: 0/1 answers, one column per indicator; NaN where open.
         weights: weights of the respondents, shape (n,).
         arrived: day of arrival as a number, shape (n,); NaN without a date, which is left out.
         late_share: share of the dated returns that count as late; a day is not cut in two.
 
     Returns:
-        One row an indicator: ``indicator``, ``early``, ``late`` (weighted shares), ``difference``,
+        One row per indicator: ``indicator``, ``early``, ``late`` (weighted shares), ``difference``,
         ``standard_error`` (of independent groups with the effective sizes of their weights).
 
     Source: Lin & Schaeffer, "Using survey participants to estimate the impact of nonparticipation", Public

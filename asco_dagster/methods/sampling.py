@@ -31,7 +31,7 @@ def allocate(
     largest remainder, ties by the order of the stratum codes.
 
     Args:
-        strata: one row a stratum: ``stratum``, ``population`` (units of the frame), ``take_all`` (boolean)
+        strata: one row per stratum: ``stratum``, ``population`` (units of the frame), ``take_all`` (boolean)
             and, optionally, ``size_measure`` (replaces the population in the proportional method).
         n: units to draw in all.
         minimum_per_stratum: least number of units a stratum gives, or all it has when it has fewer.
@@ -65,7 +65,7 @@ def draw(frame: pd.DataFrame, allocation: pd.DataFrame, seed: int) -> pd.DataFra
     exist, never on the order in which they arrive.
 
     Args:
-        frame: ``unit_id`` (unique) and ``stratum``, one row a unit.
+        frame: ``unit_id`` (unique) and ``stratum``, one row per unit.
         allocation: ``stratum``, ``population``, ``sample`` as :func:`allocate` gives them.
         seed: seed of the generator.
 
@@ -101,7 +101,7 @@ def _checked_strata(strata: pd.DataFrame) -> pd.DataFrame:
     if len(twice):
         raise EstimationError(
             f"stratum {twice.iloc[0]} is there twice",
-            expected="one row a stratum",
+            expected="one row per stratum",
             remedy="Merge the rows before allocating",
         )
     if strata["population"].isna().any() or (strata["population"] < 0).any():
@@ -178,7 +178,7 @@ def _check_frame(units: pd.DataFrame, allocation: pd.DataFrame) -> None:
     """Refuse a frame that is not the one the allocation was made for."""
     twice = units.loc[units["unit_id"].duplicated(), "unit_id"]
     if len(twice):
-        raise EstimationError(f"unit {twice.iloc[0]} is in the frame twice", expected="one row a unit")
+        raise EstimationError(f"unit {twice.iloc[0]} is in the frame twice", expected="one row per unit")
     found = units["stratum"].value_counts()
     wanted = allocation.set_index("stratum")["population"]
     wanted = wanted[wanted > 0]

@@ -22,7 +22,7 @@ class VarianceStrata(NamedTuple):
 
     Attributes:
         strata: ``variance_stratum`` and ``stratum_population``, aligned with the respondents.
-        log: one row a merge: ``step``, ``group``, ``merged_into``, ``population`` of the merged stratum.
+        log: one row per merge: ``step``, ``group``, ``merged_into``, ``population`` of the merged stratum.
     """
 
     strata: pd.DataFrame

@@ -1,6 +1,6 @@
 """The gate as a Dagster asset check: its specification, its run, its metadata.
 
-A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and shows one row an expectation.
+A check is named ``gx__<asset>``, belongs to the wave partition, blocks, and shows one row per expectation.
 """
 
 import dataclasses

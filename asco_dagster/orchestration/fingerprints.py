@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _OR = "\n"  # between the states that count as after the step; no JSON on one line holds it
 # No key: of a transaction that failed to commit (a full disk) DuckDB 1.5 keeps what it did to the index, and
-# refuses or hides the rows of the retry. ``record_fingerprints`` keeps one row an asset.
+# refuses or hides the rows of the retry. ``record_fingerprints`` keeps one row per asset.
 _TABLE = """
 create table if not exists main.fingerprints (
     asset varchar not null, fingerprint varchar not null, before varchar not null, after varchar not null
@@ -74,7 +74,7 @@ def fingerprint_of(
         name: of the asset.
         reads: assets that it reads.
         made_by: result of ``base_fingerprint`` and hash of the asset's code (``asset_code``).
-        state: of what lies outside the database, anything that JSON can hold.
+        state: of what is outside the database, anything that JSON can hold.
 
     Returns:
         None where a table that it reads has no fingerprint.

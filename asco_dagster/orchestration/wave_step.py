@@ -320,7 +320,7 @@ def _rebuild(
 
 
 def require_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
-    """Demand, before anything is made, that every suite of the run is sound.
+    """Check, before anything is made, that every suite of the run is sound.
 
     Raises:
         ConfigurationError: one is not; names the file and the number of the expectation.

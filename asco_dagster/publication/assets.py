@@ -92,7 +92,7 @@ def _comparing_waves(lower: Sequence[dg.AssetsDefinition]) -> set[str]:
 
 @wave_asset(deps=[*RELEASED], state=EARLIER_VERSIONS)
 def pub_asco__revisions(step: WaveStep) -> Table:
-    """One row a number changed since the first version: what it was, what it is, and why."""
+    """One row per number changed since the first version: what it was, what it is, and why."""
     instance, wave = step.context.instance, step.wave
     later = {name: read_table(step.database, asset) for asset, name in RELEASED.items()}
     store = ReleaseStore.of(step.places, wave.wave)
@@ -107,7 +107,7 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 
 
 def pub_asco__release(step: WaveStep) -> Table:
-    """One row a file of the release; refused unless every upstream check is fresh and passed.
+    """One row per file of the release; refused unless every upstream check is fresh and passed.
 
     Before the day of its embargo the release is sealed.
     """

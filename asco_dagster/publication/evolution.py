@@ -29,7 +29,7 @@ COUNTS = ["former_communes", "communes", "unchanged", "recoded", "merged", "spli
 
 @wave_asset(deps=["pub_asco__release", "sec_territory__movements"], state=COMPARED_RELEASES)
 def pub_asco__evolution(step: WaveStep) -> Table:
-    """One row a cell released in this wave and the former one: the difference and its error."""
+    """One row per cell released in this wave and the former one: the difference and its error."""
     import dagster as dg
 
     later = latest_release(step.places.releases(step.wave.wave))

@@ -26,7 +26,7 @@ def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Te
         reason: why numbers changed.
 
     Returns:
-        One row a changed number, in the declared columns; none before the second version.
+        One row per changed number, in the declared columns; none before the second version.
     """
     known, declared = store.known(), contract_of("revisions")
     columns = [column.name for column in declared.columns]

@@ -24,8 +24,8 @@ class Changes:
     """What changed from one version to the next.
 
     Attributes:
-        revised: by table, one row a number that was public and is another now (``changed``), no longer public
-            (``suppressed``, ``removed``), or public where it was suppressed (``disclosed``).
+        revised: by table, one row per number that was public and is another now (``changed``), no longer
+            public (``suppressed``, ``removed``), or public where it was suppressed (``disclosed``).
         added: by table, number of new rows.
         added_columns: by table, new columns of numbers.
         added_tables: tables that are new.
@@ -88,7 +88,7 @@ def changed_numbers(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) ->
         key: columns that identify a row; empty compares row by row.
 
     Returns:
-        One row a changed number: the key, ``quantity`` (its column), ``old``, ``new``, ``change``.
+        One row per changed number: the key, ``quantity`` (its column), ``old``, ``new``, ``change``.
     """
     key = list(key)
     old, new = _keyed(old, key), _keyed(new, key)

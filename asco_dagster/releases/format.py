@@ -92,7 +92,7 @@ class Format:
 
 
 def matches(file: str, pattern: str) -> bool:
-    """Whether the path of a released file fits a pattern; a star stands for one part of it."""
+    """Whether the path of a released file fits a pattern; a star matches one part of it."""
     return PurePosixPath("/", file).match(f"/{pattern}")
 
 
@@ -122,7 +122,7 @@ def same_values(texts: "pd.DataFrame", rows: "pd.DataFrame") -> bool:
     """Whether a file that was read as texts has the values of a table, whatever the order of the columns.
 
     Args:
-        texts: one column a column of the table, empty where there is no value; numbers with a point.
+        texts: one column per column of the table, empty where there is no value; numbers with a point.
         rows: the rows of the table.
 
     Raises:

@@ -55,7 +55,7 @@ def tabulate_individuals(path: Path, *, vintage: int) -> pd.DataFrame:
         vintage: year of the census.
 
     Returns:
-        One row a combination that occurs, sorted: ``year``, ``departement_code``, ``sex`` (``M``, ``F``),
+        One row per combination that occurs, sorted: ``year``, ``departement_code``, ``sex`` (``M``, ``F``),
         ``age_band`` (``00_04`` … ``95_plus``), ``living`` (a value of ``LIVING``), ``records`` (rows of the
         file), ``population`` (inhabitants: sum of weights, exact to the 15 decimals of a weight before it
         becomes a double), ``source_file``.

@@ -17,11 +17,11 @@ from asco_dagster.territory.vintages import KINDS, Reconciled, reconcile
 
 @wave_assets(
     [
-        "stg_territory__populations: One row a commune in the geography of the DGCL's list, with its "
+        "stg_territory__populations: One row per commune in the geography of the DGCL's list, with its "
         "population and what each of the two files says.",
-        "stg_territory__cases: One row a commune on which the two files disagree, or that one of them lacks, "
-        "and what was decided.",
-        "stg_territory__former_communes: One row a commune of the former wave's geography.",
+        "stg_territory__cases: One row per commune on which the two files disagree, or that one lacks, and "
+        "what was decided.",
+        "stg_territory__former_communes: One row per commune of the former wave's geography.",
     ],
     deps=[
         "raw_dgcl__epci_members",
@@ -54,7 +54,7 @@ def members_of_epci(members: pd.DataFrame) -> pd.DataFrame:
         members: every membership, as ``raw_dgcl__epci_members`` has it.
 
     Returns:
-        One row a commune: ``commune_code`` (5 characters: the list of 2014 lost leading zeros),
+        One row per commune: ``commune_code`` (5 characters: the list of 2014 lost leading zeros),
         ``commune_name``, ``epci_siren``, ``epci_nature`` (code of the vocabulary), ``population``.
     """
     natures = {text: nature_of(text) for text in members["epci_nature"].dropna().unique()}

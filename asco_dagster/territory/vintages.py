@@ -59,10 +59,10 @@ class Reconciled:
     """The communes of the frame, and what had to be decided.
 
     Attributes:
-        communes: one row a commune by code: ``commune_code``, ``commune_name``, ``epci_siren`` (null outside
-            any), ``population`` (inhabitants), ``listed_population`` and ``counted_population`` (as the two
-            files have them, null where one does not), ``in_list``, ``in_populations``.
-        cases: one row a case: ``kind`` (of ``KINDS``), the commune, the other commune concerned if any, its
+        communes: one row per commune by code: ``commune_code``, ``commune_name``, ``epci_siren`` (null
+            outside any), ``population`` (inhabitants), ``listed_population`` and ``counted_population`` (as
+            the two files have them, null where one does not), ``in_list``, ``in_populations``.
+        cases: one row per case: ``kind`` (of ``KINDS``), the commune, the other commune concerned if any, its
             population in the list, in the populations and in the frame, ``found_by`` (``code``, ``passage``,
             ``populations``, ``law`` or ``files``), ``in_frame``.
     """

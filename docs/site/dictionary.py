@@ -101,7 +101,7 @@ def undescribed() -> list[str]:
 
 
 def write_dictionary(folder: Path) -> None:
-    """Write one page a layer, and one of the released tables."""
+    """Write one page per layer, and one of the released tables."""
     from asco_dagster.definitions import defs
     from asco_dagster.layers import layer_of
 

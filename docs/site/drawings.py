@@ -75,7 +75,7 @@ def read_floors(file: Path = CHECKOUT / "pyproject.toml") -> list[list[str]]:
 
 
 def floors_svg(floors: list[list[str]]) -> str:
-    """One row a floor, one box a room."""
+    """One row per floor, one box a room."""
     width, row, left = 720, 44, 36
     parts = []
     for number, rooms in enumerate(floors):
@@ -104,7 +104,7 @@ def read_lineage() -> dict[str, tuple[str, list[str]]]:
 
 
 def lineage_svg(assets: dict[str, tuple[str, list[str]]]) -> str:
-    """One column a layer, one box an asset, one line for each table that an asset reads.
+    """One column per layer, one box per asset, one line for each table that an asset reads.
 
     The release and the quality report wait for every gate; their many lines are left out.
     """

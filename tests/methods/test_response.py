@@ -19,7 +19,7 @@ CASES = [
 
 
 def sample_of(strata: pd.DataFrame) -> pd.DataFrame:
-    """One row a sampled unit; the first ones of a stratum respond."""
+    """One row per sampled unit; the first ones of a stratum respond."""
     units = strata.loc[strata.index.repeat(strata["sampled"])].copy()
     units["responded"] = units.groupby("stratum").cumcount() < units["respondents"]
     units["stratum_population"] = units["sampled"] * units["design_weight"]

@@ -159,7 +159,7 @@ def _executions(base: str, asset: str, wave: str) -> list[dict]:
 
 @pytest.mark.parametrize("wave", ["2014", "2025"])
 def test_every_gate_has_its_result_and_its_pages_for_each_wave(wave: str, pages: str) -> None:
-    """After the backfill: one row an expectation, and a link to Data Docs that answers."""
+    """After the backfill: one row per expectation, and a link to Data Docs that answers."""
     (known,) = _executions(pages, "est_asco__sample", "2025")
     links = {entry["label"]: entry.get("url") for entry in known["evaluation"]["metadataEntries"]}
     served = links["Data Docs"].split("/quality/")[0]

@@ -133,7 +133,7 @@ def test_a_planted_correction_is_named_exactly(store: ReleaseStore) -> None:
     assert len(rows) == 2 + len(public) + 1
     told = (made.folder / "CHANGELOG.md").read_text()
     assert "- asco_cells : 1 nombres changés / numbers changed." in told
-    assert f"- asco_cells : {len(public)} passés au secret / suppressed." in told
+    assert f"- asco_cells : {len(public)} désormais couverts par le secret / suppressed." in told
     assert "- departement_profiles : 1 nombres changés / numbers changed." in told
 
 

@@ -22,10 +22,10 @@ def communes_table(data: Path) -> pd.DataFrame:
         data: folder ``data`` of the package.
 
     Returns:
-        One row a commune by code: ``commune_code``, ``commune_name``, ``departement_code``, ``region_code``,
-        ``population`` (inhabitants, null where the package has none), ``epci_siren``, ``epci_name``,
-        ``epci_nature`` (null outside any EPCI). Collectivités d'outre-mer, associated and delegated communes
-        and municipal arrondissements are not in it.
+        One row per commune by code: ``commune_code``, ``commune_name``, ``departement_code``,
+        ``region_code``, ``population`` (inhabitants, null where the package has none), ``epci_siren``,
+        ``epci_name``, ``epci_nature`` (null outside any EPCI). Collectivités d'outre-mer, associated and
+        delegated communes and municipal arrondissements are not in it.
     """
     departements = {row["code"] for row in _read(data, "departements") if row.get("zone") != "com"}
     rows = [

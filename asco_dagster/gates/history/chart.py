@@ -1,4 +1,4 @@
-"""Small lines of a number over runs, as inline SVG: one line a wave, the latest value at its end.
+"""Small lines of a number over runs, as inline SVG: one line per wave, the latest value at its end.
 
 They show at a glance whether something moved; the numbers are in a table beside them. Written as text, since
 Dagster's pages take a picture only whole and a plotting library would bring its fonts into each.

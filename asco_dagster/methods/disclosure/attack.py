@@ -33,11 +33,11 @@ class Attack:
     """Result of an attack.
 
     Args:
-        cells: one row a number that is not published: ``KEYS``, ``status`` (as given), ``low`` and ``high``
+        cells: one row per number that is not published: ``KEYS``, ``status`` (as given), ``low`` and ``high``
             (of the estimate; ``high`` may be infinite), ``width``, ``exact`` (recovered), ``too_close``
             (a sensitive cell that cannot move as far as the rules require), ``answers`` (units whose answer
             is certain), ``by`` (``""``, ``anyone``, or the respondent of a cell).
-        decided: one row a published number from which answers follow by itself (a share of population, a
+        decided: one row per published number from which answers follow by itself (a share of population, a
             correction that was not held back): ``KEYS`` and ``answers``.
         systems: number of systems of tables attacked.
     """
@@ -130,7 +130,7 @@ def attack(
 
 
 def _attacked(system: System) -> list[tuple]:
-    """One row a hidden column."""
+    """One row per hidden column."""
     hidden = list(map(int, np.flatnonzero(system.hidden)))
     if not hidden:
         return []

@@ -113,7 +113,7 @@ def _require_complete(cells: pd.DataFrame) -> None:
     if repeated.any():
         first = " × ".join(map(str, cells.loc[repeated, list(KEYS)].iloc[0]))
         raise DisclosureError(
-            f"{int(repeated.sum())} cells appear twice, first {first}", expected="one row a cell"
+            f"{int(repeated.sum())} cells appear twice, first {first}", expected="one row per cell"
         )
     blank = cells[needed].isna().any()
     if blank.any():

@@ -33,7 +33,7 @@ class Protected:
 
     Attributes:
         cells: the rows as they came, ``status`` ``V``, ``A``, ``B`` or ``D``, ``reason`` completed.
-        families: one row a family: ``unit_type``, ``statistic``, ``members``, ``sensitive``, ``secondary``
+        families: one row per family: ``unit_type``, ``statistic``, ``members``, ``sensitive``, ``secondary``
             (columns), ``loss`` and ``bound`` (weighted cells; equal where the mask is the cheapest).
     """
 

@@ -1,6 +1,6 @@
 """The mask in counts that may be published.
 
-Made of what is released and of nothing else: no estimate of a suppressed cell stands in any of it, and none
+Made of what is released and of nothing else: no estimate of a suppressed cell is in any of it, and none
 was used to make it.
 """
 
@@ -16,9 +16,9 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
         cells: result of ``protect``.
 
     Returns:
-        One row a table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``, ``suppressed``
-        and ``value_suppressed_percent``, see ``suppressed_percent``. By which rule is not in it: the rule of
-        a cell would tell its value.
+        One row per table: ``unit_type``, ``statistic``, ``breakdown``, ``cells``, ``released``,
+        ``suppressed`` and ``value_suppressed_percent``, see ``suppressed_percent``. By which
+        rule is not in it: the rule of a cell would disclose its value.
     """
     keyed = cells.assign(breakdown=breakdown_of(cells))
     hidden = suppressed_percent(cells)
@@ -59,5 +59,5 @@ def suppressed_percent(cells: pd.DataFrame) -> pd.Series:
 
 
 def breakdown_of(cells: pd.DataFrame) -> pd.Series:
-    """Which table of its indicator and statistic a cell stands in."""
+    """Which table of its indicator and statistic a cell is in."""
     return cells["geography"] + cells["size_class"].map({"total": ""}).fillna(" × size class")

@@ -25,7 +25,7 @@ from asco_dagster.methods.disclosure.rules import CELL, KEYS, DisclosureRules
 _PLACE = ["region_code", "departement_code", "size_class"]
 _NOISE = 1e-6  # relative: sums of floats
 UNITS = ["unit_type", *_PLACE, "population", "weight", "answers"]
-"""Columns of the record of a truth, one row a respondent; no identifier among them."""
+"""Columns of the record of a truth, one row per respondent; no identifier among them."""
 
 
 @dataclass(frozen=True)

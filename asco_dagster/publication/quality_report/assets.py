@@ -55,7 +55,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 
 
 def pub_asco__quality_report(step: WaveStep) -> Table:
-    """One row an indicator of the quality report; the page itself is one of the quality pages."""
+    """One row per indicator of the quality report; the page itself is one of the quality pages."""
     rows = quality_indicators(step.database, step.wave, ReleaseStore.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)

@@ -1,6 +1,6 @@
--- Every indicator of the quality report that is a count over the wave's tables: one row an indicator, type of
--- unit, breakdown and category. Response by département is there only where enough were asked to hide how many
--- answered; what is counted of cells is counted over their status, never their numbers.
+-- Every indicator of the quality report that is a count over the wave's tables: one row per indicator, type
+-- of unit, breakdown and category. Response by département is there only where enough were asked to hide how
+-- many answered; what is counted of cells is counted over their status, never their numbers.
 with
 
 sampled as (

@@ -62,7 +62,7 @@ def swatch(number: int | None) -> Markup:
 
 
 def curves(series: Mapping[str, Sequence[tuple[str, float]]], identifier: str) -> Markup:
-    """Shares (0 to 1) by day, one line a type of unit.
+    """Shares (0 to 1) by day, one line per type of unit.
 
     Args:
         series: by type of unit, day (ISO) and share, in the order of days.

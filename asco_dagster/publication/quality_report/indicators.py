@@ -38,7 +38,7 @@ def quality_indicators(
         store: its versions.
 
     Returns:
-        One row an indicator, type of unit (``all`` for the wave as a whole), breakdown and category:
+        One row per indicator, type of unit (``all`` for the wave as a whole), breakdown and category:
         ``concept``, ``indicator``, ``unit_type``, ``breakdown``, ``category``, ``value``. Rates and
         coefficients of variation are shares (0.1 is 10 %), lags are days.
     """

@@ -42,7 +42,7 @@ def write_quality(
 
 
 def verdicts(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One row an expectation, in the order of the gates and of their suites."""
+    """One row per expectation, in the order of the gates and of their suites."""
     for gate in gates:
         for number, verdict in enumerate(gate["verdicts"], start=1):
             yield {

@@ -1,4 +1,4 @@
-"""The changelog of a release: one section a version, newest first, in French and English.
+"""The changelog of a release: one section per version, newest first, in French and English.
 
 It carries no date: the time of release is in the manifest only. Each changed number is in the revision table.
 """
@@ -21,8 +21,8 @@ _LEVELS = {
 }
 _KINDS = {
     "changed": ("nombres changés", "numbers changed"),
-    "suppressed": ("passés au secret", "suppressed"),
-    "disclosed": ("sortis du secret", "no longer suppressed"),
+    "suppressed": ("désormais couverts par le secret", "suppressed"),
+    "disclosed": ("ne sont plus couverts par le secret", "no longer suppressed"),
     "removed": ("retirés", "removed"),
 }
 

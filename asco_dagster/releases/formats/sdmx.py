@@ -69,7 +69,7 @@ def area_id(geography: str, code: str) -> str:
 
 
 def _observations(content: Content) -> "pd.DataFrame":
-    """The data message: one row a cell, suppressed ones with their status and without a number."""
+    """The data message: one row per cell, suppressed ones with their status and without a number."""
     import pandas as pd
 
     released = content.tables[CELLS]

@@ -55,7 +55,7 @@ def read_epci_members(path: Path, *, vintage: int) -> pd.DataFrame:
         vintage: year of the list; population columns that name a year must go with it.
 
     Returns:
-        One row a membership: ``epci_siren``, ``epci_name``, ``epci_nature``, ``epci_taxation``,
+        One row per membership: ``epci_siren``, ``epci_name``, ``epci_nature``, ``epci_taxation``,
         ``member_count``, ``epci_population_total``, ``epci_population_municipal`` (inhabitants),
         ``commune_code`` (as delivered: ``1001`` stays so), ``commune_siren``, ``commune_name``,
         ``commune_population_total``, ``commune_population_municipal``, ``source_file``, ``source_sheet``,

@@ -82,7 +82,7 @@ def read_aid_tables(path: Path, *, measure: Measure) -> pd.DataFrame:
             euros) or ``staff`` (persons and full-time equivalents).
 
     Returns:
-        One row a cell of a year's column: ``year`` (int), ``row_kind`` (``departement``, ``total``,
+        One row per cell of a year's column: ``year`` (int), ``row_kind`` (``departement``, ``total``,
         ``region``; ``stray`` for a number without any label below a table and ``repeated`` for an area
         printed again alike: both belong to no figure), ``area_code`` (null for totals; the cell, as ``D116``,
         for what is stray or repeated), ``area_name``, ``table_id``, ``domain``, ``measure``, ``label``,
@@ -129,7 +129,7 @@ def _table_records(sheet: Sheet, table: TableSheet) -> list[_Record]:
     if not seen:
         raise sheet.refuse(
             "the table has a header but no row of values",
-            expected="one row a département",
+            expected="one row per département",
             remedy="download the file again and compare it with an earlier edition",
         )
     return records
@@ -173,7 +173,7 @@ def _check_alike(first: list[_Record], again: list[_Record], area: Area, sheet: 
                 f"“{area.code or area.name}” is twice in the table, first on row {one.row}, "
                 f"with {one.value_text or 'nothing'} there and {other.value_text or 'nothing'} here",
                 row=other.row,
-                expected="one row an area, or the same values",
+                expected="one row per area, or the same values",
                 remedy="ask the publisher which of the two rows is right",
             )
 

@@ -1,4 +1,4 @@
-"""INSEE's population estimates by département, sex and five-year age, one sheet a year.
+"""INSEE's population estimates by département, sex and five-year age, one sheet per year.
 
 Reads xlsx and the older xls alike. Sexes are side by side under two header rows; between 1990 and 1998 the
 overseas départements have other headers further down.
@@ -52,7 +52,7 @@ def read_population_by_age_and_sex(path: Path, *, year: int) -> pd.DataFrame:
         year: the year, which is the name of its sheet (population on 1 January).
 
     Returns:
-        One row an area, sex and age band: ``year``, ``row_kind`` (``departement``, ``total``),
+        One row per area, sex and age band: ``year``, ``row_kind`` (``departement``, ``total``),
         ``departement_code`` (null for totals), ``area_name``, ``sex`` (``T``, ``M``, ``F``), ``age_band``
         (as printed, ``Total`` included), ``population`` (inhabitants), ``source_file``, ``source_sheet``,
         ``source_row``.
@@ -184,7 +184,7 @@ def _check_departements(records: list[Record], sheet: Sheet) -> None:
             raise sheet.refuse(
                 f"département “{code}” is already on row {first}",
                 row=number,
-                expected="one row a département",
+                expected="one row per département",
                 remedy="ask INSEE which of the two rows is right",
             )
     if not rows:

@@ -28,7 +28,7 @@ def read_commune_passage(path: Path, *, vintage: int) -> pd.DataFrame:
         vintage: year of the geography that it leads to; its columns must be of that year.
 
     Returns:
-        One row a former code and commune of today: ``former_code``, ``commune_code``, ``commune_name``,
+        One row per former code and commune of today: ``former_code``, ``commune_code``, ``commune_name``,
         ``source_file``, ``source_sheet``, ``source_row``. A commune that was divided has several rows. A file
         of events has only communes with one: any other code is still its commune.
 
@@ -123,6 +123,6 @@ def _check_unique(frame: pd.DataFrame, found: PublishedTable) -> None:
             file=found.table.path,
             sheet=found.table.sheet,
             row=int(row),
-            expected="one row a former code and commune",
+            expected="one row per former code and commune",
             remedy="ask INSEE which of the two rows is right",
         )

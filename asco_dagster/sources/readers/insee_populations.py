@@ -38,7 +38,7 @@ def read_legal_populations(path: Path, *, vintage: int) -> pd.DataFrame:
         vintage: reference year of the populations; 2013 selects ``PMUN13`` where columns carry a year.
 
     Returns:
-        One row a commune or municipal arrondissement: ``commune_code``, ``commune_name``,
+        One row per commune or municipal arrondissement: ``commune_code``, ``commune_name``,
         ``departement_code`` and ``region_code`` (as delivered: régions of the vintage, overseas départements
         as INSEE numbers them in that file; null where the file has none), ``population`` (municipal,
         inhabitants), ``source_file``, ``source_sheet`` (sheet or member, else null), ``source_row``.
@@ -164,6 +164,6 @@ def _check_unique(codes: pd.Series, found: PublishedTable) -> None:
             f"commune “{codes[twice[0]]}” is already on row {found.table.rows[first]}",
             index=int(twice[0]),
             column=found.columns["code" if "code" in found else "number"],
-            expected="one row a commune",
+            expected="one row per commune",
             remedy="ask INSEE which of the two rows is right",
         )

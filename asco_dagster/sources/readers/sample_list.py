@@ -23,7 +23,7 @@ def read_sample(path: Path) -> pd.DataFrame:
         path: CSV, ``;``, UTF-8, with the columns ``unit_type;unit_code;stratum``.
 
     Returns:
-        One row a sampled unit: ``unit_type`` (``commune``, ``epci``), ``unit_code``, ``stratum``,
+        One row per sampled unit: ``unit_type`` (``commune``, ``epci``), ``unit_code``, ``stratum``,
         ``source_file``, ``source_sheet`` (null), ``source_row``.
 
     Raises:
@@ -57,6 +57,6 @@ def _check_unique(units: pd.Series, table: DelimitedTable, column: str) -> None:
             file=table.path,
             row=int(table.rows[twice[0]]),
             column=column,
-            expected="one row a unit",
+            expected="one row per unit",
             remedy="keep the right row and deliver the file again",
         )

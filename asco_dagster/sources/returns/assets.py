@@ -58,11 +58,11 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
 
 @wave_assets(
     [
-        f"{RETURNS}: One row a workbook, or a row of a web export, and what became of it: accepted, "
+        f"{RETURNS}: One row per workbook, or a row of a web export, and what became of it: accepted, "
         "superseded by another one of its unit (with the rule that decided), or refused with its reason "
         "and put into quarantine.",
-        f"{ANSWERS}: One row a unit and question answered, of the accepted returns, with file, tab and cell; "
-        "contact details are never read.",
+        f"{ANSWERS}: One row per unit and question answered, of the accepted returns, with file, tab and "
+        "cell; contact details are never read.",
     ],
     deps=["raw_asco__sample"],
     state=_state,

@@ -1,4 +1,4 @@
-"""The two tables that the returns become: one row an answer, one row a return.
+"""The two tables that the returns become: one row per answer, one row per return.
 
 Answers are Arrow, with every repeated text stored once: a million and a half of them fit in a tenth of what
 data-frame strings take. They are made some returns at a time, on their way into DuckDB, since a wave may have
@@ -28,7 +28,7 @@ GROUP = 5_000
 class Answers:
     """Answers of the accepted returns, as a stream of Arrow that is made again whenever it is read.
 
-    DuckDB and ``pyarrow.table`` take the object itself. One row an answer: ``unit_type``, ``unit_code``,
+    DuckDB and ``pyarrow.table`` take the object itself. One row per answer: ``unit_type``, ``unit_code``,
     ``question``, ``value``, ``submitted_at``, ``questionnaire_version``, ``source_file``, ``source_sheet``
     (tab), ``source_row``, ``source_column`` (letter of a workbook's column, name of an export's) and
     ``source_cell`` (``C12``; null in an export).
@@ -58,7 +58,7 @@ class Answers:
 
 
 def returns_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row a return, whatever became of it.
+    """One row per return, whatever became of it.
 
     Returns:
         ``file``, ``unit_type``, ``unit_code``, ``status`` (``accepted``, ``superseded``, ``refused``),

@@ -1,6 +1,6 @@
 """Returns of the web questionnaire: one row of an export is one return, refused or kept by itself.
 
-Two exports: this project's (``unit_code;submitted_at;version``, one column a question) and LimeSurvey's
+Two exports: this project's (``unit_code;submitted_at;version``, one column per question) and LimeSurvey's
 response export (codes as headings, short answers). A file that is wrong as a whole is an error; a row with an
 unknown unit or an impossible answer goes to quarantine like a workbook. Contact columns are dropped before
 anything is read.
@@ -49,7 +49,7 @@ def read_export(path: Path, expected: Expected, *, content: bytes | None = None)
     """Read this project's export, one return at a time.
 
     Args:
-        path: CSV, ``;``, UTF-8: ``unit_code;submitted_at;version``, then one column a question and the
+        path: CSV, ``;``, UTF-8: ``unit_code;submitted_at;version``, then one column per question and the
             contact columns, in any order.
         expected: what returns look like.
         content: bytes of the file, when it is not a file.

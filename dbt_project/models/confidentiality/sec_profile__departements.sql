@@ -1,4 +1,4 @@
--- One row a département: its profile beside the local social action that may be released of it.
+-- One row per département: its profile beside the local social action that may be released of it.
 {%- set shares = [
     ('any_action', 'communes_with_action_share'),
     ('ccas', 'communes_with_ccas_share'),

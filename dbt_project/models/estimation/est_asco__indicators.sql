@@ -1,4 +1,4 @@
--- One row a respondent and indicator; an indicator that its answers leave open is absent.
+-- One row per respondent and indicator; an indicator that its answers leave open is absent.
 with
 
 answers as (

@@ -1,4 +1,4 @@
--- One row a sampled unit: its stratum, its probability of inclusion, whether it answered.
+-- One row per sampled unit: its stratum, its probability of inclusion, whether it answered.
 with
 
 frame as (

@@ -1,4 +1,4 @@
--- One row a département and domain: legal social aid of the wave's year, per inhabitant concerned.
+-- One row per département and domain: legal social aid of the wave's year, per inhabitant concerned.
 with
 
 domains as (

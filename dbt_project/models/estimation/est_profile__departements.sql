@@ -1,4 +1,4 @@
--- One row a département: its population, its legal social aid and its local social action, side by side.
+-- One row per département: its population, its legal social aid and its local social action, side by side.
 with
 
 population as (

@@ -1,4 +1,4 @@
--- One row an area and domain: the same domain seen from the commune, the EPCI and the département.
+-- One row per area and domain: the same domain seen from the commune, the EPCI and the département.
 with
 
 domains as (

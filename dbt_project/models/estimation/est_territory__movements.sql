@@ -1,4 +1,4 @@
--- One row an area: what became of the communes that it had in the former wave's geography.
+-- One row per area: what became of the communes that it had in the former wave's geography.
 with
 
 movements as (

@@ -1,4 +1,4 @@
--- One row a released cell: every number of a suppressed cell is null, the others are rounded.
+-- One row per released cell: every number of a suppressed cell is null, the others are rounded.
 with
 
 cells as (

@@ -1,4 +1,4 @@
--- One row a year, département (or body that holds its powers) and table of the Aide sociale survey.
+-- One row per year, département (or body that holds its powers) and table of the Aide sociale survey.
 with
 
 tables as (

@@ -1,4 +1,4 @@
--- One row a table and year: the total printed for métropole beside the sum of its départements.
+-- One row per table and year: the total printed for métropole beside the sum of its départements.
 with
 
 tables as (

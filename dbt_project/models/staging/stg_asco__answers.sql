@@ -1,4 +1,4 @@
--- One row a returned unit and question of its questionnaire, with what the edit rules made of it.
+-- One row per returned unit and question of its questionnaire, with what the edit rules made of it.
 with
 
 cleared as (

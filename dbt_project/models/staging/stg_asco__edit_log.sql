@@ -1,4 +1,4 @@
--- One row a returned unit and edit rule that it breaks, with the answers concerned and what was done.
+-- One row per returned unit and edit rule that it breaks, with the answers concerned and what was done.
 with
 
 answers as (

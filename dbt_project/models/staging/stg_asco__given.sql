@@ -1,4 +1,4 @@
--- One row a returned unit and question: what was given, and whether it can be an answer at all.
+-- One row per returned unit and question: what was given, and whether it can be an answer at all.
 with
 
 grid as (

@@ -1,4 +1,4 @@
--- One row an indicator and question that it is made of.
+-- One row per indicator and question that it is made of.
 select
     unit_type,
     indicator,

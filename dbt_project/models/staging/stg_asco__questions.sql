@@ -1,4 +1,4 @@
--- One row a question of the wave's questionnaires.
+-- One row per question of the wave's questionnaires.
 select
     unit_type,
     question,

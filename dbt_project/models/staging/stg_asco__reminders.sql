@@ -1,4 +1,4 @@
--- One row a sampled unit that has not returned its questionnaire yet: whom to remind.
+-- One row per sampled unit that has not returned its questionnaire yet: whom to remind.
 select
     units.unit_id,
     units.unit_type,

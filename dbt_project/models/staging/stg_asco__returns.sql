@@ -1,4 +1,4 @@
--- One row a unit that returned its questionnaire: the return that counts.
+-- One row per unit that returned its questionnaire: the return that counts.
 select
     units.unit_id,
     returned.unit_type,

@@ -1,4 +1,4 @@
--- One row a sampled unit, as the delivered sample lists it.
+-- One row per sampled unit, as the delivered sample lists it.
 select
     units.unit_id,
     sample.unit_type,

@@ -1,4 +1,4 @@
--- One row a unit of the frame, commune or EPCI: where its code becomes its pseudonym.
+-- One row per unit of the frame, commune or EPCI: where its code becomes its pseudonym.
 with
 
 communes as (

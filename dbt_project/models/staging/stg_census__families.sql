@@ -1,4 +1,4 @@
--- One row a département of the census individuals, if any: its families with children.
+-- One row per département of the census individuals, if any: its families with children.
 with
 
 individuals as (

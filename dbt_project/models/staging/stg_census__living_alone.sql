@@ -1,4 +1,4 @@
--- One row a département, sex and five-year age band (and their totals) of the census individuals, if any.
+-- One row per département, sex and five-year age band (and their totals) of the census individuals, if any.
 with
 
 individuals as (

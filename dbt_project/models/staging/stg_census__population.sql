@@ -1,4 +1,4 @@
--- One row a département, sex and five-year age band (and their totals), at 1 January of the wave's year.
+-- One row per département, sex and five-year age band (and their totals), at 1 January of the wave's year.
 select
     departement_code,
     sex,

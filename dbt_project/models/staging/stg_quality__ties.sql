@@ -1,4 +1,4 @@
--- One row a tie and area: two numbers from different files, or parts of one, that must agree.
+-- One row per tie and area: two numbers from different files, or parts of one, that must agree.
 with
 
 listed as (

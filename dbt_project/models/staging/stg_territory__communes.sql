@@ -1,4 +1,4 @@
--- One row a commune of the wave's frame, in the geography of the DGCL's list.
+-- One row per commune of the wave's frame, in the geography of the DGCL's list.
 with
 
 reconciled as (

@@ -1,4 +1,4 @@
--- One row an EPCI of the wave's frame, with the population of its members.
+-- One row per EPCI of the wave's frame, with the population of its members.
 with
 
 members as (

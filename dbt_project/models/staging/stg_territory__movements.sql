@@ -1,4 +1,4 @@
--- One row a commune of the former wave's geography and a commune of today that holds part of it.
+-- One row per commune of the former wave's geography and a commune of today that holds part of it.
 with
 
 former as (

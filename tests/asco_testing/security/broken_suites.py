@@ -134,7 +134,7 @@ SUITES = [
     _changed("half a row", _kwargs(4, min_value=2.5), f"{_FOUR}: min_value is 2.5, which Great Expectations reads as 2", "expected a whole number"),
     _changed("no bound", lambda suite: suite["expectations"][3].update(kwargs={}), f"{_FOUR} has no bound and holds whatever it judges"),
     _changed("a bound of null", _kwargs(4, min_value=None), f"{_FOUR}: min_value is null"),
-    _changed("bounds the wrong way round", _kwargs(2, min_value=9, max_value=0), f"{_TWO}: min_value 9 lies above max_value 0"),
+    _changed("bounds the wrong way round", _kwargs(2, min_value=9, max_value=0), f"{_TWO}: min_value 9 is above max_value 0"),
     _changed("an empty set", _kwargs(3, value_set=[]), f"{_THREE}: value_set is []", "expected a list of at least one value"),
     _changed("a set that is a text", _kwargs(3, value_set="ab"), f"{_THREE}: value_set is 'ab'", "expected a list of at least one value"),
     _changed("no pattern", _also("expect_column_values_to_match_regex", column="code"), "expectation 5 (expect_column_values_to_match_regex) has no regex and holds whatever it judges"),
@@ -160,7 +160,7 @@ SUITES = [
     _changed("an unknown bound", _kwargs(4, min_value={"$PARAMETER": "row_min"}), f"{_FOUR} takes the bound “row_min”, which 2014.yaml does not give", "expected “rows_min”", "Add row_min under bounds of 2014.yaml"),
     _changed("a misspelt parameter", _kwargs(4, min_value={"$PARAMETR": "rows_min"}), f"{_FOUR}: min_value is", '{"$PARAMETER": "name of a bound"}'),
     _changed("a column from a bound", _kwargs(1, column={"$PARAMETER": "rows_min"}), f"{_ONE}: column is"),
-    _changed("bounds of the wave the wrong way round", _kwargs(4, max_value={"$PARAMETER": "rows_max"}), f"{_FOUR}: min_value 2.0 lies above max_value 1.0"),
+    _changed("bounds of the wave the wrong way round", _kwargs(4, max_value={"$PARAMETER": "rows_max"}), f"{_FOUR}: min_value 2.0 is above max_value 1.0"),
     _changed("a share from a bound that is none", _kwargs(2, mostly={"$PARAMETER": "rows_min"}), f"{_TWO}: mostly is 2.0", "expected a share above 0 and at most 1"),
 ]
 # fmt: on

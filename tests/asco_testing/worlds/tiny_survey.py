@@ -29,7 +29,7 @@ LINKS = {"commune": links(DEFINITIONS)}
 
 
 def world(seed=1, size=240):
-    """Respondents, and what each answered: one column an indicator, NaN where it was not asked."""
+    """Respondents, and what each answered: one column per indicator, NaN where it was not asked."""
     rng = np.random.default_rng(seed)
     departements = rng.choice([*REGIONS, "91"], size, p=[0.2, 0.18, 0.03, 0.2, 0.15, 0.14, 0.06, 0.02, 0.02])
     units = pd.DataFrame(
@@ -62,7 +62,7 @@ def world(seed=1, size=240):
 
 
 def long(answers, indicators=None):
-    """One row a unit and indicator, with its kind."""
+    """One row per unit and indicator, with its kind."""
     kinds = {one.code: one.kind for one in DEFINITIONS}
     made = answers.melt("unit_id", var_name="indicator", value_name="value")
     made = made[made["indicator"].isin(indicators or kinds)]

@@ -49,7 +49,7 @@ def test_a_page_that_is_served_before_the_day_tells_no_result(results: bool) -> 
     page = render(load_wave("2014"), INDICATORS, PUBLISHED, [], LABELS, versions, [], results=results)
     assert [number in page for number in TOLD] == [results] * len(TOLD)
     assert "75,3" in page  # the response rate is quality
-    assert ("dans le rapport de la diffusion, le jour venu" in page) is not results
+    assert ("dans le rapport diffusé, à partir du jour de la diffusion" in page) is not results
 
 
 def test_the_key_figures_of_quality_hold_no_result(tmp_path: Path) -> None:

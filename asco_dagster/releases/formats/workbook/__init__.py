@@ -1,4 +1,4 @@
-"""The workbook of a release: contents, notes, and one sheet a thematic table, in the form of the DREES.
+"""The workbook of a release: contents, notes, and one sheet per thematic table, in the form of the DREES.
 
 XlsxWriter writes it: the same calls give the same bytes (its zip carries no date but the one given), and it
 holds no formula, so no value is cached beside what a cell shows. Which number is where: ``layout``.
