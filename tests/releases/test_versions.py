@@ -83,7 +83,7 @@ def test_added_numbers_are_a_minor_version(store: ReleaseStore, monkeypatch) -> 
     profile = _tables(whole)
     profile["departement_profiles"] = profiles().assign(rooms=[1.5, 2.5, 3.5, 4.5])
     declared = tables()[PROFILES]
-    more = declared.columns[-1].model_copy(update={"name": "rooms", "name_fr": "places"})
+    more = declared.columns[-1].model_copy(update={"name": "rooms", "name_fr": "places", "type": "double"})
     wider = declared.model_copy(update={"columns": (*declared.columns, more)})
     monkeypatch.setattr(contract, "tables", lambda: {**tables(), PROFILES: wider})
     assert _publish(store, profile).version == "1.2.0"

@@ -7,9 +7,11 @@ import ast
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
+import requests
 from typer.testing import CliRunner
 
 from asco_dagster.errors import SourceError
@@ -17,7 +19,6 @@ from asco_dagster.escaping import in_chat, in_markdown, on_one_line
 from asco_dagster.gates.data_docs import write_data_docs
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.validation import judge, run_suite
-from asco_dagster.operations.monitoring import notices
 from asco_dagster.operations.monitoring.notices import Notice, redacted, send
 from asco_dagster.settings import Settings
 from asco_dagster.waves import load_wave
@@ -84,12 +85,11 @@ def test_a_message_has_no_link_picture_mention_or_markup_of_what_was_delivered()
 def test_a_hook_gets_the_reason_without_active_parts_and_the_link_as_it_is(monkeypatch) -> None:
     sent = []
 
-    class Opener:
-        def open(self, request, timeout):
-            sent.append(json.loads(request.data))
-            return open("/dev/null", "rb")  # noqa: PTH123
+    def post(address: str, *, json: object, **_: object) -> object:
+        sent.append(json)
+        return SimpleNamespace(status_code=204)
 
-    monkeypatch.setattr(notices.urllib.request, "build_opener", lambda *_: Opener())
+    monkeypatch.setattr(requests, "post", post)
     settings = Settings(home=Path("home"), webhook_url="https://chat.example/hook")
     reason = redacted(f"file {HOSTILE}\x1b[2J.csv: it is empty.", settings)
     send(
@@ -182,7 +182,7 @@ def test_the_quarantine_shows_a_file_name_as_it_is(monkeypatch: pytest.MonkeyPat
     fields = dict.fromkeys(Entry.__dataclass_fields__, "")
     name = "[red]x[/] [/] \x1b[2J\u202e.xlsx"
     entry = replace(Entry(**fields), id="1", row=None, file=name, en=f"file {name} is empty")
-    monkeypatch.setattr(quarantine, "_of", lambda _: type("Shown", (), {"entries": lambda self: [entry]})())
+    monkeypatch.setattr(quarantine.Quarantine, "entries", lambda _: [entry])
     done = CliRunner().invoke(quarantine.quarantine, ["list", "2014"])
     assert done.exit_code == 0, done.exception
     assert r"[red]x[/] [/] \x1b[2J\u202e.xlsx" in done.stdout

@@ -124,7 +124,7 @@ def test_a_home_that_others_may_write_into_is_refused(opened: int, places: Place
         f" permission for its owner only. Run chmod go-w '{places.home}', then asco doctor."
     )
     [told] = [finding for finding in home_findings(places) if finding.verdict == "problem"]
-    assert (told.told, told.remedy) == (
+    assert (told.text, told.remedy) == (
         f"other users may write into {places.home} (mode {opened:04o})",
         f"chmod go-w '{places.home}'",
     )
@@ -142,7 +142,7 @@ def test_doctor_says_what_lies_open_and_how_to_close_it(settings: Settings, plac
     places.home.parent.chmod(0o777)
     found = [finding for finding in home_findings(places) if finding.verdict == "problem"]
     key = places.keys / "pseudonym.key"
-    assert [(finding.told, finding.remedy) for finding in found] == [
+    assert [(finding.text, finding.remedy) for finding in found] == [
         (
             f"other users may write into {places.home.parent} (mode 0777)",
             f"chmod go-w '{places.home.parent}'",

@@ -68,8 +68,8 @@ def test_a_run_stops_and_refuses_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(OutOfReachError) as stopped:
             read(returns, quarantine)
     assert str(stopped.value) == (
-        "file mem: it cannot be read (Input/output error). Check the disk or share that it lies on "
-        "and who may read it, then run again."
+        "file mem: it cannot be read (Input/output error). Check its disk or share and who may read it, "
+        "then run again."
     )
     assert list(quarantine.iterdir()) == []
     # the next run finds the disk well, and both returns count
