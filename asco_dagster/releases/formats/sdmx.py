@@ -228,15 +228,17 @@ def _faults_of_structure(file: str, release: ReleaseFolder) -> Iterator[str]:
 
 
 def _faults_of_data(file: str, release: ReleaseFolder) -> Iterator[str]:
-    """Whether every measure and every status is that of the cells."""
+    """Whether every key, measure and flag is that of the cells."""
     import pandas as pd
 
     table = contract_of(CELLS)
     rows, read = release.rows(table), pd.read_csv(release.path / file, dtype=str, keep_default_na=False)
-    carried = [(concept.id, column.name) for concept, column in components(table, "measure")]
+    roles: tuple[Role, ...] = ("key", "measure", "flag")
+    carried = [found for role in roles for found in components(table, role)]
     codes = {sdmx: code for code, (sdmx, *_) in CONFIDENTIALITY.items()}
-    texts = pd.DataFrame({name: read[identifier] for identifier, name in carried})
-    texts["status"] = read["CONF_STATUS"].map(codes).fillna("")
+    texts = pd.DataFrame({column.name: read[concept.id] for concept, column in carried})
+    texts["status"] = texts["status"].map(codes).fillna("")
+    rows = rows.assign(area_code=rows["geography"].map(AREA_PREFIX) + rows["area_code"])
     if not same_values(texts, rows[list(texts.columns)]):
         yield f"{file} does not say what the cells say."
 

@@ -1,5 +1,6 @@
 """A format that says something else than the tables is seen, whichever it is; none is without a reader."""
 
+import re
 import shutil
 import sys
 import types
@@ -59,6 +60,8 @@ def test_every_file_is_read_by_one_format(whole) -> None:
         (CSV, ',,,,,,,,,"c",', ',0.5,,,,,,,,"c",', "does not say what tables/asco_cells.parquet says."),
         (SDMX, ",,,,,,,,,C,", ",0.5,,,,,,,,C,", "does not say what the cells say."),
         (SDMX, ",F,ok", ",C,ok", "does not say what the cells say."),
+        (SDMX, ",F,ok", ",F,unreliable", "does not say what the cells say."),
+        (SDMX, ",REG_11,", ",REG_76,", "does not say what the cells say."),
         ("tables/labels.csv", "Aude", "Eure", "does not say what tables/labels.parquet says."),
         (
             "sdmx/structure.json",
@@ -102,6 +105,20 @@ def test_what_another_format_says_otherwise_is_seen(release, path, old, new, fau
     assert old in text
     (release.path / path).write_bytes(text.replace(old, new, 1).encode())
     assert list(faults_of_files(release)) == [f"{path} {fault}"]
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_numbers_of_other_cells_in_the_page_are_seen(release, swapped) -> None:
+    text = (release.path / PAGE).read_text(encoding="utf-8")
+    suppressed, shown = re.findall(r'\["france","FR","\w+",(.*?)\]', text)[:2]
+    assert ('"c"' in suppressed, '"V"' in shown) == (True, True)
+    changed = text.replace(shown, shown.replace("0.11,", "0.12,"), 1)
+    if swapped:
+        changed = shown.join(text.split(suppressed, 1)).replace(shown, "<shown>", 1)
+        changed = changed.replace(shown, suppressed, 1).replace("<shown>", shown, 1)
+    assert changed != text
+    (release.path / PAGE).write_text(changed, encoding="utf-8")
+    assert list(faults_of_files(release)) == [f"{PAGE} does not hold the cells of the release."]
 
 
 def test_a_number_in_the_workbook_that_no_cell_has_is_seen(release) -> None:

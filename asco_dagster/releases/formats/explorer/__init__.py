@@ -87,22 +87,24 @@ def _sorted(statistics: dict[str, list[list[Any]]]) -> dict[str, list[list[Any]]
 
 
 def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
-    """Whether it holds the cells of the release, suppressed ones without a number."""
+    """Whether it holds the cells of the release, each with its numbers, suppressed ones without."""
     page, cells = (release.path / file).read_text(encoding="utf-8"), release.rows(contract_of(CELLS))
     found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL)
     held = json.loads(found.group(1))["cells"] if found else {}
     rows = [
-        cell
-        for indicators in held.values()
-        for statistics in indicators.values()
-        for part in statistics.values()
+        (unit_type, indicator, statistic, *cell)
+        for unit_type, indicators in held.items()
+        for indicator, statistics in indicators.items()
+        for statistic, part in statistics.items()
         for cell in part
     ]
-    hidden = [cell for cell in rows if cell[STATUS] != "V"]
-    if len(rows) != len(cells) or len(hidden) != int((cells["status"] != "V").sum()):
-        yield f"{file} does not hold the cells of the release."
-    if any(value is not None for cell in hidden for value in cell[NUMBERS]):
+    if any(value is not None for cell in rows if cell[3 + STATUS] != "V" for value in cell[3:][NUMBERS]):
         yield f"{file} holds numbers of suppressed cells."
+        return
+    released = cells[["unit_type", "indicator", "statistic", *COLUMNS]].astype(object)
+    expected = set(released.where(released.notna(), None).itertuples(index=False, name=None))
+    if len(rows) != len(cells) or set(rows) != expected:
+        yield f"{file} does not hold the cells of the release."
 
 
 FORMAT = ContentFormat({PATH: None}, faults, write)
