@@ -63,16 +63,21 @@ class System:
         for link in self.links:
             weights = np.zeros(size)
             base = slice(place[link.within] * cells, (place[link.within] + 1) * cells)
-            constant = np.maximum(link.constant * self.whole_low[base], link.constant * self.whole_high[base])
+            # Nothing times a denominator without a bound is nothing, not NaN.
+            both = [
+                link.constant * side if link.constant else np.zeros(cells)
+                for side in (self.whole_low[base], self.whole_high[base])
+            ]
+            constant = np.maximum(*both)
             for member, coefficient in link.coefficients.items():
                 weights[place[member]] = coefficient
                 own = slice(place[member] * cells, (place[member] + 1) * cells)
-                more = np.maximum(self.whole_high[own] - self.whole_low[base], 0.0)
-                constant = constant - min(coefficient, 0.0) * (more if member != link.within else 0.0)
+                if coefficient < 0.0 and member != link.within:
+                    more = np.maximum(self.whole_high[own] - self.whole_low[base], 0.0)
+                    constant = constant - coefficient * more
             rows.append(sparse.kron(weights, sparse.identity(cells), format="csr"))
             low.append(-constant)
-            least = np.minimum(link.constant * self.whole_low[base], link.constant * self.whole_high[base])
-            high.append(-least if link.exact else np.full(cells, np.inf))
+            high.append(-np.minimum(*both) if link.exact else np.full(cells, np.inf))
         return Relations(
             sparse.vstack(rows, format="csr"), np.concatenate(low), np.concatenate(high), self.name
         )

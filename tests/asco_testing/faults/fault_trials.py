@@ -201,7 +201,8 @@ def load() -> None:
 
     import asco_dagster.cli.main
     import asco_dagster.definitions  # noqa: F401
-    from asco_dagster.operations import children, dagster_webserver, wave_run  # noqa: F401
+    from asco_dagster.operations import wave_run  # noqa: F401
+    from asco_dagster.operations.services import children, dagster_webserver  # noqa: F401
 
     shrink()
     forked_modules.install()

@@ -118,7 +118,7 @@ DELIVERED = (
 DEFINITIONS = f"""
 import dagster as dg
 from pathlib import Path
-from asco_dagster.orchestration.checks import _told
+from asco_dagster.orchestration.checks import _check_result
 from asco_dagster.gates.validation import GateResult, Verdict
 from asco_dagster.settings import Settings
 
@@ -129,7 +129,7 @@ def est_small__table():
     kind, reason = "expect_column_values_to_be_in_set", "because"
     verdict = Verdict(kind, "code", "warning", False, DELIVERED, 1.0, reason, [DELIVERED], None)
     result = GateResult("est_small__table", "2014", 1, [verdict])
-    told = _told(result, Settings(home=Path("home")), {{}}, 0.1)
+    told = _check_result(result, Settings(home=Path("home")), {{}}, 0.1)
     return dg.MaterializeResult(check_results=[told])
 
 small_job = dg.define_asset_job("small_job")
