@@ -37,14 +37,14 @@ define pytest
 	rm -rf $$folder; exit $$code
 endef
 
-test-fast: $(VENV)/ready ## Unit and contract tests, no server and no wave (a minute; TESTS=tests/methods: only these)
+test-fast: $(VENV)/ready ## Unit and contract tests, no server and no wave (two minutes; TESTS=tests/methods: only these)
 	$(call pytest,-n 2 -m "not slow and not long")
 
 # Three workers on two processors: one often waits for a server.
-test: $(VENV)/ready ## All tests but the long ones: servers and small waves included (eight minutes on two processors)
+test: $(VENV)/ready ## All tests but the long ones: servers and small waves included
 	$(call pytest,-n 3 -m "not long")
 
-test-long: $(VENV)/ready ## The long tests: waves at true size, the real files, many kills (15 minutes on two processors)
+test-long: $(VENV)/ready ## The long tests: waves at true size, the real files, many kills (with make test: half an hour on two processors)
 	$(call pytest,-n 3 -m long)
 
 check: $(VENV)/ready ## Lint, format, types, floors, SQL, dangerous calls, secrets

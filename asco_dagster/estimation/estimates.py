@@ -28,6 +28,16 @@ AREAS = ["departement_code", "region_code", "size_class", "epci_nature"]
 SAMPLE = ["unit_id", "population", *AREAS]
 WEIGHTS = ["unit_id", "unit_type", "nonresponse_weight", "variance_stratum", "variance_population", "weight"]
 VALUES = ["unit_id", "indicator", "value"]
+RESPONDENT_TABLES = [
+    "est_asco__sample",
+    "est_asco__weights",
+    "est_asco__indicators",
+    "est_asco__imputations",
+    "est_asco__silent_units",
+    "stg_asco__units",
+    "stg_asco__indicators",
+]
+"""The tables that ``respondents_by_type`` reads."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +57,7 @@ class Answered:
     imputation_variance: np.ndarray | None = None
 
 
-@wave_asset(
-    deps=[
-        "est_asco__sample",
-        "est_asco__weights",
-        "est_asco__indicators",
-        "est_asco__imputations",
-        "est_asco__silent_units",
-        "stg_asco__units",
-        "stg_asco__indicators",
-    ]
-)
+@wave_asset(deps=RESPONDENT_TABLES)
 def est_asco__estimates(step: WaveStep) -> Table:
     """One row per indicator, statistic and domain of estimation, with its precision."""
     tables = []

@@ -2,23 +2,13 @@
 
 import pandas as pd
 
-from asco_dagster.estimation.estimates import respondents_by_type, survey_design
+from asco_dagster.estimation.estimates import RESPONDENT_TABLES, respondents_by_type, survey_design
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.influence import influential_answers
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
 
 
-@wave_asset(
-    deps=[
-        "est_asco__sample",
-        "est_asco__weights",
-        "est_asco__indicators",
-        "est_asco__imputations",
-        "est_asco__silent_units",
-        "stg_asco__units",
-        "stg_asco__indicators",
-    ]
-)
+@wave_asset(deps=RESPONDENT_TABLES)
 def est_asco__influential(step: WaveStep) -> Table:
     """One row per influential answer: the total with it, without its pull, and with both extremes bounded."""
     tables = []

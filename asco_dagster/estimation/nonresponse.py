@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from asco_dagster.estimation.estimates import respondents_by_type
+from asco_dagster.estimation.estimates import RESPONDENT_TABLES, respondents_by_type
 from asco_dagster.methods.multiple_tests import false_discovery_rates, p_values
 from asco_dagster.methods.response_propensity import (
     early_and_late,
@@ -32,19 +32,7 @@ from estimation.est_profile__aid where domain = 'total'
 """
 
 
-@wave_asset(
-    deps=[
-        "est_asco__sample",
-        "est_asco__weights",
-        "est_asco__indicators",
-        "est_asco__imputations",
-        "est_asco__silent_units",
-        "est_profile__aid",
-        "stg_asco__indicators",
-        "stg_asco__returns",
-        "stg_asco__units",
-    ]
-)
+@wave_asset(deps=[*RESPONDENT_TABLES, "est_profile__aid", "stg_asco__returns"])
 def est_quality__nonresponse(step: WaveStep) -> Table:
     """One row per measure of non-response: R-indicators, early against late returns, bounds on shares."""
     sample = read_table(step.database, "est_asco__sample").merge(

@@ -114,11 +114,11 @@ def _log_table(log: list[tuple[str, str, float, float]], result: CalibrationResu
     rows = list(log)
     if result.dropped:
         rows.append(("dropped_collinear", ", ".join(result.dropped), *result.bounds))
-    told = (
+    detail = (
         f"{result.method} in {result.iterations} iterations, weight ratios "
         f"{result.g_ratios.min():.4g} to {result.g_ratios.max():.4g}"
     )
-    rows.append(("calibrated", told, *result.bounds))
+    rows.append(("calibrated", detail, *result.bounds))
     return pd.DataFrame(
         [(number, *row) for number, row in enumerate(rows, start=1)], columns=pd.Index(LOG_COLUMNS)
     )

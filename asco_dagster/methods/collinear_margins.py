@@ -100,9 +100,9 @@ def require_consistent(
     wrong = left_out[np.abs(implied - totals[left_out]) > 1e-8 * (1 + size)]
     if len(wrong):
         values = dict(zip(left_out.tolist(), implied.tolist(), strict=True))
-        told = ", ".join(f"{names[j]} ({totals[j]:g}, implied {values[j]:g})" for j in wrong[:10])
+        listed = ", ".join(f"{names[j]} ({totals[j]:g}, implied {values[j]:g})" for j in wrong[:10])
         raise EstimationError(
-            f"{len(wrong)} margins contradict the others: {told}",
+            f"{len(wrong)} margins contradict the others: {listed}",
             expected="totals that agree, and a respondent behind each margin that is not 0",
             remedy="Correct the totals, or merge categories without respondents",
         )

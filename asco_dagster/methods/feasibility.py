@@ -77,9 +77,9 @@ def describe_unmet(unmet: Sequence[UnmetMargin], bounds: tuple[float, float], *,
     span = f"weight ratios between {bounds[0]:g} and {bounds[1]:g}"
     if not unmet:
         return f"{span} can meet every margin, but the method did not reach them"
-    told = ", ".join(f"{m.name} (wanted {m.wanted:g}, reachable {m.reachable:g})" for m in unmet[:most])
+    listed = ", ".join(f"{m.name} (wanted {m.wanted:g}, reachable {m.reachable:g})" for m in unmet[:most])
     rest = f" and {len(unmet) - most} more" if len(unmet) > most else ""
-    return f"with {span}, {len(unmet)} margins cannot be met: {told}{rest}"
+    return f"with {span}, {len(unmet)} margins cannot be met: {listed}{rest}"
 
 
 def _elastic_optimum(rows: np.ndarray, totals: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:

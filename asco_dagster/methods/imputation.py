@@ -98,7 +98,7 @@ def _donated(
 ) -> list[tuple[object, ...]]:
     values, asked = deck.values[:, columns], deck.asked[:, columns]
     open_ = np.isnan(values) & (asked != 0)
-    ranks = np.array([_uniform(f"{seed}:{block}", row.tobytes()) for row in _told(deck, values)])
+    ranks = np.array([_uniform(f"{seed}:{block}", row.tobytes()) for row in _seen_values(deck, values)])
     donors = np.flatnonzero(~np.isnan(values).any(axis=1) & ~np.isnan(asked).any(axis=1))
     pools: dict[bytes, tuple[_Donors, _Spread]] = {}
     rows: list[tuple[object, ...]] = []
@@ -193,7 +193,7 @@ def _drawn(deck: Deck, unit: int, able: np.ndarray, ranks: np.ndarray, neighbour
     return int(nearest[int(_uniform(f"{stream}:{label}", own.tobytes()) * len(nearest))])
 
 
-def _told(deck: Deck, values: np.ndarray) -> np.ndarray:
+def _seen_values(deck: Deck, values: np.ndarray) -> np.ndarray:
     """What distinguishes donors: population and answers."""
     return np.ascontiguousarray(np.column_stack([deck.population, values]))
 

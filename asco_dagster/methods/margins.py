@@ -84,10 +84,10 @@ def margin_totals(frame: pd.DataFrame, specs: Sequence[MarginSpec], names: Seque
     silent = [name for name, total in totals.items() if name not in set(names) and total != 0]
     unknown = [name for name in names if name not in totals]
     if silent or unknown:
-        told = [f"{len(silent)} without any respondent ({', '.join(silent[:10])})"] if silent else []
-        told += [f"{len(unknown)} absent from the frame ({', '.join(unknown[:10])})"] if unknown else []
+        faults = [f"{len(silent)} without any respondent ({', '.join(silent[:10])})"] if silent else []
+        faults += [f"{len(unknown)} absent from the frame ({', '.join(unknown[:10])})"] if unknown else []
         raise EstimationError(
-            f"margins of the frame and of the respondents differ: {' and '.join(told)}",
+            f"margins of the frame and of the respondents differ: {' and '.join(faults)}",
             remedy="Merge the categories concerned in the frame and in the respondents alike",
         )
     return np.array([totals[name] for name in names])

@@ -148,7 +148,7 @@ def model_errors(
         respondents: the n respondents.
         frame: every unit of the population.
         conditional: indicators about part of the units only (communes with a CCAS): how many there are is
-            taken from the respondents, and no open answer is told from a unit outside (ρ = 1).
+            taken from the respondents, and no open answer is distinguished from a unit outside (ρ = 1).
         imputation_variance: error variance of each imputed value, 0 elsewhere, shape (n, k).
         imputed_units: units of the frame whose amounts are imputed, which no respondent represents, shape
             of the frame.
@@ -332,8 +332,8 @@ def _model_variance(
     both = x.power + scale.power
     whole = asked * cell.frame[:, [2 * both]] / target**2
     spread = (model.variance[:, chosen] * (inside + whole)).sum(axis=0)
-    told, due = cell.bands.T @ (c * scale.respondents) + imputed, cell.frame[:, [both]]
-    off = (model.mean[:, chosen] * (told - asked * due / target)).sum(axis=0)
+    represented, due = cell.bands.T @ (c * scale.respondents) + imputed, cell.frame[:, [both]]
+    off = (model.mean[:, chosen] * (represented - asked * due / target)).sum(axis=0)
     return np.maximum(spread, 0.0) + off**2
 
 
