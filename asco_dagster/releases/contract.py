@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE = Path(__file__).with_name("tables.yaml")
-CELLS, PROFILES = "asco_cells", "departement_profiles"
+CELLS, PROFILES, LABELS = "asco_cells", "departement_profiles", "labels"
 Role = Literal["key", "measure", "flag", "attribute"]
 Type = Literal["varchar", "bigint", "integer", "double"]
 

@@ -105,6 +105,14 @@ def labels_frame(labels: Labels) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["dimension", "code", "label_fr", "label_en"])
 
 
+def labels_from(rows: "pd.DataFrame") -> Labels:
+    """The labels that rows as of ``labels_frame`` hold, such as those of a released table of labels."""
+    labels: dict[str, dict[str, tuple[str, str]]] = {}
+    for row in rows.itertuples(index=False):
+        labels.setdefault(str(row.dimension), {})[str(row.code)] = (str(row.label_fr), str(row.label_en))
+    return labels
+
+
 def french_labels(frame: "pd.DataFrame", labels: Labels) -> "dict[str, pd.Series]":
     """French labels of the coded columns of a released table, row by row.
 

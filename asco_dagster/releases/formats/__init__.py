@@ -67,9 +67,11 @@ def faults_of_files(release: ReleaseFolder) -> Iterator[str]:
     # What the readers raise of content that is not what the name of the file says.
     unreadable = (ValueError, LookupError, TypeError, AttributeError, OSError, SyntaxError, CalamineError)
     for file in release.manifest["files"]:
-        for one in formats():
-            if one.reads(file):
-                try:
-                    yield from one.faults(file, release)
-                except unreadable as error:
-                    yield f"{file} cannot be read ({type(error).__name__}). Take the release from its source."
+        readers = [one for one in formats() if one.reads(file)]
+        if not readers:
+            yield f"{file} is of no format of a release: what it holds cannot be compared with the tables."
+        for one in readers:
+            try:
+                yield from one.faults(file, release)
+            except unreadable as error:
+                yield f"{file} cannot be read ({type(error).__name__}). Take the release from its source."

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from asco_dagster.releases.content import Content
-from asco_dagster.releases.contract import ReleasedFile, ReleasedTable
+from asco_dagster.releases.contract import LABELS, ReleasedFile, ReleasedTable, contract_of
 from asco_dagster.releases.format import CSV, ContentFormat, ReleaseFolder, same_values
-from asco_dagster.releases.labels import Labels, french_labels
+from asco_dagster.releases.labels import Labels, french_labels, labels_from
 
 
 def write(content: Content, folder: Path) -> list[ReleasedFile]:
@@ -32,8 +32,13 @@ def columns_of(table: ReleasedTable, labels: Labels) -> list[tuple[str, str, boo
     for column in table.contract.columns:
         columns.append((column.name_fr, column.name, False))
         if column.name in coded:
-            columns.append((f"libelle_{column.name_fr.removeprefix('code_')}", column.name, True))
+            columns.append((_label_column(column.name_fr), column.name, True))
     return columns
+
+
+def _label_column(name_fr: str) -> str:
+    """Name of the column of labels behind a coded column."""
+    return f"libelle_{name_fr.removeprefix('code_')}"
 
 
 def _write(table: ReleasedTable, labels: Labels, folder: Path) -> ReleasedFile:
@@ -57,7 +62,7 @@ def _number(value: Any) -> str:
 
 
 def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
-    """Whether it has the rows and the values of the Parquet file, labels aside."""
+    """Whether it has the rows and the values of the Parquet file, and the labels of the released codes."""
     import pandas as pd
 
     table = release.table_of(file)
@@ -76,6 +81,14 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
     )
     if not same_values(texts, rows[[column.name for column in columns]]):
         yield f"{file} does not say what {table.parquet} says."
+        return
+    labels = contract_of(LABELS)
+    if not release.holds(labels.parquet):
+        return
+    for name, known in french_labels(rows, labels_from(release.rows(labels))).items():
+        title = _label_column(table.column(name).name_fr)
+        if title in read and (read[title] != known.fillna("")).any():
+            yield f"{file}: {title} does not say what {labels.parquet} says."
 
 
 FORMAT = ContentFormat({"tables/fr/*.csv": CSV}, faults, write)

@@ -57,6 +57,12 @@ def test_every_file_is_read_by_one_format(whole) -> None:
     ("path", "old", "new", "fault"),
     [
         (FRENCH, ";;;;;;;;;c;", ";0,5;;;;;;;;c;", "does not say what tables/asco_cells.parquet says."),
+        (
+            FRENCH,
+            ";Communes;",
+            ";Villes;",
+            ": libelle_type_unite does not say what tables/labels.parquet says.",
+        ),
         (CSV, ',,,,,,,,,"c",', ',0.5,,,,,,,,"c",', "does not say what tables/asco_cells.parquet says."),
         (SDMX, ",,,,,,,,,C,", ",0.5,,,,,,,,C,", "does not say what the cells say."),
         (SDMX, ",F,ok", ",C,ok", "does not say what the cells say."),
@@ -104,7 +110,14 @@ def test_what_another_format_says_otherwise_is_seen(release, path, old, new, fau
     text = (release.path / path).read_bytes().decode()
     assert old in text
     (release.path / path).write_bytes(text.replace(old, new, 1).encode())
-    assert list(faults_of_files(release)) == [f"{path} {fault}"]
+    assert list(faults_of_files(release)) == [f"{path}{'' if fault.startswith(':') else ' '}{fault}"]
+
+
+def test_a_file_that_no_format_reads_is_seen(release) -> None:
+    listed = {**release.manifest["files"], "tables/notes.txt": {}}
+    assert list(faults_of_files(ReleaseFolder(release.path, {**release.manifest, "files": listed}))) == [
+        "tables/notes.txt is of no format of a release: what it holds cannot be compared with the tables."
+    ]
 
 
 @pytest.mark.parametrize("swapped", [True, False])
