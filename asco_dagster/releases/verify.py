@@ -93,7 +93,8 @@ def _unsigned(manifest: dict[str, Any], key: "Ed25519PublicKey | None") -> Itera
 def weaker_rules(manifest: dict[str, Any]) -> Iterator[str]:
     """Where a manifest declares weaker disclosure rules than a wave file may, or rounding that is none."""
     rules = manifest["rules"]
-    declared = {name: rules.get(name) for name in Disclosure.model_fields if name in REQUIRED or name in rules}
+    judged = [name for name in Disclosure.model_fields if name in REQUIRED or name in rules]
+    declared = {name: rules.get(name) for name in judged}
     try:
         Disclosure.model_validate(declared, strict=True)
     except pydantic.ValidationError as error:
