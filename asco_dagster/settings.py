@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from asco_dagster.errors import ConfigurationError
+from platformdirs import user_data_path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from asco_dagster.errors import ConfigurationError
+from asco_dagster.installation import CHECKOUT, IN_CHECKOUT
+
 HOME_FILE = "home.json"
 """File that marks a home (``storage/home.py``)."""
 SHORTEST_KEY = 32
@@ -37,7 +39,7 @@ class Settings:
 
     Attributes:
         home: folder of everything that is written (``ASCO_HOME``; by default the home of ``DAGSTER_HOME``, if
-            that is in one, else ``var/`` beside the code).
+            that is in one, else ``var/`` of the checkout, else the platform's folder for a user's data).
         postgres_url: storage of Dagster (``ASCO_POSTGRES_URL``); None means the embedded server.
         pseudonym_key: key of the units' pseudonyms (``ASCO_PSEUDONYM_KEY``); None means the key file of the
             home, created on first use.
@@ -135,9 +137,11 @@ DECLARED["OPENLINEAGE_URL"] = DECLARED.pop("ASCO_OPENLINEAGE_URL")  # a standard
 
 
 def _usual_home(environ: Mapping[str, str]) -> Path:
-    """The default home: that of Dagster's instance if it belongs to one, else beside the code."""
+    """The default home: that of Dagster's instance if in one, else the checkout's or the user's."""
     around = _path(environ["DAGSTER_HOME"]).resolve().parent if environ.get("DAGSTER_HOME") else None
-    return around if around is not None and (around / HOME_FILE).is_file() else CHECKOUT / "var"
+    if around is not None and (around / HOME_FILE).is_file():
+        return around
+    return CHECKOUT / "var" if IN_CHECKOUT else user_data_path("asco", appauthor=False)
 
 
 def _path(text: str) -> Path:

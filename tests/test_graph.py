@@ -6,8 +6,8 @@ When the change is meant, make the snapshot again: ``python tests/test_graph.py`
 import json
 from pathlib import Path
 
+from asco_dagster.installation import DBT_PROJECT, EXPECTATIONS
 from asco_dagster.layers import LAYERS, layer_of
-from asco_dagster.storage.places import DBT_PROJECT, EXPECTATIONS
 
 SNAPSHOT = Path(__file__).with_name("graph.json")
 

@@ -21,8 +21,8 @@ from asco_dagster.gates.suite_faults import (
     unknown_bounds,
     unknown_columns,
 )
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.layers import layer_of
-from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.strict_json import JsonFault, read_json
 from asco_dagster.waves import Wave
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.gates.suite import suite_path
-from asco_dagster.settings import CHECKOUT
-from asco_dagster.storage.places import DBT_PROJECT
+from asco_dagster.installation import CHECKOUT, DBT_PROJECT
 
 _PACKAGE = "asco_dagster"
 _DBT_FILES = ("dbt_project.yml", "profiles.yml")

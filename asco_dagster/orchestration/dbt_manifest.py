@@ -16,7 +16,8 @@ from typing import Any
 
 from asco_dagster.durable import draft_of, sync, sync_folder
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.storage.places import DBT_PROJECT, Places
+from asco_dagster.installation import DBT_PROJECT
+from asco_dagster.storage.places import Places
 from asco_dagster.strict_json import JsonFault, read_json
 
 _NOT_SOURCE = {"target", "logs"}

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.installation import DBT_PROJECT
 from asco_dagster.orchestration.dbt_manifest import common_arguments, manifest_folder
 from asco_dagster.settings import Settings
 from asco_dagster.storage.encryption import SPILL
-from asco_dagster.storage.places import DBT_PROJECT, Places
+from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import POPULATION_SHARE_DECIMALS

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from asco_dagster.installation import libraries
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
-from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 
@@ -54,10 +55,8 @@ class Fingerprint:
 def base_fingerprint(wave: Wave, places: Places, settings: Settings) -> str:
     """What every table of a wave depends on: libraries, wave file, questionnaire, pseudonym key (hashed)."""
     key = hmac.new(places.pseudonym_key(settings), b"fingerprint", hashlib.sha256).hexdigest()
-    lock = CHECKOUT / "requirements.lock"
-    libraries = lock.read_text(encoding="utf-8") if lock.is_file() else ""
     asked = load_questionnaire(wave.questionnaire).model_dump_json()
-    return _hash([libraries, wave.model_dump_json(), asked, key])
+    return _hash([libraries(), wave.model_dump_json(), asked, key])
 
 
 def fingerprint_of(

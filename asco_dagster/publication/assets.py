@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.installation import CHECKOUT, IN_CHECKOUT, LOCK
 from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
 from asco_dagster.orchestration.dbt_layer import dbt_layer
@@ -36,7 +37,6 @@ from asco_dagster.releases.record import keep_record
 from asco_dagster.releases.release import Provenance, Published, publish
 from asco_dagster.releases.signature import signer
 from asco_dagster.releases.store import ReleaseStore, read_manifest
-from asco_dagster.settings import CHECKOUT
 from asco_dagster.storage.shared_store.held import require_held, upload_releases
 from asco_dagster.storage.warehouse import read_table, table_of
 from asco_dagster.waves.wave import FOLDER
@@ -148,7 +148,6 @@ def pub_asco__release(step: WaveStep) -> Table:
 
 
 def _provenance(step: WaveStep, assets: Sequence[str], gates: dict[str, str]) -> Provenance:
-    lock = CHECKOUT / "requirements.lock"
     wave_file = FOLDER / f"{step.wave.wave}.yaml"
     return Provenance(
         code_version=code_version(),
@@ -159,7 +158,7 @@ def _provenance(step: WaveStep, assets: Sequence[str], gates: dict[str, str]) ->
         tools=tools(),
         seconds=_seconds(step.context.instance, step.wave.wave),
         wave_file={"name": wave_file.name, "sha256": sha256_of(wave_file)},
-        dependencies={lock.name: sha256_of(lock)} if lock.is_file() else {},
+        dependencies={LOCK.name: sha256_of(LOCK)} if LOCK.is_file() else {},
     )
 
 
@@ -237,6 +236,8 @@ def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
 
 def code_version() -> str:
     """The commit of the checkout, marked when something is not committed; else the package's version."""
+    if not IN_CHECKOUT:  # git would describe whatever checkout the environment happens to be in
+        return package_version("asco_dagster")
     try:
         described = subprocess.run(
             ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40"],

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from asco_dagster.installation import DBT_PROJECT
 from asco_dagster.releases.contract import Column, Table, tables
-from asco_dagster.storage.places import DBT_PROJECT
 
 HEADER = (
     "# Written from asco_dagster/releases/tables.yaml by “python -m asco_dagster.publication.dbt_contract”.\n"

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asco_dagster.durable import PUBLIC, make_folder
-from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.settings import Settings
 from asco_dagster.storage.keys import create_key, read_key
-
-DBT_PROJECT = CHECKOUT / "dbt_project"
-EXPECTATIONS = CHECKOUT / "expectations"
-WORKSPACE = CHECKOUT / "workspace.yaml"
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.settings import CHECKOUT
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.waves.yaml_file import read_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
-SUITES = CHECKOUT / "expectations"
 _PARAMETER = re.compile(r'"\$PARAMETER"\s*:\s*"([^"]+)"')
 
 
@@ -62,7 +61,7 @@ def check_bounds(bounds: Mapping[str, float], by_rule: Mapping[str, str], path: 
 def suite_parameters() -> dict[str, str]:
     """Every parameter that a suite takes, and the name of the first suite that does."""
     found: dict[str, str] = {}
-    for path in sorted(SUITES.glob("*/*.json")):
+    for path in sorted(EXPECTATIONS.glob("*/*.json")):
         for name in _PARAMETER.findall(path.read_text(encoding="utf-8", errors="replace")):
             found.setdefault(name, path.name)
     return found

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import load_suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.layers import LAYERS
-from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.waves import load_wave
 from asco_testing.gates.judged_frame import validate
 

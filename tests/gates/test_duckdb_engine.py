@@ -14,8 +14,8 @@ from asco_dagster.gates.duckdb_engine import DuckDBEngine
 from asco_dagster.gates.results import Verdict
 from asco_dagster.gates.suite import Suite, load_suite
 from asco_dagster.gates.validation import SAMPLE, great_expectations, run_suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.layers import layer_of, table_of
-from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import open_database
 from asco_dagster.waves import load_wave
 from asco_testing.gates.judged_frame import validate, write_frame

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import Suite, load_suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.orchestration.checks import gate_name
-from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import open_database, read_table
 from asco_testing.gates.judged_frame import validate
 from asco_testing.gates.mutations import BUILDERS, concerned, mutate

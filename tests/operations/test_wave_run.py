@@ -15,10 +15,11 @@ from asco_dagster.cli import main
 from asco_dagster.definitions import build_definitions
 from asco_dagster.errors import AscoError, ConfigurationError, OutOfReachError, SourceError
 from asco_dagster.gates import suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.operations.instance import open_instance, storage_errors
 from asco_dagster.operations.wave_run import _Reporter, only_run, run_wave
 from asco_dagster.settings import Settings
-from asco_dagster.storage.places import EXPECTATIONS, Places
+from asco_dagster.storage.places import Places
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from asco_dagster.installation import CHECKOUT
 from asco_dagster.orchestration.asset_code import dbt_code_hash, module_hash
 from asco_dagster.orchestration.dbt_manifest import read_manifest
-from asco_dagster.settings import CHECKOUT
 from asco_dagster.storage.places import Places
 
 pytestmark = pytest.mark.slow

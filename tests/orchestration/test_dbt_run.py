@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from asco_dagster.installation import DBT_PROJECT
 from asco_dagster.orchestration.dbt_manifest import common_arguments
 from asco_dagster.orchestration.dbt_run import sweep
 from asco_dagster.storage.encryption import SPILL
-from asco_dagster.storage.places import DBT_PROJECT
 
 pytestmark = pytest.mark.slow
 

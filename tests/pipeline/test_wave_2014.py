@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from asco_dagster.gates.suite import load_suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.releases.store import read_manifest
-from asco_dagster.storage.places import EXPECTATIONS, Places
+from asco_dagster.storage.places import Places
 
 CONTRACTS = {
     "staging.stg_territory__communes": (

@@ -3,8 +3,8 @@
 import yaml
 
 from asco_dagster.gates.suite import suite_assets
+from asco_dagster.installation import DBT_PROJECT
 from asco_dagster.sources.assets import SOURCES
-from asco_dagster.storage.places import DBT_PROJECT
 from asco_dagster.waves.wave import Sources
 
 RETURNS = {"commune_returns", "epci_returns"}

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.installation import CHECKOUT
 from asco_dagster.operations.instance import environment, instance_of, prepare
-from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.durable import locked
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.installation import WORKSPACE
 from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
 from asco_dagster.operations.monitoring.metrics import exposition
 from asco_dagster.operations.services import children
@@ -25,7 +26,7 @@ from asco_dagster.operations.services.http_server import ServerThread, listening
 from asco_dagster.operations.services.pages import METRICS, page_app
 from asco_dagster.operations.services.retries import reminding
 from asco_dagster.settings import Settings
-from asco_dagster.storage.places import WORKSPACE, Places
+from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 
 INTERRUPTED, CHILD_DIED = 0, 3

@@ -17,9 +17,10 @@ from packaging.utils import canonicalize_name
 
 from asco_dagster.durable import PUBLIC, make_folder
 from asco_dagster.errors import AscoError, ConfigurationError
+from asco_dagster.installation import LOCK
 from asco_dagster.operations.services.servers import port_is_free
 from asco_dagster.operations.services.workers.worker import require_broker
-from asco_dagster.settings import CHECKOUT, Settings
+from asco_dagster.settings import Settings
 from asco_dagster.storage.keys import read_key
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
@@ -55,7 +56,7 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Check everything; what depends on settings only if these are valid."""
     yield _python()
-    yield from packages(CHECKOUT / "requirements.lock")
+    yield from packages(LOCK)
     yield _duckdb()
     yield _chromium()
     yield _port(3000)

@@ -36,11 +36,12 @@ def same_sql(wave: str) -> float:
     import duckdb
     from dbt.cli.main import dbtRunner
 
+    from asco_dagster.installation import DBT_PROJECT
     from asco_dagster.orchestration.dbt_manifest import common_arguments
     from asco_dagster.orchestration.dbt_run import variables
     from asco_dagster.settings import Settings
     from asco_dagster.staging.pseudonyms import pseudonym
-    from asco_dagster.storage.places import DBT_PROJECT, Places
+    from asco_dagster.storage.places import Places
     from asco_dagster.waves import load_wave
 
     places = Places.of(Settings.from_environment())

@@ -19,8 +19,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from asco_dagster.installation import WORKSPACE
 from asco_dagster.settings import Settings
-from asco_dagster.storage.places import WORKSPACE, Places
+from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 from asco_testing import CHECKOUT
 from asco_testing.dagster_api import ask

@@ -8,8 +8,8 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from asco_dagster.cli.doctor import doctor
+from asco_dagster.installation import CHECKOUT
 from asco_dagster.operations.upkeep.diagnosis import home_findings, packages, pinned, waves
-from asco_dagster.settings import CHECKOUT
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import load_wave
 

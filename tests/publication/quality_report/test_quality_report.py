@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from asco_dagster.gates.suite import load_suite
+from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.publication.quality_report.indicators import published_beside_estimates
-from asco_dagster.storage.places import EXPECTATIONS
 from asco_dagster.storage.warehouse import open_database, read_table
 from asco_testing.publication.metadata_validators import csvw_faults
 from asco_testing.worlds.small_wave import SmallWave, materialize

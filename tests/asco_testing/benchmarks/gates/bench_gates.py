@@ -31,9 +31,10 @@ def _validate(home: Path) -> list[tuple[float, float, str, int, int]]:
     """Processor and wall seconds of each gate, with its asset, rows and expectations."""
     from asco_dagster.gates.suite import load_suite
     from asco_dagster.gates.validation import great_expectations
+    from asco_dagster.installation import EXPECTATIONS
     from asco_dagster.orchestration.checks import run_gate
     from asco_dagster.settings import Settings
-    from asco_dagster.storage.places import EXPECTATIONS, Places
+    from asco_dagster.storage.places import Places
     from asco_dagster.storage.warehouse import count_rows, open_database
     from asco_dagster.waves import load_wave
 
