@@ -16,7 +16,10 @@ def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write.")],
     keys: Keys = None,
 ) -> None:
-    """Write run history, waves and releases into one confidential file."""
+    """Write run history, waves and releases into one confidential file.
+
+    Example: asco backup /srv/backups/asco.tar --keys /srv/keys/asco-keys.tar
+    """
     count = archives.backup(*home(), target, keys)
     typer.echo(f"{count} files and the run history saved to {target}")
     if keys is None:
@@ -30,7 +33,10 @@ def restore(
         bool, typer.Option("--unverified", help="Accept a backup whose signature cannot be checked.")
     ] = False,
 ) -> None:
-    """Create a new home from a backup; everything is checked before anything is written into it."""
+    """Create a new home from a backup; everything is checked before anything is written into it.
+
+    Example: ASCO_HOME=/srv/new asco restore /srv/backups/asco.tar --keys /srv/keys/asco-keys.tar
+    """
     for path in filter(None, (source, keys)):
         if not path.is_file():
             raise ConfigurationError(f"not found: {path}", remedy="Name the file that asco backup wrote")

@@ -19,7 +19,10 @@ def deliver(
         Path | None, typer.Option(help="Folder of the deliveries; by default the inbox of this home.")
     ] = None,
 ) -> None:
-    """Copy deliveries into the inbox that all workers read (ASCO_STORE)."""
+    """Copy deliveries into the inbox that all workers read (ASCO_STORE).
+
+    Example: asco deliver 2014
+    """
     load_wave(wave)
     settings = Settings.from_environment()
     folder = inbox or settings.home / "inbox" / wave

@@ -22,7 +22,10 @@ def demo(
         typer.Option(help="Folder of the publishers' real files, to deliver with generated returns."),
     ] = None,
 ) -> None:
-    """Write demonstration deliveries into the inbox of a wave."""
+    """Write demonstration deliveries into the inbox of a wave.
+
+    Example: asco demo --wave 2014 --scale 0.05
+    """
     from asco_dagster.demonstration.deliveries import write_deliveries  # pandas
 
     settings = Settings.from_environment()

@@ -21,7 +21,10 @@ def kubernetes(
     cpu: Annotated[str, typer.Option(help="Cores of a run.")] = "2",
     disk: Annotated[str, typer.Option(help="Disk space of a run.")] = "20Gi",
 ) -> None:
-    """Print manifests for kubectl apply -f -: web server and daemon in one pod, each run in its own pod."""
+    """Print manifests for kubectl apply -f -: web server and daemon in one pod, each run in its own pod.
+
+    Example: asco kubernetes --image registry.example.org/asco:1 --store s3://asco/store | kubectl apply -f -
+    """
     parts_of(store)
     cluster = Cluster(image, store, namespace, secret, endpoint, memory, cpu, disk)
     typer.echo(f"# The Secret {secret} of namespace {namespace} must hold {', '.join(SECRETS)}.")

@@ -10,17 +10,26 @@ from asco_dagster.waves import load_wave
 
 
 def dagster(arguments: PassedOn) -> None:
-    """Run Dagster's command line on this home, for example: asco dagster -- asset list."""
+    """Run Dagster's command line on this home.
+
+    Example: asco dagster -- asset list
+    """
     raise typer.Exit(run_program("dagster", arguments, *home()))
 
 
 def dg(arguments: PassedOn) -> None:
-    """Run Dagster's dg command line on this home, for example: asco dg -- list defs."""
+    """Run Dagster's dg command line on this home.
+
+    Example: asco dg -- list defs
+    """
     raise typer.Exit(run_program("dg", arguments, *home()))
 
 
 def dbt(wave: WaveName, arguments: PassedOn) -> None:
-    """Run dbt on the database of a wave, for example: asco dbt 2014 -- build --select staging."""
+    """Run dbt on the database of a wave.
+
+    Example: asco dbt 2014 -- build --select staging
+    """
     _, places = home()
     loaded = load_wave(wave)
     with only_run(places, wave):

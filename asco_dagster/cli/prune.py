@@ -14,7 +14,10 @@ def prune(
         int, typer.Option(help="Number of newest runs to keep for each wave.", min=1, show_default=False)
     ],
 ) -> None:
-    """Delete superseded runs with their events, logs and history; never a release."""
+    """Delete superseded runs with their events, logs and history; never a release.
+
+    Example: asco prune --keep 20
+    """
     settings, places = home()
     with open_instance(settings, places) as instance:
         mark_dead_runs(instance)

@@ -17,7 +17,10 @@ def purge(
     wave: WaveName,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it nothing is deleted.")] = False,
 ) -> None:
-    """Delete a wave's raw data once their retention has ended; releases and a record remain."""
+    """Delete a wave's raw data once their retention has ended; releases and a record remain.
+
+    Example: asco purge 2014
+    """
     settings, places = home()
     loaded = load_wave(wave)
     if not yes:

@@ -4,11 +4,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from asco_dagster.cli.arguments import AsJson, WaveName, home, print_json
+from asco_dagster.cli.arguments import AsJson, WaveName, console, home, print_json
 from asco_dagster.escaping import on_one_line
 from asco_dagster.sources.returns.quarantine import Entry, Quarantine
 from asco_dagster.storage.shared_store.held import hold
@@ -21,7 +20,10 @@ quarantine = typer.Typer(
 
 @quarantine.command("list")
 def list_(wave: WaveName, json_: AsJson = False) -> None:
-    """List refused returns with reason, place and remedy."""
+    """List refused returns with reason, place and remedy.
+
+    Example: asco quarantine list 2014
+    """
     load_wave(wave)  # an unknown wave is an error, a wave without refusals is not
     _, places = home()
     entries = Quarantine(places.quarantine(wave)).entries()
@@ -43,6 +45,8 @@ def retry(
 
     Returns that can be read now, because codebook, sample or file was corrected, are marked, and the next run
     of the wave counts them. The others remain, with their current reason.
+
+    Example: asco quarantine retry 2014
     """
     from asco_dagster.sources.returns.assets import try_again  # dagster, pandas
 
@@ -69,7 +73,4 @@ def _show(entries: list[Entry]) -> None:
         file = entry.file if entry.row is None else f"{entry.file}, row {entry.row}"
         shown = escape(on_one_line(file)), entry.reason, escape(on_one_line(entry.en))
         table.add_row(entry.id, entry.state, *shown, entry.when)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 240  # a pipe has no width; nothing is cut
-    console.print(table)
+    console().print(table)

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asco_dagster.cli.arguments import WaveName, home
+from asco_dagster.cli.arguments import WaveName, console, home
 from asco_dagster.storage.readable import query as read_query
 from asco_dagster.waves import load_wave
 
@@ -23,7 +22,10 @@ def query(
     ],
     csv_: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
 ) -> None:
-    """Query a wave's tables as its last finished run left them, without disturbing a run in progress."""
+    """Query a wave's tables as its last finished run left them, without disturbing a run in progress.
+
+    Example: asco query 2014 "select * from estimation.est_asco__estimates limit 5"
+    """
     load_wave(wave)
     _, places = home()
     columns, rows = read_query(places, wave, sql)
@@ -41,6 +43,6 @@ def _show(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         table.add_column(Text(name))
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    console = Console()
-    console.print(table)
-    console.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", highlight=False)
+    shown = console()
+    shown.print(table)
+    shown.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", highlight=False)

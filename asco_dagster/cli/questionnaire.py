@@ -29,7 +29,10 @@ def build(
         str | None, typer.Option(help="INSEE code or SIREN of the unit, stored in the hidden sheet.")
     ] = None,
 ) -> None:
-    """Write the blank Excel questionnaire."""
+    """Write the blank Excel questionnaire.
+
+    Example: asco questionnaire build 2014 commune questionnaire.xlsx
+    """
     from asco_dagster.questionnaires.workbook import build_workbook  # pandas
 
     _write(out, build_workbook(load_wave(wave), unit, unit_code))
@@ -37,7 +40,10 @@ def build(
 
 @questionnaire.command()
 def ddi(wave: WaveName, unit: UnitName, out: Target) -> None:
-    """Write the questionnaire's description as DDI Codebook 2.5 (XML)."""
+    """Write the questionnaire's description as DDI Codebook 2.5 (XML).
+
+    Example: asco questionnaire ddi 2014 commune questionnaire.xml
+    """
     from asco_dagster.questionnaires.ddi import ddi_codebook  # pandas
 
     _write(out, ddi_codebook(load_wave(wave), unit))

@@ -36,7 +36,10 @@ def publish(
         str | None, typer.Option(help="Publish later, for example at 2027-02-21T08:45:00+01:00.")
     ] = None,
 ) -> None:
-    """Publish a sealed version whose embargo has ended, now or at a given time."""
+    """Publish a sealed version whose embargo has ended, now or at a given time.
+
+    Example: asco release publish 2014 1.0.0
+    """
     from asco_dagster.releases.release import publish_sealed  # pandas
 
     with _held(wave, "asco release publish") as store:
@@ -58,7 +61,10 @@ def withdraw(
     version: Version,
     reason: Annotated[str, typer.Option(help="Why; published in the tombstone.")],
 ) -> None:
-    """Withdraw a version: a tombstone with the reason replaces it, and latest points to another version."""
+    """Withdraw a version: a tombstone with the reason replaces it, and latest points to another version.
+
+    Example: asco release withdraw 2014 1.0.0 --reason "a workbook was counted twice"
+    """
     with _held(wave, "asco release withdraw") as store:
         withdraw_version(store, version, reason)
     latest = latest_release(store.releases)
@@ -77,7 +83,10 @@ def push(
         typer.Option("--portal", help="A dataset of a udata or Opendatasoft portal (key: ASCO_PORTAL_KEY)."),
     ] = False,
 ) -> None:
-    """Copy a public version to another place; files that are already there are skipped."""
+    """Copy a public version to another place; files that are already there are skipped.
+
+    Example: asco release push 2014 1.0.0 --to s3://public-data/asco
+    """
     folder = _store(wave).releases / version
     if not portal:
         pushed = push_to_store(folder, to)
@@ -93,7 +102,10 @@ def push(
 
 @release.command()
 def key() -> None:
-    """Print the public key for asco verify --public-key."""
+    """Print the public key for asco verify --public-key.
+
+    Example: asco release key > asco.pem
+    """
     typer.echo(public_key(home()[1]), nl=False)
 
 

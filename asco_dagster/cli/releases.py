@@ -14,7 +14,10 @@ def releases(
     wave: Annotated[str | None, typer.Argument(metavar="WAVE", help="The wave; all by default.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """List releases with version, date and hash; an asterisk marks the latest."""
+    """List releases with version, date and hash; an asterisk marks the latest.
+
+    Example: asco releases 2014
+    """
     _, places = home()
     if wave is not None and wave not in released_waves(places):
         load_wave(wave)  # an unknown wave is an error, a wave without a release is not

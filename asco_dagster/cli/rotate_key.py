@@ -24,7 +24,10 @@ def database(
         Path, typer.Option("--new-key-file", help="File (mode 0600) whose first line is the new key.")
     ],
 ) -> None:
-    """Encrypt the waves' databases with a new key; ASCO_DATABASE_KEY is the current one, if any."""
+    """Encrypt the waves' databases with a new key; ASCO_DATABASE_KEY is the current one, if any.
+
+    Example: asco rotate-key database --new-key-file new.key
+    """
     settings, places = home()
     key = _first_line(new_key)
     with ExitStack() as owned:
@@ -37,7 +40,10 @@ def database(
 
 @rotate_key.command()
 def pseudonym() -> None:
-    """Create a new key for the units' pseudonyms; every wave must then run again, to the same release."""
+    """Create a new key for the units' pseudonyms; every wave must then run again, to the same release.
+
+    Example: asco rotate-key pseudonym
+    """
     waves = rotate_pseudonym_key(*home())
     again = f" Rebuild the waves: asco run {' '.join(waves)}" if waves else ""
     typer.echo(f"New key of the pseudonyms created, the former one deleted.{again}")

@@ -33,6 +33,8 @@ def run(
     """Run waves, from deliveries to a release.
 
     Exit code: 0 released, 1 gate closed, 2 usage or configuration, 3 failed.
+
+    Example: asco run 2014 2025
     """
     for wave in waves:
         load_wave(wave)

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
-from asco_dagster.cli.arguments import AsJson, home, print_json
+from asco_dagster.cli.arguments import AsJson, console, home, print_json
 from asco_dagster.gates.results import shortened
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.monitoring.metrics import exposition
@@ -20,7 +19,10 @@ def status(
         bool, typer.Option("--metrics", help="Print in Prometheus's text format, with rows and seconds.")
     ] = False,
 ) -> None:
-    """Show each wave: its last run, its gates, its latest release."""
+    """Show each wave: its last run, its gates, its latest release.
+
+    Example: asco status --json
+    """
     settings, places = home()
     if metrics:
         with open_instance(settings, places) as instance:
@@ -41,14 +43,14 @@ def _show(waves: list[WaveStatus]) -> None:
         last = wave.run.status.lower() if wave.run else "never"
         gates = ", ".join(f"{wave.count(state)} {state}" for state in STATES if wave.count(state)) or "none"
         table.add_row(wave.wave, last, started, _duration(wave.run), gates, wave.release or "–", released)
-    console = Console()
-    console.print(table)
+    shown = console()
+    shown.print(table)
     for wave in waves:
         for asset, state in wave.gates.items():
             if state in {"failed", "warned"}:
-                console.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
+                shown.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
         for why in shortened(wave.unjudged.values()):
-            console.print(f"{wave.wave}: {why}", highlight=False)
+            shown.print(f"{wave.wave}: {why}", highlight=False)
 
 
 def _minute(instant: str | None) -> str:

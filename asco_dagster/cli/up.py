@@ -20,7 +20,10 @@ def up(
         bool, typer.Option("--read-only", help="Serve pages that can start or change nothing.")
     ] = False,
 ) -> None:
-    """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all."""
+    """Start PostgreSQL, the Dagster UI and daemon, and the quality pages; Ctrl-C stops them all.
+
+    Example: asco up --port 3000
+    """
     from asco_dagster.operations.services.servers import serve  # uvicorn
 
     settings, places = home()
