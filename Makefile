@@ -53,6 +53,10 @@ check: $(VENV)/ready ## Lint, format, types, floors, SQL, dangerous calls, secre
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 	VIRTUAL_ENV=$(abspath $(VENV)) DAGSTER_HOME= $(BIN)/dg check defs
 	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml asco_dagster
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/security/test_code.py

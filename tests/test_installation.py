@@ -1,6 +1,7 @@
 """The wheel holds what the code reads, and the code finds it there: without a checkout around it."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from asco_dagster.installation import CHECKOUT, DBT_PROJECT, EXPECTATIONS
+from asco_dagster.settings import DECLARED
 
 FOUND = """
 from asco_dagster import installation
@@ -61,3 +63,20 @@ def test_the_wheel_carries_the_code_and_no_tests(unpacked: Path) -> None:
             for path in (unpacked / "asco_dagster" / folder).rglob("*.*")
             if path.is_file()
         }
+
+
+def test_the_image_copies_files_that_exist_and_reach_docker() -> None:
+    dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+    kept = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copied = [
+        name for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.M) for name in line.split()
+    ]
+    assert "dbt_project" in copied
+    for name in copied:
+        assert (CHECKOUT / name).exists(), name
+        assert f"!{name}" in kept, name
+
+
+def test_the_sample_of_env_lists_every_setting() -> None:
+    sample = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"^#?([A-Z_]+)=$", sample, re.M)) == {*DECLARED, "POSTGRES_PASSWORD"}
