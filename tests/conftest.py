@@ -22,7 +22,16 @@ pytest_plugins = ["asco_testing.home_fixtures"]
 SLOWER = {
     **dict.fromkeys(("released_once", "released_real"), "long"),
     **dict.fromkeys(
-        ("small_wave_home", "deliveries", "real_files", "script", "asco", "browser", "chromium"),
+        (
+            "small_wave_home",
+            "deliveries",
+            "small_demonstration",
+            "real_files",
+            "script",
+            "asco",
+            "browser",
+            "chromium",
+        ),
         "slow",
     ),
 }
@@ -56,11 +65,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("real"):
             item.add_marker("slow")
         if item.get_closest_marker("xdist_group") is None:
-            # deliveries at true size are written once, for all tests of the demonstration
-            item.add_marker(
-                pytest.mark.xdist_group("deliveries" if "deliveries" in taken else item.path.stem)
-            )
+            # the demonstration is written once at true size and once small, for all tests of it
+            written = {"deliveries", "small_demonstration"} & set(taken)
+            item.add_marker(pytest.mark.xdist_group("deliveries" if written else item.path.stem))
     items.sort(key=_turn)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text by its length: identifiers go to every process and into the log."""
+    is_long = isinstance(val, str | bytes) and len(val) > 100
+    return f"{argname} of {len(val)}" if is_long else None
 
 
 def _turn(item: pytest.Item) -> int:

@@ -158,6 +158,7 @@ def test_the_own_suppression_is_near_the_optimum_on_either_table(seed):
         assert row["tau_broken"] == 0
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_made_up_magnitude():
     units, answers = survey(2, 5, communes=1000, epci=200)
     made = estimates(composed(units, answers[answers["indicator"].isin(["I00", "I04"])], AREAS))
