@@ -20,7 +20,7 @@ pytest_plugins = ["asco_testing.home_fixtures"]
 # A test that takes one of these fixtures is of a slower tier: a wave at true size; a small wave, deliveries
 # at true size, a program or a browser.
 SLOWER = {
-    **dict.fromkeys(("released_once", "released_real"), "long"),
+    **dict.fromkeys(("released_once", "released_real", "sealed_once"), "long"),
     **dict.fromkeys(
         (
             "small_wave_home",

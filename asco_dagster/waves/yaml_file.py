@@ -33,18 +33,6 @@ class _Strict(yaml.constructor.SafeConstructor):
             seen.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep)
 
-    def construct_scalar_of_a_calendar(self, node: yaml.ScalarNode) -> Any:
-        """A date or an instant that exists."""
-        try:
-            return self.construct_yaml_timestamp(node)
-        except ValueError as error:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"“{node.value}” is no date ({error})", node.start_mark
-            ) from error
-
-
-_Strict.add_constructor("tag:yaml.org,2002:timestamp", _Strict.construct_scalar_of_a_calendar)
-
 
 class _FastLoader(_Strict, yaml.CSafeLoader):
     """By LibYAML."""
@@ -52,6 +40,20 @@ class _FastLoader(_Strict, yaml.CSafeLoader):
 
 class _Loader(_Strict, yaml.SafeLoader):
     """By PyYAML's Python."""
+
+
+def _existing_date(loader: Any, node: yaml.ScalarNode) -> Any:
+    """A date or an instant that exists."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"“{node.value}” is no date ({error})", node.start_mark
+        ) from error
+
+
+_FastLoader.add_constructor("tag:yaml.org,2002:timestamp", _existing_date)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _existing_date)
 
 
 def read_yaml(path: Path) -> Any:

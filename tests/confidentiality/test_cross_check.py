@@ -210,7 +210,7 @@ def test_it_is_stopped_when_its_time_is_up(tmp_path, monkeypatch):
         optimal_suppression(published_example().cells, tmp_path, seconds=1)
 
 
-def test_without_the_library_the_remedy_is_told(tmp_path, monkeypatch):
+def test_without_the_library_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(tau_argus, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="crosscheck"):
         optimal_suppression(published_example().cells, tmp_path)

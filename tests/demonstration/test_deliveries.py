@@ -20,7 +20,7 @@ def test_every_file_of_the_wave_is_there_and_the_note(
     assert sorted(path.name for path in home.inbox("2014").iterdir()) == sorted(deliveries)
 
 
-def test_the_note_tells_in_both_languages_that_all_is_invented(deliveries: dict[str, Path]) -> None:
+def test_the_note_says_in_both_languages_that_all_is_invented(deliveries: dict[str, Path]) -> None:
     note = deliveries["DELIVERY.txt"].read_text(encoding="utf-8")
     assert "Fichiers inventés" in note
     assert "Invented files" in note

@@ -154,7 +154,7 @@ def test_contacts_cannot_be_taken_for_true_ones(exports: dict[str, Path]) -> Non
         assert table["CONTACT_EMAIL"].str.fullmatch(r"contact-\d{5}@demo\.invalid").all()
 
 
-def test_returns_tell_the_truth_where_they_tell(exports: dict[str, Path], communes: pd.DataFrame) -> None:
+def test_returns_hold_the_truth_where_they_answer(exports: dict[str, Path], communes: pd.DataFrame) -> None:
     table = read_export(exports["commune"]).merge(
         communes[["unit_code", "ACT_ELDERLY", "ORG_STAFF_FTE"]], on="unit_code", suffixes=("", "_true")
     )

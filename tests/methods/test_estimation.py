@@ -221,7 +221,7 @@ def test_respondents_outside_the_frame_are_refused(by_hand: pd.DataFrame) -> Non
         estimation_domains(by_hand.assign(size_class=[None, *"sssll"]))
 
 
-def test_wrong_inputs_of_estimates_are_told(by_hand: pd.DataFrame) -> None:
+def test_wrong_inputs_of_estimates_are_reported(by_hand: pd.DataFrame) -> None:
     design, domains = design_of(by_hand), estimation_domains(by_hand)
     with pytest.raises(EstimationError, match="indicator euros has no kind"):
         estimate(design, by_hand[["euros"]], {}, domains)
