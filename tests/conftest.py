@@ -20,22 +20,28 @@ pytest_plugins = ["asco_testing.home_fixtures"]
 # A test that takes one of these fixtures is of a slower tier: a wave at true size; a small wave, deliveries
 # at true size, a program or a browser.
 SLOWER = {
-    **dict.fromkeys(("released_once", "released_real"), "long"),
+    **dict.fromkeys(("released_once", "released_real", "sealed_once"), "long"),
     **dict.fromkeys(
-        ("small_wave_home", "deliveries", "real_files", "script", "asco", "browser", "chromium"),
+        (
+            "small_wave_home",
+            "deliveries",
+            "small_demonstration",
+            "real_files",
+            "script",
+            "asco",
+            "browser",
+            "chromium",
+        ),
         "slow",
     ),
 }
-# What takes longest begins first: else one process ends long after the others.
+# What takes longest begins first: else one process ends long after the others. Of those that wait for the
+# same world, one builds it while the others begin with something else.
 LONGEST = (
-    *(
-        "test_dagster_pages",
-        "test_wave_2014",
-        "test_disclosure_2014",
-        "test_sealed_numbers",
-        "test_agreement",
-    ),
-    *("test_revised_wave", "test_mutations", "test_third_wave", "deliveries"),
+    *("test_dagster_pages", "test_agreement", "test_revised_wave", "disclosure_real", "test_backfill"),
+    *("test_wave_2014", "test_disclosure_2014", "test_sealed_numbers"),
+    *("test_mutations", "deliveries", "test_second_origin", "test_third_wave", "test_nothing_twice"),
+    *("test_retries", "test_coverage", "test_killed", "test_cluster"),
 )
 
 # A test run never reads or writes the home of a person who works in this checkout.
@@ -56,11 +62,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("real"):
             item.add_marker("slow")
         if item.get_closest_marker("xdist_group") is None:
-            # deliveries at true size are written once, for all tests of the demonstration
-            item.add_marker(
-                pytest.mark.xdist_group("deliveries" if "deliveries" in taken else item.path.stem)
-            )
+            # the demonstration is written once at true size and once small, for all tests of it
+            written = {"deliveries", "small_demonstration"} & set(taken)
+            item.add_marker(pytest.mark.xdist_group("deliveries" if written else item.path.stem))
     items.sort(key=_turn)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text by its length: identifiers go to every process and into the log."""
+    is_long = isinstance(val, str | bytes) and len(val) > 100
+    return f"{argname} of {len(val)}" if is_long else None
 
 
 def _turn(item: pytest.Item) -> int:

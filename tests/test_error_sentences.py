@@ -1,4 +1,4 @@
-"""An error is told as sentences: what and where, then what to do, which begins with a capital."""
+"""An error is reported as sentences: what and where, then what to do, which begins with a capital."""
 
 from asco_dagster.errors import AscoError
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from asco_dagster.errors import ReleaseError
 from asco_dagster.waves.form import Text
+from asco_dagster.waves.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,10 +157,9 @@ class ReleasedFile:
 @functools.lru_cache
 def tables() -> Mapping[str, Table]:
     """Every released table by its name, in the order of the file."""
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return {
         name: Table.model_validate({"name": name, "file": f"tables/{name}", **table})
-        for name, table in content.items()
+        for name, table in read_yaml(FILE).items()
     }
 
 

@@ -158,6 +158,7 @@ def test_the_own_suppression_is_near_the_optimum_on_either_table(seed):
         assert row["tau_broken"] == 0
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_made_up_magnitude():
     units, answers = survey(2, 5, communes=1000, epci=200)
     made = estimates(composed(units, answers[answers["indicator"].isin(["I00", "I04"])], AREAS))
@@ -209,7 +210,7 @@ def test_it_is_stopped_when_its_time_is_up(tmp_path, monkeypatch):
         optimal_suppression(published_example().cells, tmp_path, seconds=1)
 
 
-def test_without_the_library_the_remedy_is_told(tmp_path, monkeypatch):
+def test_without_the_library_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(tau_argus, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="crosscheck"):
         optimal_suppression(published_example().cells, tmp_path)

@@ -133,7 +133,7 @@ def test_the_export_comes_whole_and_the_session_is_closed(server: StandIn) -> No
         (999, {}, "there is no such survey"),
     ],
 )
-def test_a_refusal_is_told_without_the_password(
+def test_a_refusal_is_reported_without_the_password(
     survey: int, changes: dict[str, str], told: str, server: StandIn
 ) -> None:
     with pytest.raises(SourceError, match=told) as caught:

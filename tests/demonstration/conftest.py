@@ -70,7 +70,7 @@ class Small:
 
 
 @pytest.fixture(scope="session")
-def small(wave: Wave, tmp_path_factory: pytest.TempPathFactory) -> Small:
+def small_demonstration(wave: Wave, tmp_path_factory: pytest.TempPathFactory) -> Small:
     places = Places(tmp_path_factory.mktemp("small"))
     places.inbox("2014").mkdir(parents=True)
     (places.inbox("2014") / "mine.csv").write_text("mine")

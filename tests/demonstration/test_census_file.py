@@ -11,6 +11,8 @@ from asco_dagster.demonstration.frame import invented_territory
 from asco_dagster.sources.census_individuals import tabulate_individuals
 from asco_dagster.waves import load_wave
 
+pytestmark = pytest.mark.slow
+
 WAVE = load_wave("2014")
 SEED = 7
 

@@ -20,7 +20,7 @@ def test_every_file_of_the_wave_is_there_and_the_note(
     assert sorted(path.name for path in home.inbox("2014").iterdir()) == sorted(deliveries)
 
 
-def test_the_note_tells_in_both_languages_that_all_is_invented(deliveries: dict[str, Path]) -> None:
+def test_the_note_says_in_both_languages_that_all_is_invented(deliveries: dict[str, Path]) -> None:
     note = deliveries["DELIVERY.txt"].read_text(encoding="utf-8")
     assert "Fichiers inventés" in note
     assert "Invented files" in note
@@ -54,6 +54,7 @@ def test_a_zip_keeps_no_clock(tmp_path: Path) -> None:
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_demonstration_cut_short_leaves_the_inbox_as_it_was(wave: Wave, tmp_path: Path) -> None:
     places = Places(tmp_path)
     places.inbox("2014").mkdir(parents=True)
@@ -71,14 +72,14 @@ def test_a_demonstration_cut_short_leaves_the_inbox_as_it_was(wave: Wave, tmp_pa
     assert list(places.demonstration.iterdir()) == []
 
 
-def test_progress_counts_up_to_the_total(small: Any, deliveries: dict[str, Path]) -> None:
+def test_progress_counts_up_to_the_total(small_demonstration: Any, deliveries: dict[str, Path]) -> None:
     # The truth is a step, the note is none.
-    assert [done for _, done, _ in small.steps] == list(range(1, len(deliveries) + 1))
-    assert {total for _, _, total in small.steps} == {len(deliveries)}
+    assert [done for _, done, _ in small_demonstration.steps] == list(range(1, len(deliveries) + 1))
+    assert {total for _, _, total in small_demonstration.steps} == {len(deliveries)}
 
 
-def test_other_files_of_the_inbox_stay(small: Any) -> None:
-    assert (small.places.inbox("2014") / "mine.csv").read_text() == "mine"
+def test_other_files_of_the_inbox_stay(small_demonstration: Any) -> None:
+    assert (small_demonstration.places.inbox("2014") / "mine.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize(("scale", "seed"), [(0.0, 1), (-1.0, 1), (float("nan"), 1), (1.0, -1)])
@@ -87,6 +88,7 @@ def test_an_impossible_scale_or_seed_is_refused(wave: Wave, tmp_path: Path, scal
         write_deliveries(wave, places=Places(tmp_path), scale=scale, seed=seed)
 
 
+@pytest.mark.slow
 def test_a_sample_larger_than_the_frame_is_refused(wave: Wave, tmp_path: Path) -> None:
     with pytest.raises(AscoError, match="larger than the frame"):
         write_deliveries(wave, places=Places(tmp_path), scale=9.0)

@@ -62,8 +62,8 @@ def test_large_units_are_all_taken_and_no_stratum_is_too_small(
         assert (drawn >= there.clip(upper=design.minimum_per_stratum)).all()
 
 
-def test_a_small_scale_keeps_the_minima(small: Any) -> None:
-    table = read_export(next(path for path in small.paths if "sample" in path.name))
+def test_a_small_scale_keeps_the_minima(small_demonstration: Any) -> None:
+    table = read_export(next(path for path in small_demonstration.paths if "sample" in path.name))
     sizes = table["unit_type"].value_counts()
     assert 900 < sizes["commune"] < 8600 * 0.4
     assert 200 < sizes["epci"] < 1400 * 0.4
@@ -154,7 +154,7 @@ def test_contacts_cannot_be_taken_for_true_ones(exports: dict[str, Path]) -> Non
         assert table["CONTACT_EMAIL"].str.fullmatch(r"contact-\d{5}@demo\.invalid").all()
 
 
-def test_returns_tell_the_truth_where_they_tell(exports: dict[str, Path], communes: pd.DataFrame) -> None:
+def test_returns_hold_the_truth_where_they_answer(exports: dict[str, Path], communes: pd.DataFrame) -> None:
     table = read_export(exports["commune"]).merge(
         communes[["unit_code", "ACT_ELDERLY", "ORG_STAFF_FTE"]], on="unit_code", suffixes=("", "_true")
     )
@@ -219,11 +219,12 @@ def test_a_commune_and_its_epci_agree_on_competence(wave: Wave, truth: pd.DataFr
     assert (told == wanted).all()
 
 
-def test_answers_do_not_depend_on_the_sample(small: Any, truth: pd.DataFrame) -> None:
-    again = pd.read_parquet(small.places.demonstration / "2014-truth.parquet")
+def test_answers_do_not_depend_on_the_sample(small_demonstration: Any, truth: pd.DataFrame) -> None:
+    again = pd.read_parquet(small_demonstration.places.demonstration / "2014-truth.parquet")
     pd.testing.assert_frame_equal(again, truth)
 
 
+@pytest.mark.slow
 def test_a_question_that_is_not_known_gets_an_answer_by_its_type(wave: Wave) -> None:
     label = Text(fr="?", en="?")
     new = [

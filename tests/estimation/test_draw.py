@@ -84,7 +84,7 @@ def test_the_draw_is_the_same_on_another_machine(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "one" / file).stat().st_mode) == 0o600
 
 
-def test_a_changed_frame_is_refused_and_told(tmp_path: Path) -> None:
+def test_a_changed_frame_is_refused_and_reported(tmp_path: Path) -> None:
     frame, wave = units(), small_wave()
     drawn(tmp_path, wave, frame)
     with pytest.raises(

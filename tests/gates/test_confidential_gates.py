@@ -25,7 +25,7 @@ def test_no_expectation_reports_an_aggregate_of_a_column(asset: str) -> None:
         assert not kind.startswith(OBSERVING), f"{asset}: {expectation['type']} shows what it saw"
 
 
-def test_an_offending_cell_is_named_by_its_key_and_its_number_is_not_told() -> None:
+def test_an_offending_cell_is_named_by_its_key_and_its_number_is_not_shown() -> None:
     key = {
         "unit_type": "commune", "indicator": "ccas", "statistic": "share", "geography": "departement",
         "area_code": "75", "size_class": "total",

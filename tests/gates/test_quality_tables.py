@@ -27,7 +27,7 @@ def test_an_estimate_in_per_cent_is_in_excess() -> None:
     assert compare_published([FIGURE], _estimates(75.0))["excess"].item() == pytest.approx(74.2104)
 
 
-def test_a_figure_without_an_estimate_is_told_as_missing() -> None:
+def test_a_figure_without_an_estimate_is_reported_as_missing() -> None:
     assert compare_published([FIGURE], _estimates(0.7).head(0))["estimate"].isna().all()
 
 

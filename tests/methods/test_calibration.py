@@ -108,7 +108,7 @@ def test_absurd_ratios_of_unbounded_methods_are_refused() -> None:
         ({"method": "bogus"}, "unknown"),
     ],
 )
-def test_wrong_inputs_are_told(change: dict[str, object], told: str) -> None:
+def test_wrong_inputs_are_reported(change: dict[str, object], told: str) -> None:
     weights, x, totals, names = problem(4)
     inputs = {"initial_weights": weights, "x": x, "totals": totals, "names": names, "method": "linear"}
     with pytest.raises(EstimationError, match=told):
@@ -162,6 +162,6 @@ def test_categories_without_respondents_or_outside_the_frame_are_listed() -> Non
         margin_totals(FRAME, SPECS, [*margin_matrix(FRAME, SPECS)[1], "n:99|s"])
 
 
-def test_holes_in_a_margin_column_are_told() -> None:
+def test_holes_in_a_margin_column_are_reported() -> None:
     with pytest.raises(EstimationError, match=r"column region: .* 1 missing values"):
         margin_matrix(FRAME.assign(region=["11", None, "24", "24"]), SPECS)

@@ -63,6 +63,7 @@ def plain_variance(design: SurveyDesign, z: np.ndarray) -> float:
     return variance
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_variance_is_the_textbook_formula_even_with_collinear_margins(seed: int) -> None:
@@ -93,6 +94,7 @@ def test_a_total_that_is_a_margin_has_no_error() -> None:
     assert total["standard_error"] < 1e-12 * total["estimate"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_estimates_do_not_depend_on_the_order_of_respondents(seed: int) -> None:
@@ -219,7 +221,7 @@ def test_respondents_outside_the_frame_are_refused(by_hand: pd.DataFrame) -> Non
         estimation_domains(by_hand.assign(size_class=[None, *"sssll"]))
 
 
-def test_wrong_inputs_of_estimates_are_told(by_hand: pd.DataFrame) -> None:
+def test_wrong_inputs_of_estimates_are_reported(by_hand: pd.DataFrame) -> None:
     design, domains = design_of(by_hand), estimation_domains(by_hand)
     with pytest.raises(EstimationError, match="indicator euros has no kind"):
         estimate(design, by_hand[["euros"]], {}, domains)

@@ -53,6 +53,7 @@ def test_an_indicator_that_is_not_comparable_is_left_out() -> None:
     assert list(evolution(wave, wave, COMPARABLE).columns)[: len(KEYS)] == KEYS
 
 
+@pytest.mark.slow
 def test_independence_overstates_the_error_of_samples_that_overlap() -> None:
     generator = np.random.default_rng(5)
     before = (generator.random(2000) < 0.5).astype(float)

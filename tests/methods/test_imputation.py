@@ -85,6 +85,7 @@ def test_nobody_can_give() -> None:
         impute(deck([100, 100], [[NAN], [NAN]]), seed=1)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_neither_order_nor_names_change_what_is_drawn(seed: int, shuffler) -> None:
     generator = np.random.default_rng(seed)

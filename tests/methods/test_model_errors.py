@@ -96,6 +96,7 @@ def test_the_formula_unit_by_unit(indicator: str, statistic: str) -> None:
     assert found[(indicator, statistic, "france", "FR", "total")] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_model_knows_the_error_of_a_cell_that_shows_none() -> None:
     """Over many samples, the mean square error of a small cell is what the model says on average."""
     frame = frame_of(400)
@@ -137,6 +138,7 @@ def test_a_silent_large_unit_makes_totals_uncertain() -> None:
     assert of_heard < 1e-9 * of_silent
 
 
+@pytest.mark.slow
 def test_open_answers_of_units_taken_whole_have_an_error() -> None:
     """All units answered the questionnaire, one in five left the question open at random."""
     frame = frame_of(120)
@@ -250,6 +252,7 @@ def test_a_class_of_few_respondents_or_one_size_is_one_band() -> None:
         assert set(size_bands(sized(population), sized(population))[0]) == {"big:0"}
 
 
+@pytest.mark.slow
 def test_the_error_of_large_units_is_read_from_large_ones() -> None:
     """Rates an inhabitant differ less among large units: one variance for all would overstate their error."""
     generator = np.random.default_rng(11)

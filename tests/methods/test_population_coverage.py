@@ -42,6 +42,7 @@ def test_a_departement_without_a_respondent_is_a_gap_of_all_of_it() -> None:
     assert table.at["02", "excess"] > 0.8
 
 
+@pytest.mark.slow
 def test_the_expected_error_is_that_of_samples() -> None:
     generator = np.random.default_rng(4)
     frame = pd.concat(

@@ -27,6 +27,7 @@ def test_golden_allocation(case: str) -> None:
     pd.testing.assert_frame_equal(allocate(strata, spread=spread, **CASES[case]), expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_allocation_sums_exactly_within_its_limits(data: st.DataObject) -> None:
@@ -84,6 +85,7 @@ def test_draw_depends_on_seed_and_units_not_on_row_order(frame: pd.DataFrame) ->
     assert (sample.groupby("stratum")["stratum_population"].first() == [150, 50]).all()
 
 
+@pytest.mark.slow
 def test_every_unit_is_drawn_as_often_as_its_probability_says(frame: pd.DataFrame) -> None:
     allocation = pd.DataFrame({"stratum": ["a", "b"], "population": [150, 50], "sample": [30, 25]})
     counts = pd.Series(0, index=frame["unit_id"])

@@ -87,6 +87,7 @@ def published(frame: pd.DataFrame, heard: np.ndarray, weights: np.ndarray, imput
     return with_total_errors(table, added, Thin(50, 10.0)).set_index(KEYS).loc[KEY]
 
 
+@pytest.mark.slow
 def test_a_silent_city_is_imputed_with_an_error_that_covers_the_truth() -> None:
     covered, weighted_away = [], []
     city = np.arange(301) == 300

@@ -1,4 +1,4 @@
-"""Dagster's instance on the real storage: runs seen by other processes, dead ones told."""
+"""Dagster's instance on the real storage: runs seen by other processes, dead ones reported."""
 
 import os
 import subprocess

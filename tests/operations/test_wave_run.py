@@ -1,4 +1,4 @@
-"""One command line at a time runs a wave, whatever became of the one before; a lost storage is told."""
+"""One command line at a time runs a wave, whatever became of the one before; a lost storage is reported."""
 
 import errno
 import os
@@ -60,7 +60,7 @@ def test_the_death_of_the_server_in_the_middle_of_a_run_is_one_sentence(
 
 
 @pytest.mark.parametrize("kind", [SourceError, OutOfReachError])
-def test_why_a_step_failed_is_told_once(kind: type[SourceError]) -> None:
+def test_why_a_step_failed_is_reported_once(kind: type[SourceError]) -> None:
     """Dagster tells it twice: of the step, and again of the run; our sentence says more than its cause."""
 
     @dg.asset

@@ -39,7 +39,7 @@ def test_what_the_release_rests_on_is_the_same_in_every_run(which: str) -> None:
 
 
 @pytest.mark.parametrize("which", list(_jobs()))
-def test_the_graph_tells_which_tables_rest_on_releases(which: str) -> None:
+def test_the_graph_shows_which_tables_rest_on_releases(which: str) -> None:
     step = _step(_jobs()[which])
     assert readers(step, EARLIER_VERSIONS, RELEASE) == [
         *("pub_asco__revisions", "sec_asco__cells", "sec_asco__disclosure_log"),

@@ -1,4 +1,4 @@
-"""Column lineage: read of SQL as DuckDB means it, kept, and told for every column of every model."""
+"""Column lineage: read of SQL as DuckDB means it, kept, and shown for every column of every model."""
 
 import subprocess
 import sys

@@ -66,7 +66,7 @@ def test_what_reads_a_changed_table_is_changed_and_nothing_else(database):
     assert fingerprint_of(database, "stg_a", ["raw_a"], ["other base"]) != again["a"]
 
 
-def test_nobody_can_tell_where_something_read_has_no_fingerprint(database):
+def test_nobody_knows_the_content_where_something_read_has_no_fingerprint(database):
     assert fingerprint_of(database, "stg_a", ["raw_a"], ["base"]) is None
     record_fingerprints(database, {"raw_a": fingerprint_of(database, "raw_a", [], ["base"])})
     assert fingerprint_of(database, "stg_a", ["raw_a"], ["base"]) is not None

@@ -1,4 +1,4 @@
-"""A part of the real graph on small deliveries: what did not change is told again, what did is made anew."""
+"""A part of the real graph on small deliveries: only what changed is rebuilt, the rest reported unchanged."""
 
 import dataclasses
 import subprocess
@@ -56,7 +56,7 @@ def instance(home):
 
 
 def _unchanged(job, instance, **tags) -> dict[str, bool]:
-    """Of each asset whether it was told again."""
+    """Of each asset whether it was reported as unchanged."""
     done = job.execute_in_process(instance=instance, partition_key="2014", tags=tags, raise_on_error=False)
     made = [
         event.step_materialization_data.materialization for event in done.get_asset_materialization_events()
@@ -167,7 +167,7 @@ def test_a_closed_gate_stays_closed_while_its_cause_stands(job, instance, home):
             for event in done.get_asset_materialization_events()
         }
         assert made["raw_insee__legal_populations"], (
-            "what a gate refused was told again instead of tried again"
+            "what a gate refused was reported again instead of tried again"
         )
     path.write_bytes(whole)
     assert set(_unchanged(job, instance).values()) >= {True}

@@ -40,7 +40,7 @@ def test_an_open_gate_passes(instance) -> None:
     assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "passed"}
 
 
-def test_a_warning_is_told_and_passes(instance) -> None:
+def test_a_warning_is_reported_and_passes(instance) -> None:
     _run(instance, _asset(passed=False, severity=dg.AssetCheckSeverity.WARN))
     assert require_open_gates(instance, "2014", [ASSET], []) == {ASSET: "warned"}
 

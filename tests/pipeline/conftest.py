@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from asco_testing import SHIPPED_WAVES
 from asco_testing.worlds.built_once import built_once, copied
 
 Asco = Callable[..., subprocess.CompletedProcess]
@@ -18,10 +20,10 @@ Asco = Callable[..., subprocess.CompletedProcess]
 def asco(checkout: Path) -> Asco:
     """Runs ``asco`` in a home and gives back what it printed and its exit code."""
 
-    def run(home: Path, *arguments: str) -> subprocess.CompletedProcess:
+    def run(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", "asco_dagster.cli.main", *arguments],
-            env={**os.environ, "ASCO_HOME": str(home)},
+            env={**os.environ, "ASCO_HOME": str(home), **settings},
             cwd=checkout,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -53,6 +55,41 @@ def released(
 def released_real(asco: Asco, real_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home where wave 2014 ran to a release on the publishers' real files: to read."""
     return built_once(tmp_path_factory, "real", lambda home: _ran(asco, home, "--real", str(real_files)))[0]
+
+
+@pytest.fixture(scope="session")
+def sealed_once(
+    asco: Asco, released_once: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """The same deliveries in another home, with another key and an embargo: a home with a sealed version.
+
+    Returns:
+        The home, to read, and all that its commands printed.
+    """
+    inbox = released_once[0] / "inbox"
+    folder, printed = built_once(tmp_path_factory, "sealed", lambda folder: _sealed(asco, folder, inbox))
+    return folder / "home", printed
+
+
+def _sealed(asco: Asco, folder: Path, inbox: Path) -> str:
+    home, waves = folder / "home", folder / "waves"
+    wave = yaml.safe_load((SHIPPED_WAVES / "2014.yaml").read_text(encoding="utf-8"))
+    wave["release"]["embargo"] = "2099-01-01"
+    waves.mkdir()
+    (waves / "2014.yaml").write_text(yaml.safe_dump(wave, allow_unicode=True), encoding="utf-8")
+    shutil.copytree(inbox, home / "inbox", copy_function=os.link)
+    printed = []
+    for arguments in (
+        ("run", "2014"),
+        ("status",),
+        ("status", "--json"),
+        ("releases", "--json"),
+        ("quarantine", "list", "2014", "--json"),
+    ):
+        done = asco(home, *arguments, ASCO_WAVES=str(waves))
+        assert done.returncode == 0, done.stdout
+        printed.append(done.stdout)
+    return "\n".join(printed)
 
 
 def _ran(asco: Asco, home: Path, *options: str) -> str:

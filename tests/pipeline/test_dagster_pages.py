@@ -172,7 +172,7 @@ def test_every_gate_has_its_result_and_its_pages_for_each_wave(wave: str, pages:
         assert entries["history"]["table"]["records"], asset
         below = entries["Data Docs"]["url"].split("/quality/")[1]
         assert below.startswith(f"{wave}/")
-        # a gate of 2014 that stood is told again as the run before these pages told it, with its address
+        # an unchanged gate of 2014 is reported as by the run before these pages, with its address
         assert asset in open_with_token(f"{served}/quality/{below}").decode()
 
 

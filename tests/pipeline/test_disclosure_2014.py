@@ -1,6 +1,6 @@
 """The demonstration at full size and the real territory: nothing is recovered, and the attack could have.
 
-How long it takes is told by ``make bench-disclosure``, never asserted here.
+How long it takes is measured by ``make bench-disclosure``, never asserted here.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """No trace of a suppressed value: markers planted in suppressed cells are sought in all that comes out.
 
 The numbers of suppressed cells, the columns that only the rules need, the intruder's intervals and the
-reasons are overwritten with markers in a copy of a released wave; publication, gates and what the UI is told
+reasons are overwritten with markers in a copy of a released wave; publication, gates and what the UI receives
 are made again from it, and every byte is searched.
 """
 
@@ -98,7 +98,7 @@ def test_the_search_finds_a_marker_that_is_there(planted, tmp_path):
     assert any(MARK in text for name, text in said(tmp_path) if name.startswith("packed.zip:leaky.csv"))
 
 
-def test_gates_and_what_the_ui_is_told_carry_no_marker(planted):
+def test_gates_and_what_the_ui_receives_carry_no_marker(planted):
     wave, settings = load_wave("2014"), Settings(home=planted.home)
     told = []
     with open_database(planted.database("2014")) as database:

@@ -46,7 +46,7 @@ PROFILE_TEXTS |= {
 
 @dataclasses.dataclass(frozen=True)
 class Revised:
-    """The former release, the new one, what the run made anew that died behind it, and what its retry did."""
+    """The former release, the new one, what the run rebuilt that died behind it, and what its retry did."""
 
     former: Path
     later: Path
@@ -59,7 +59,7 @@ class Revised:
 def revised(small_wave_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Revised]:
     """A copy of the small wave in which some communes corrected an answer and the wave ran again.
 
-    That run dies when its release stands and nothing was told of it yet, and is tried once more.
+    That run dies when its release stands and nothing was reported of it yet, and is tried once more.
     """
     home = copied(small_wave_home, tmp_path_factory.mktemp("revised") / "home")
     with small_wave_in(home) as wave:
@@ -88,7 +88,7 @@ def _dies(*_: object) -> None:
 
 
 def _anew(run: dg.ExecuteInProcessResult) -> set[str]:
-    """Assets that a run made, and did not tell again."""
+    """Assets that a run made, and did not report as unchanged."""
     events = run.get_asset_materialization_events()
     told = [event.step_materialization_data.materialization for event in events]
     return {made.asset_key.path[-1] for made in told if UNCHANGED not in made.metadata}

@@ -1,22 +1,18 @@
-"""Before its day a sealed version is told by nothing: not by a page, a log, the run history or a command.
+"""Before its day a sealed version is shown by nothing: not by a page, a log, the run history or a command.
 
-A small wave is run with an embargo; then everything that it left outside the sealed folder and the wave's
-database is searched for the sealed numbers, as they are and as people write them.
+The demonstration is run with an embargo; then everything outside the sealed folder and the wave's database
+is searched for the sealed numbers, as they are and as people write them.
 """
 
 import base64
 import json
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from asco_dagster.operations.instance import open_instance
 from asco_dagster.operations.monitoring.metrics import exposition
@@ -26,7 +22,6 @@ from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.postgres.address import storage
 from asco_dagster.waves import load_wave
-from asco_testing.worlds.small_wave_files import SCALE, write_small_waves
 
 pytestmark = pytest.mark.long
 
@@ -35,38 +30,6 @@ WAVE = "2014"
 NUMBERS = ("estimate", "ci_low", "ci_high")
 CONFIDENTIAL = {"sealed", "inbox", "demonstration", "postgres"}  # postgres is searched as tables
 NEAR = 240  # characters behind the name of an indicator in which a rounded number counts as its own
-
-
-@pytest.fixture(scope="module")
-def sealed_home(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path, str]:
-    """A home with a sealed version, and all that the commands printed."""
-    root = tmp_path_factory.mktemp("sealed")
-    waves = write_small_waves(root / "waves", {WAVE: WAVE})
-    file = waves / f"{WAVE}.yaml"
-    wave = yaml.safe_load(file.read_text(encoding="utf-8"))
-    wave["release"]["embargo"] = "2099-01-01"
-    file.write_text(yaml.safe_dump(wave, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    printed = []
-    for arguments in (
-        ["demo", "--wave", WAVE, "--scale", SCALE],
-        ["run", WAVE],
-        ["status"],
-        ["status", "--json"],
-        ["releases", "--json"],
-        ["quarantine", "list", WAVE, "--json"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "asco_dagster.cli.main", *arguments],
-            env={**os.environ, "ASCO_HOME": str(root / "home"), "ASCO_WAVES": str(waves)},
-            cwd=checkout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=1800,
-        )
-        assert done.returncode == 0, done.stdout
-        printed.append(done.stdout)
-    return root / "home", "\n".join(printed)
 
 
 def opened(content: bytes) -> Iterator[str]:
@@ -78,9 +41,9 @@ def opened(content: bytes) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def told(sealed_home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def told(sealed_once: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """All that is served, stored or printed outside the sealed folder and the confidential database."""
-    home, printed = sealed_home
+    home, printed = sealed_once
     found = {"printed": printed}
     for path in sorted(home.rglob("*")):
         inside = path.relative_to(home)
@@ -103,9 +66,9 @@ def told(sealed_home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def cells(sealed_home: tuple[Path, str]) -> pd.DataFrame:
+def cells(sealed_once: tuple[Path, str]) -> pd.DataFrame:
     """The sealed cells that will be public."""
-    [path] = (sealed_home[0] / "sealed" / WAVE).glob("1.0.0-*/tables/asco_cells.parquet")
+    [path] = (sealed_once[0] / "sealed" / WAVE).glob("1.0.0-*/tables/asco_cells.parquet")
     cells = pd.read_parquet(path)
     return cells[cells["status"] == "V"]
 
@@ -123,8 +86,8 @@ def rounded(value: float) -> set[str]:
     return forms | {form.replace(".", ",") for form in forms}
 
 
-def test_everything_was_searched(told: dict[str, str], sealed_home: tuple[Path, str]) -> None:
-    assert not list((sealed_home[0] / "releases" / WAVE).glob("1*"))
+def test_everything_was_searched(told: dict[str, str], sealed_once: tuple[Path, str]) -> None:
+    assert not list((sealed_once[0] / "releases" / WAVE).glob("1*"))
     for name in (
         f"quality/{WAVE}/report/index.html",
         f"quality/{WAVE}/history.html",
@@ -138,7 +101,7 @@ def test_everything_was_searched(told: dict[str, str], sealed_home: tuple[Path, 
     assert "unit_response rate, commune" in told[f"waves/{WAVE}/history.sqlite"]
 
 
-def test_no_sealed_number_is_told_with_its_digits(told: dict[str, str], cells: pd.DataFrame) -> None:
+def test_no_sealed_number_is_shown_with_its_digits(told: dict[str, str], cells: pd.DataFrame) -> None:
     values = pd.unique(cells[list(NUMBERS)].to_numpy().ravel())
     # six digits are a number's own; fewer are also a count or a rate of something else
     many = [v for v in values.astype(float) if v == v and len(f"{v:.6f}".strip("0.").replace(".", "")) >= 6]
@@ -154,7 +117,9 @@ def test_no_sealed_number_is_told_with_its_digits(told: dict[str, str], cells: p
     assert not hits
 
 
-def test_no_national_share_is_told_rounded_beside_its_name(told: dict[str, str], cells: pd.DataFrame) -> None:
+def test_no_national_share_is_shown_rounded_beside_its_name(
+    told: dict[str, str], cells: pd.DataFrame
+) -> None:
     national = cells[
         (cells["geography"] == "france") & (cells["size_class"] == "total") & (cells["statistic"] == "share")
     ]
@@ -179,9 +144,9 @@ def test_no_national_share_is_told_rounded_beside_its_name(told: dict[str, str],
     assert not hits
 
 
-def test_the_search_finds_what_it_must(cells: pd.DataFrame, sealed_home: tuple[Path, str]) -> None:
+def test_the_search_finds_what_it_must(cells: pd.DataFrame, sealed_once: tuple[Path, str]) -> None:
     """The report within the sealed version tells them, in the same forms."""
-    [report] = (sealed_home[0] / "sealed" / WAVE).glob("1.0.0-*/report/index.html")
+    [report] = (sealed_once[0] / "sealed" / WAVE).glob("1.0.0-*/report/index.html")
     text = report.read_text(encoding="utf-8")
     published = cells[(cells["geography"] == "france") & (cells["statistic"] == "share")]
     found = [value for value in published["estimate"] if any(f"{form} %" in text for form in rounded(value))]

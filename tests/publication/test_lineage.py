@@ -28,7 +28,7 @@ class _Collector(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_collector_is_told_of_inputs_and_released_files(tmp_path: Path) -> None:
+def test_a_collector_receives_inputs_and_released_files(tmp_path: Path) -> None:
     def write(draft: Path) -> list[ReleasedFile]:
         (draft / "a.csv").write_text("secret-looking value\r\n1\r\n")
         return [ReleasedFile("a.csv", 1)]

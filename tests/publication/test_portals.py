@@ -269,13 +269,15 @@ def test_a_push_stopped_before_it_published_publishes_the_next_time(release: Pat
     assert opendatasoft.published == 2
 
 
-def test_a_portal_that_refuses_is_told_without_the_key(release: Path, portal: ThreadingHTTPServer) -> None:
+def test_a_portal_that_refuses_is_reported_without_the_key(
+    release: Path, portal: ThreadingHTTPServer
+) -> None:
     with pytest.raises(ReleaseError, match="answered 401") as told:
         push_to_portal(release, portal.dataset, "wrong-key")
     assert "wrong-key" not in str(told.value)
 
 
-def test_a_portal_that_is_gone_is_told_without_its_key(release: Path, opendatasoft) -> None:
+def test_a_portal_that_is_gone_is_reported_without_its_key(release: Path, opendatasoft) -> None:
     with served(Udata) as server:
         gone = server.dataset
     with pytest.raises(ReleaseError, match="cannot be reached") as told:

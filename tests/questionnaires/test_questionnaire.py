@@ -50,7 +50,7 @@ def test_every_question_has_its_cell(version: str, unit_type: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "unit_type"), CODEBOOKS)
-def test_words_of_a_closed_question_tell_answers_apart(version: str, unit_type: str) -> None:
+def test_words_of_a_closed_question_distinguish_answers(version: str, unit_type: str) -> None:
     for question in codebook(version, unit_type).questions:
         values = at.words(question).values()
         assert len(set(values)) == len(values)

@@ -117,7 +117,7 @@ def test_the_order_of_columns_is_the_declared_one() -> None:
     assert released(CELLS, rows.select(names[::-1])).rows.column_names == names
 
 
-def test_every_declared_key_tells_rows_apart() -> None:
+def test_every_declared_key_identifies_rows() -> None:
     made = content()
     for table in made.tables.values():
         key = table.contract.named("key")

@@ -282,6 +282,7 @@ def test_a_table_that_unpacks_to_more_than_a_release_is_not_read(release: Path, 
     assert fault.startswith("tables/bomb.parquet unpacks to 5000001 rows and ")
 
 
+@pytest.mark.slow
 def test_a_workbook_that_unpacks_to_more_than_a_release_is_not_read(release: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     with (

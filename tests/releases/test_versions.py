@@ -122,7 +122,7 @@ def test_a_planted_correction_is_named_exactly(store: ReleaseStore) -> None:
         "31",
         7,
     )
-    # of a cell that was closed only what was public is told, once a number of it
+    # of a cell that was closed only what was public is shown, once a number of it
     assert by_kind["suppressed"]["new"].isna().all()
     public = before.loc[closed, numbers].dropna()
     assert dict(zip(by_kind["suppressed"]["quantity"], by_kind["suppressed"]["old"], strict=True)) == dict(

@@ -25,7 +25,7 @@ SECRETS = {
     "ASCO_LIMESURVEY_USER": "planted-limesurvey-user",
     "ASCO_LIMESURVEY_PASSWORD": "planted-limesurvey-password",
     "ASCO_PORTAL_KEY": "planted-portal-key",
-    # nobody listens there, so that the message fails and its error is told
+    # nobody listens there, so that the message fails and its error is reported
     "ASCO_WEBHOOK_URL": "http://127.0.0.1:9/planted-webhook-token",
     "ASCO_SMTP_URL": "smtp://planted-user:planted-smtp-password@127.0.0.1:9",
 }

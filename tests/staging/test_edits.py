@@ -122,7 +122,7 @@ def test_nothing_is_changed_but_set_to_missing(edited: dict[str, pd.DataFrame]) 
         assert row.value == CASES[row.unit_id][0][row.question].replace(",", ".")
 
 
-def test_the_log_tells_what_was_read_and_done(edited: dict[str, pd.DataFrame]) -> None:
+def test_the_log_says_what_was_read_and_done(edited: dict[str, pd.DataFrame]) -> None:
     log = edited["stg_asco__edit_log"].set_index(["unit_id", "edit"])
     row = log.loc[("zero_euros", "in_kind_eur_positive")]
     assert row["answers"] == "BEN_IN_KIND=1 BEN_IN_KIND_EUR=0"

@@ -22,7 +22,10 @@ os._exit(0)  # as a kill: what was committed is in the log alone
 """
 
 
-def _whole(path: Path) -> bytes:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database of three hundred thousand rows."""
+    path = tmp_path_factory.mktemp("whole") / "asco.duckdb"
     with open_database(path) as database:
         database.execute("create table staging.t as select i, md5(i::varchar) m from range(300000) r(i)")
     return path.read_bytes()
@@ -57,10 +60,12 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("read_only", [False, True])
-def test_each_damage_is_named_with_its_remedy(tmp_path: Path, damage: str, read_only: bool) -> None:
+def test_each_damage_is_named_with_its_remedy(
+    tmp_path: Path, whole: bytes, damage: str, read_only: bool
+) -> None:
     path = tmp_path / "asco.duckdb"
     spoil, sentence = DAMAGES[damage]
-    path.write_bytes(spoil(_whole(path)))
+    path.write_bytes(spoil(whole))
     left = path.read_bytes()
     with pytest.raises(AscoError) as refused, open_database(path, read_only=read_only) as database:
         database.table("staging.t").fetchall()
@@ -81,9 +86,9 @@ def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_damaged_log_is_named_and_without_it_the_database_opens(tmp_path: Path) -> None:
+def test_a_damaged_log_is_named_and_without_it_the_database_opens(tmp_path: Path, whole: bytes) -> None:
     path, log = tmp_path / "asco.duckdb", tmp_path / "asco.duckdb.wal"
-    _whole(path)
+    path.write_bytes(whole)
     subprocess.run([sys.executable, "-c", WRITER, str(path)], check=True)
     spoilt = bytearray(log.read_bytes())
     spoilt[len(spoilt) // 2] ^= 0xFF
@@ -98,9 +103,9 @@ def test_a_damaged_log_is_named_and_without_it_the_database_opens(tmp_path: Path
         assert len(database.table("staging.t")) == 300000
 
 
-def test_what_is_damaged_deeper_is_named_when_it_is_read(tmp_path: Path) -> None:
+def test_what_is_damaged_deeper_is_named_when_it_is_read(tmp_path: Path, whole: bytes) -> None:
     path = tmp_path / "asco.duckdb"
-    _whole(path)
+    path.write_bytes(whole)
     with duckdb.connect(str(path)) as database:
         blocks = database.execute(
             "select distinct block_id from pragma_storage_info('staging.t') where segment_type = 'VARCHAR'"
@@ -137,9 +142,9 @@ with open_database(path) as database:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_database_of_another_user_is_named_with_its_owner(tmp_path: Path) -> None:
+def test_a_database_of_another_user_is_named_with_its_owner(tmp_path: Path, whole: bytes) -> None:
     path = tmp_path / "asco.duckdb"
-    _whole(path)
+    path.write_bytes(whole)
     for folder in tmp_path.parents:
         if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o001)

@@ -60,6 +60,7 @@ def test_what_the_dead_spilled_goes_when_the_database_is_opened(tmp_path: Path) 
         assert not spilled.exists()
 
 
+@pytest.mark.slow
 def test_a_query_larger_than_its_memory_spills_beside_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_query_larger_than_its_memory_spills_beside_the_database(
     assert not (tmp_path / "spill").exists() or not list((tmp_path / "spill").iterdir())
 
 
+@pytest.mark.slow
 def test_rows_asked_for_keep_their_order_and_their_numbers_in_a_large_table(tmp_path: Path) -> None:
     with open_database(tmp_path / "asco.duckdb") as connection:
         rows = pd.DataFrame({"n": range(1_500_000)})

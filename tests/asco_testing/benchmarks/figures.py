@@ -21,7 +21,7 @@ class Figure:
 
     Attributes:
         what: what was done, in plain words.
-        wall: seconds, None where only a number is told.
+        wall: seconds, None where only a number is reported.
         processor: seconds of processor, all processes.
         resident: MiB, sum of resident sets.
         proportional: MiB, sum of proportional sets.

@@ -1,6 +1,6 @@
 """What Dagster's event log says of a wave's last run, as JSON on standard output: ``run_record.py WAVE``.
 
-Seconds of each table and of each gate, as their steps told them, and of each step from its start to its end.
+Seconds of each table and of each gate, as reported by their steps, and of each step from start to end.
 Runs in a process of its own, since it needs the home's PostgreSQL. What does not belong here: adding up.
 """
 

@@ -1,4 +1,4 @@
-"""Every estimate of a demonstration that ran, beside the generator's true value, and how they are told.
+"""Every estimate of a demonstration that ran, beside the generator's true value, and how they are shown.
 
 The populations of cells:
 

@@ -134,7 +134,7 @@ def _run_until(bench: Bench, wave: str, stop: str | None) -> tuple[float, float]
     while process.poll() is None:
         last = process.spent() or last
         if not _MADE.search(told) and (now := process.told()) != told:
-            # a table is told when it is made: its making began with the line before
+            # a table is reported when it is made: its making began with the line before
             first, told = (first if _MADE.search(now) else last), now
         time.sleep(0.02)
     code, told = process.wait(PATIENCE), process.told()

@@ -118,7 +118,7 @@ def finish(process: Forked) -> int:
 
 
 def where(process: Forked, reached: bool, told: str | None = None) -> str:
-    """The last table that the run told, of all or of what it had told at the fault, and how it ended."""
+    """The last table that the run reported, of all or until the fault, and how it ended."""
     made = re.findall(r"^ *\d+/\d+  (\S+)", process.told() if told is None else told, re.MULTILINE)
     last = made[-1] if made else "nothing"
     return f"after {last}{'' if reached else f', {ENDED}'}, exit {process.poll()}"

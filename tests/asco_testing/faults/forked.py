@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 UNCAUGHT = 70
-"""Exit code after an exception that nobody told."""
+"""Exit code after an exception that nobody caught."""
 
 _ended: dict[int, int] = {}
 

@@ -90,7 +90,7 @@ class Bench:
         subprocess.run(["cp", "-a", str(folder), str(self.home)], check=True)
 
     def keep(self, name: str) -> Path:
-        """Put aside the home and what was told of it, for whoever looks for the cause."""
+        """Put aside the home and what was reported of it, for whoever looks for the cause."""
         kept = self.work / "lost" / name
         kept.mkdir(parents=True, exist_ok=True)
         told = map(str, self.work.glob("output-*"))

@@ -12,11 +12,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import html5lib
-import pyshacl
 import rdflib
-from csvw import CSVW
-from pysdmx.io import read_sdmx
-from pysdmx.io.reader import get_datasets
 
 from asco_testing.questionnaires import ddi_structure
 
@@ -25,6 +21,8 @@ BASE = "https://example.org/release/"  # addresses in the records are relative t
 
 def csvw_faults(table: Path) -> list[str]:
     """Of a CSV file read by the description beside it."""
+    from csvw import CSVW  # half a second that each process of a test session would pay
+
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         if CSVW(str(table), validate=True).is_valid:
@@ -46,6 +44,8 @@ def record(path: Path) -> rdflib.Graph:
 
 def dcat_faults(graph: rdflib.Graph) -> list[str]:
     """Of a catalogue record."""
+    import pyshacl
+
     # with RDFS entailment: the shapes want an address to be an rdfs:Resource, which everything is
     conforms, _, told = pyshacl.validate(graph, shacl_graph=shapes(), inference="rdfs")
     return [] if conforms else [str(told)]
@@ -53,6 +53,9 @@ def dcat_faults(graph: rdflib.Graph) -> list[str]:
 
 def sdmx_faults(folder: Path) -> list[str]:
     """Of structure and data: the message against its schema, then every code against its list."""
+    from pysdmx.io import read_sdmx
+    from pysdmx.io.reader import get_datasets
+
     structure = read_sdmx(folder / "structure.json", validate=True)
     (data,) = get_datasets(folder / "data.csv", folder / "structure.json")
     told = []

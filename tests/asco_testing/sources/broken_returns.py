@@ -42,8 +42,8 @@ class Broken:
         kind: what was done to it.
         content: its bytes.
         reason: the reason that it must be refused for.
-        tab: the tab that must be told.
-        cell: the cell that must be told.
+        tab: the tab that must be named.
+        cell: the cell that must be named.
         name: name of the file.
     """
 

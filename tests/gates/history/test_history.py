@@ -1,4 +1,4 @@
-"""History: kept whatever becomes of a run, told over runs and waves, and of nothing that is confidential."""
+"""History: kept whatever becomes of a run, shown over runs and waves, and of nothing that is confidential."""
 
 import sqlite3
 import stat
@@ -43,7 +43,7 @@ def waves(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_step_that_is_repeated_in_its_run_is_told_once(waves: Path) -> None:
+def test_a_step_that_is_repeated_in_its_run_is_shown_once(waves: Path) -> None:
     _judged(waves, "2014", "13", 60)
     told = [one for one in judgements(waves, ASSET)[ASSET] if one.run == "13"]
     assert [(one.rows, one.state) for one in told] == [(60, "open")]
@@ -59,7 +59,7 @@ def test_the_store_is_its_owners_and_whole_after_a_kill(waves: Path) -> None:
     assert len(judgements(waves, ASSET)[ASSET]) == 14
 
 
-def test_a_gate_tells_its_latest_runs_and_where_the_other_waves_stand(waves: Path) -> None:
+def test_a_gate_shows_its_latest_runs_and_those_of_the_other_waves(waves: Path) -> None:
     told = gate_history(waves, ASSET, "2014")
     rows = [record.data for record in told["history"].records]
     assert len(rows) == SHOWN + 1
@@ -69,7 +69,7 @@ def test_a_gate_tells_its_latest_runs_and_where_the_other_waves_stand(waves: Pat
     assert gate_history(waves, "raw_never__judged", "2014") == {}
 
 
-def test_a_key_figure_is_told_over_runs_and_waves(waves: Path) -> None:
+def test_a_key_figure_is_shown_over_runs_and_waves(waves: Path) -> None:
     told = figure_history(waves, "2014", ["share ccas, commune"])
     rows = [record.data for record in told["key figures over runs and waves"].records]
     shares = [(row["wave"], row["value"]) for row in rows if row["figure"] == "share ccas, commune"]

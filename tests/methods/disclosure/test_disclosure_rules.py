@@ -55,6 +55,7 @@ def test_contributions_by_hand():
     assert set(below) == {"france"}
 
 
+@pytest.mark.slow
 def test_equal_respondents_have_equal_counts_to_the_last_bit():
     respondents, answers = survey(indicators=6, communes=300, epci=60)
     made = composed(respondents, answers, AREAS)

@@ -1,4 +1,4 @@
-"""Work spread over processes: in order, told when a process dies, and gone with its parent."""
+"""Work spread over processes: in order, reported when a process dies, and gone with its parent."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def test_results_come_in_the_order_of_the_jobs(workers):
         assert each(abs, []) == []
 
 
-def test_a_process_that_dies_is_told_as_a_sentence():
+def test_a_process_that_dies_is_reported_as_a_sentence():
     with pytest.raises(DisclosureError, match="Free memory"), spread(2) as each:
         each(os._exit, [1, 1])
 

@@ -23,7 +23,7 @@ NOTICE = Notice("gate_closed", "2014", "est_a__b", "gx__est_a__b", "too few", "r
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Takes messages, after as many refusals as it is told."""
+    """Takes messages, after as many refusals as it is given."""
 
     taken: list[dict] = []  # noqa: RUF012  reset by the fixture
     credentials: list[str | None] = []  # noqa: RUF012  reset by the fixture
@@ -212,7 +212,7 @@ def run_of(asset: dg.AssetsDefinition, instance: dg.DagsterInstance) -> dg.Dagst
     return run
 
 
-def test_a_closed_gate_is_told_with_its_reason_and_without_what_it_saw(settings: Settings) -> None:
+def test_a_closed_gate_is_reported_with_its_reason_and_without_what_it_saw(settings: Settings) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         run = run_of(gated, instance)
         [told] = notices_of(instance, run, configured(settings, None, None))
@@ -226,7 +226,7 @@ def test_a_closed_gate_is_told_with_its_reason_and_without_what_it_saw(settings:
     assert told.link == "http://127.0.0.1:3000/assets/est_a__b?view=checks"
 
 
-def test_a_failure_is_told_as_a_sentence_and_never_quotes_the_data(settings: Settings) -> None:
+def test_a_failure_is_reported_as_a_sentence_and_never_quotes_the_data(settings: Settings) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         [told] = notices_of(instance, run_of(refused, instance), settings)
         assert "file returns.csv: no header row. Deliver it again." in told.sentence()
@@ -237,7 +237,7 @@ def test_a_failure_is_told_as_a_sentence_and_never_quotes_the_data(settings: Set
     assert told.reason == "ValueError; see the page of the run"
 
 
-def test_a_failure_is_told_once(settings: Settings, hook: str) -> None:
+def test_a_failure_is_reported_once(settings: Settings, hook: str) -> None:
     own = configured(settings, hook, None)
     with dg.DagsterInstance.ephemeral() as instance:
         run = run_of(refused, instance)

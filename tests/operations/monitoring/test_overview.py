@@ -162,7 +162,7 @@ def test_no_release_is_no_error_but_no_wave_is(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"wave": "2014"}'])
-def test_a_release_that_cannot_be_read_is_told(released: Path, text: str) -> None:
+def test_a_release_that_cannot_be_read_is_reported(released: Path, text: str) -> None:
     (released / "1.0.0" / "manifest.json").write_text(text)
     with pytest.raises(ReleaseError, match=r"release 2014/1.0.0 has no readable manifest"):
         call(releases)

@@ -1,4 +1,4 @@
-"""Where a wave stands: told from its deliveries, its last run, its gates and its versions."""
+"""The state of a wave: known from its deliveries, its last run, its gates and its versions."""
 
 import datetime as dt
 import os

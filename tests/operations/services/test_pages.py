@@ -189,7 +189,7 @@ def test_metrics_that_do_not_come_are_an_answer_too(home: Path, monkeypatch: pyt
         release.set()
 
 
-def test_metrics_that_fail_tell_nothing_of_the_cause(home: Path) -> None:
+def test_metrics_that_fail_say_nothing_of_the_cause(home: Path) -> None:
     def fail() -> bytes:
         raise ValueError("secret")
 

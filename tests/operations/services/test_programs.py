@@ -51,7 +51,7 @@ def test_the_exit_code_is_the_programs(settings: Settings, places: Places) -> No
     assert run_program("dagster", ["--version"], settings, places) == 0
 
 
-def test_a_program_that_is_not_installed_is_told(
+def test_a_program_that_is_not_installed_is_reported(
     settings: Settings, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs.importlib.util, "find_spec", lambda _: None)

@@ -132,5 +132,5 @@ def test_a_taken_port_is_refused_before_anything_starts(settings: Settings, plac
     ("host", "shown"),
     [("0.0.0.0", "http://127.0.0.1:1"), ("::1", "http://[::1]:1"), ("dept.example", "http://dept.example:1")],  # noqa: S104
 )
-def test_the_address_told_is_one_that_a_browser_opens(host: str, shown: str) -> None:
+def test_the_address_printed_is_one_that_a_browser_opens(host: str, shown: str) -> None:
     assert url(host, 1) == shown

@@ -20,7 +20,7 @@ def consult() -> Result:
     return CliRunner().invoke(app, [])
 
 
-def test_a_good_home_is_well_and_deliveries_are_told(places: Places) -> None:
+def test_a_good_home_is_well_and_deliveries_are_reported(places: Places) -> None:
     before = consult()
     assert before.exit_code == 0, before.output
     assert "No problems." in before.output
@@ -58,7 +58,7 @@ def test_a_wrong_setting_is_a_problem_without_a_traceback(
     assert "hunter2" not in result.output
 
 
-def test_what_lies_open_is_told_and_what_is_closed_above_is_not(places: Places) -> None:
+def test_what_lies_open_is_reported_and_what_is_closed_above_is_not(places: Places) -> None:
     database = places.database("2014")
     database.touch()
     database.chmod(0o644)  # whatever the umask

@@ -69,7 +69,7 @@ def test_the_released_report_is_the_one_of_the_quality_pages(small_wave: SmallWa
     assert (release / "report" / "index.html").read_bytes() == report.read_bytes()
 
 
-def test_the_release_tells_every_gate_and_indicator_as_tables(small_wave: SmallWave) -> None:
+def test_the_release_lists_every_gate_and_indicator_as_tables(small_wave: SmallWave) -> None:
     folder = small_wave.places.releases("2014") / "1.0.0" / "quality"
     gates, indicators = pd.read_csv(folder / "gates.csv"), pd.read_csv(folder / "indicators.csv")
     for asset, verdicts in gates.groupby("asset"):
@@ -113,7 +113,7 @@ def test_no_number_of_a_suppressed_cell_is_compared(small_wave: SmallWave) -> No
     assert (told["estimate"].notna() == (status == "V")).all()
 
 
-def test_data_docs_tell_no_value_of_a_row_that_failed(small_wave: SmallWave, tmp_path: Path) -> None:
+def test_data_docs_show_no_value_of_a_row_that_failed(small_wave: SmallWave, tmp_path: Path) -> None:
     import duckdb
 
     from asco_dagster.gates.data_docs import write_data_docs

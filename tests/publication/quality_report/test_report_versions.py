@@ -36,13 +36,13 @@ def _national(frame: pd.DataFrame, status: str) -> pd.Series:
     )
 
 
-def test_the_first_version_and_one_that_tells_the_same_have_no_history(store: ReleaseStore) -> None:
+def test_the_first_version_and_one_that_says_the_same_have_no_history(store: ReleaseStore) -> None:
     assert national_versions(cells(), INDICATORS, store).rows == []
     _release(store, "1.0.0", cells())
     assert national_versions(cells(), INDICATORS, store) == Versions([""], [])
 
 
-def test_each_version_that_told_something_else_is_a_column(store: ReleaseStore) -> None:
+def test_each_version_that_said_something_else_is_a_column(store: ReleaseStore) -> None:
     first, second = cells(), cells()
     chosen = _national(first, "V")
     first.loc[chosen, "estimate"] -= 0.05
@@ -54,7 +54,7 @@ def test_each_version_that_told_something_else_is_a_column(store: ReleaseStore) 
     assert all(row["values"][1] - row["values"][0] == pytest.approx(0.05) for row in told.rows)
 
 
-def test_a_share_that_is_suppressed_now_is_not_told_again(store: ReleaseStore) -> None:
+def test_a_share_that_is_suppressed_now_is_not_shown_again(store: ReleaseStore) -> None:
     now = cells()
     hidden = _national(now, "V")
     first_hidden = hidden[hidden].index[:1]

@@ -1,4 +1,4 @@
-"""The same numbers in every program that readers use; a program that is not here is told and skipped."""
+"""The same numbers in every program that readers use; a program that is not here is named and skipped."""
 
 import shutil
 import subprocess

@@ -21,7 +21,7 @@ def read(tmp_path: Path, rows: Rows, sheet: str = "ASE-tab2") -> pd.DataFrame:
     return read_aid_tables(write_workbook(tmp_path / "aid.xlsx", {sheet: rows}), measure="spending_keur")
 
 
-def test_a_stray_number_below_a_table_is_told_with_its_cell_and_the_table_is_read(tmp_path: Path) -> None:
+def test_a_stray_number_below_a_table_is_reported_with_its_cell_and_the_table_is_read(tmp_path: Path) -> None:
     """The DREES's spending of 1999 to 2018 has such a 0.0 under the totals of ASE-tab2."""
     whole = read(tmp_path, table())
     rows = [*table()[:11], [None, None, None, 0.0], *table()[11:]]
@@ -35,7 +35,7 @@ def test_a_stray_number_below_a_table_is_told_with_its_cell_and_the_table_is_rea
     pd.testing.assert_frame_equal(rest[kept], whole[kept])
 
 
-def test_a_stray_number_outside_the_years_is_told_too(tmp_path: Path) -> None:
+def test_a_stray_number_outside_the_years_is_reported_too(tmp_path: Path) -> None:
     found = read(tmp_path, [*table(), [None] * 6 + [7.0]])
     assert found.loc[found["row_kind"] == "stray", ["area_code", "value"]].values.tolist() == [["G18", 7.0]]
 
@@ -109,7 +109,7 @@ def test_a_footnote_behind_a_code_is_no_part_of_it(tmp_path: Path) -> None:
     assert "69D" in set(found["area_code"].dropna())
 
 
-def test_a_repeated_row_counts_once_and_is_told(tmp_path: Path) -> None:
+def test_a_repeated_row_counts_once_and_is_reported(tmp_path: Path) -> None:
     rows = table()
     rows.insert(7, list(rows[6]))
     found = read(tmp_path, rows)

@@ -169,7 +169,7 @@ def test_rows_added_by_hand_have_a_code_a_name_and_a_population(tmp_path: Path) 
     ]
 
 
-def test_columns_that_are_not_read_are_told(tmp_path: Path) -> None:
+def test_columns_that_are_not_read_are_reported(tmp_path: Path) -> None:
     found = read_legal_populations(written(tmp_path, "\n".join((NEWER, *ROWS))), vintage=2021)
     assert found.attrs["not_read"] == ("Région", "CODARR", "CODCAN", "PCAP", "PTOT")
 

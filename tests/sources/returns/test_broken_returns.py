@@ -57,7 +57,7 @@ def test_nothing_of_a_refused_return_reaches_the_answers(delivered: tuple[Return
     }
 
 
-def test_the_quarantine_tells_each_and_where_it_lies(
+def test_the_quarantine_lists_each_and_where_it_lies(
     delivered: tuple[Returns, Path],
 ) -> None:
     _, quarantine = delivered

@@ -126,7 +126,7 @@ def test_a_folder_that_may_not_be_listed_is_not_passed_over(open_folder: Path) -
         list(members(open_folder / "returns"))
 
 
-def test_a_delivery_that_may_not_be_read_is_told_as_a_sentence(open_folder: Path) -> None:
+def test_a_delivery_that_may_not_be_read_is_reported_as_a_sentence(open_folder: Path) -> None:
     path = open_folder / "returns.zip"
     path.touch(mode=0)
     with unprivileged(), pytest.raises(OutOfReachError, match=r"file returns\.zip: .*Permission denied"):

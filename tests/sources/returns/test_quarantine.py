@@ -1,4 +1,4 @@
-"""The quarantine: what was refused is told there, is tried again where it lies, and nothing is lost."""
+"""The quarantine: what was refused is listed there, is tried again where it lies, and nothing is lost."""
 
 import contextlib
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_a_mended_file_delivered_in_its_place_counts(places: Places) -> None:
     assert _states(_entries(places)) == {"stranger.xlsx": "absent"}
 
 
-def test_another_broken_file_in_its_place_is_told_in_its_place(places: Places) -> None:
+def test_another_broken_file_in_its_place_is_listed_in_its_place(places: Places) -> None:
     _run(places)
     _deliver(places, {"good.xlsx": workbook(UNIT), "bad.xlsx": b"%PDF"})
     assert _retry(places)["bad.xlsx"] == "refused"
@@ -112,7 +112,7 @@ def test_what_is_no_longer_delivered_is_not_forgotten(places: Places) -> None:
     assert _states(_entries(places)) == {"bad.xlsx": "refused", "stranger.xlsx": "absent"}
 
 
-def test_another_refused_one_in_its_place_is_told_instead(places: Places) -> None:
+def test_another_refused_one_in_its_place_is_listed_instead(places: Places) -> None:
     _run(places)
     other = with_cell(workbook("01002", "2015-11-02T08:00:00"), *place_of("integer"), text("trop"))
     _deliver(places, {"good.xlsx": workbook(UNIT), "bad.xlsx": other})
@@ -134,7 +134,7 @@ def test_a_file_delivered_twice_needs_no_retry(places: Places) -> None:
     assert _retry(places) == {"copy.xlsx": "refused"}
 
 
-def test_a_second_run_tells_nothing_twice(places: Places) -> None:
+def test_a_second_run_reports_nothing_twice(places: Places) -> None:
     _run(places)
     before = sorted(path.name for path in places.quarantine("2014").iterdir())
     _run(places)

@@ -127,6 +127,7 @@ def test_a_link_in_a_zip_or_folder_is_refused(tmp_path: Path) -> None:
     assert _refused(folder) == {"folder/link.xlsx": "symbolic_link", "folder/pipe.xlsx": "special_file"}
 
 
+@pytest.mark.slow
 def test_a_file_too_large_or_a_bomb_is_refused_without_being_inflated(tmp_path: Path) -> None:
     path = zipped(tmp_path / "r.zip", {"bomb.xlsx": bytes(MAX_FILE + 1)}, stored=False)
     assert _refused(path) == {"r.zip/bomb.xlsx": "zip_bomb"}

@@ -61,7 +61,7 @@ def test_an_export_and_a_workbook_reach_the_same_tables(tmp_path: Path) -> None:
     assert set(web["source_row"]) == {2}
 
 
-def test_a_row_is_refused_alone_and_told_without_its_answers(tmp_path: Path) -> None:
+def test_a_row_is_refused_alone_and_reported_without_its_answers(tmp_path: Path) -> None:
     number = next(question.code for question in codebook().questions if question.type == "integer")
     rows = [
         {"unit_code": UNIT, **answers()},

@@ -117,7 +117,7 @@ def test_what_postgresql_did_not_leave_is_named(tmp_path: Path, kind: str) -> No
     assert "to begin a new run history" in str(refused.value)
 
 
-def test_a_server_without_a_free_connection_is_told_as_such(settings: Settings, places: Places) -> None:
+def test_a_server_without_a_free_connection_is_reported_as_such(settings: Settings, places: Places) -> None:
     with storage(settings, places):
         pass
     with (places.postgres / "postgresql.conf").open("a") as file:
@@ -148,7 +148,7 @@ def _exhaust(stack: contextlib.ExitStack, address: str) -> None:
             stack.callback(psycopg2.connect(address).close)
 
 
-def test_a_full_disk_and_too_little_memory_are_told_as_such() -> None:
+def test_a_full_disk_and_too_little_memory_are_reported_as_such() -> None:
     """What PostgreSQL 18 says: a disk that is full can be had in a test by root alone."""
     full = (
         "waiting for server to start.... stopped waiting\npg_ctl: could not start server\n"

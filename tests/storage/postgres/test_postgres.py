@@ -140,7 +140,7 @@ def test_any_home_has_a_socket_that_only_its_owner_reaches(tmp_path: Path, name:
         assert ask(url, "show listen_addresses") == ""
 
 
-def test_data_of_another_version_is_told_and_left_alone(
+def test_data_of_another_version_is_reported_and_left_alone(
     settings: Settings, places: Places, living: Living
 ) -> None:
     places.postgres.mkdir(parents=True)
@@ -178,7 +178,7 @@ def test_a_given_address_gets_the_driver_that_is_installed(scheme: str) -> None:
         "postgresql://u:hunter2@127.0.0.1:1/d?password=hunter2",
     ],
 )
-def test_no_fault_of_the_address_tells_the_password(tmp_path: Path, address: str) -> None:
+def test_no_fault_of_the_address_shows_the_password(tmp_path: Path, address: str) -> None:
     settings = Settings(home=tmp_path, postgres_url=address)
     with pytest.raises(ConfigurationError, match="ASCO_POSTGRES_URL") as raised:
         storage(settings, Places.of(settings)).__enter__()

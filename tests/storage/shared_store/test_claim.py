@@ -108,7 +108,7 @@ def test_of_many_claimants_at_once_one_owns(store: Store) -> None:
     owners[0].release()
 
 
-def test_whether_a_lease_is_over_is_told_from_outside(store: Store, monkeypatch) -> None:
+def test_whether_a_lease_is_over_is_known_from_outside(store: Store, monkeypatch) -> None:
     assert look(store, "2014") is None
     owner = claim(store, "2014", "run", 5.0)
     assert look(store, "2014")[1] is False

@@ -275,7 +275,7 @@ def test_confidential_and_public_stand_apart(worker: Worker, store: Store) -> No
     assert all(store.get(key).body != b"sealed" for key in public)
 
 
-def test_a_store_that_may_not_be_written_is_told_at_once(worker: Worker, monkeypatch) -> None:
+def test_a_store_that_may_not_be_written_is_reported_at_once(worker: Worker, monkeypatch) -> None:
     from botocore.exceptions import ClientError
 
     put = Store._put

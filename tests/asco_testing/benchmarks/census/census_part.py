@@ -1,7 +1,7 @@
 """Part ``census``: twenty million individuals tabulated in DuckDB, with pandas beside it on the same file.
 
 pandas has the memory that it wants in one try and the 2 GiB of this project's bound in another, where it may
-not fit, which is told. Tables are compared before times are.
+not fit, which is reported. Tables are compared before times are.
 """
 
 import sys

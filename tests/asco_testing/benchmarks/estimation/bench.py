@@ -1,7 +1,7 @@
 """``make bench-estimation``: weights and all estimates of a wave at true size, here and with R's ``survey``.
 
 Both work in this run on the same respondents of wave 2014 (invented answers on an invented territory of the
-true size). Results are compared before any time is told; then ten times the sample is timed. What is timed
+true size). Results are compared before any time is given; then ten times the sample is timed. What is timed
 here includes response groups and non-response adjustment, which R is handed ready made; reading and writing
 files is timed for neither.
 

@@ -4,7 +4,7 @@ Python (pandas, openpyxl, numpy) and R (readxl, dplyr, survey; Debian's packages
 returned workbooks, from which their time for all is scaled, and make weights and released estimates of all
 respondents. Both are handed imputed indicators and margins without collinear ones: edits, imputation,
 suppression, gates and release are this project's alone, and none of the peers' time. What they read and
-compute must equal what the run wrote before any time is told.
+compute must equal what the run wrote before any time is reported.
 """
 
 import random

@@ -2,7 +2,7 @@
 
 A tenth is the demonstration's own; from once on the deliveries are those of a larger France, made straight as
 exports (``larger_france``), so that what grows is the number of units and nothing else. Weights and estimates
-alone are told beside it at each size. What does not belong here: reading workbooks, which come file by file.
+alone are given beside it at each size. What does not belong here: reading workbooks, which come file by file.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What Kubernetes is told holds by dagster-k8s's own schema and by Kubernetes' own, offline."""
+"""What Kubernetes receives holds by dagster-k8s's own schema and by Kubernetes' own, offline."""
 
 import json
 from typing import Any
