@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from asco_dagster.cli.acknowledge import acknowledge
 from asco_dagster.cli.backup import backup, restore
 from asco_dagster.cli.deliver import deliver
 from asco_dagster.cli.demo import demo
@@ -54,7 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, up, status, releases, query, verify, doctor):
+for command in (demo, run, up, status, acknowledge, releases, query, verify, doctor):
     app.command()(command)
 for program in (dbt, dagster, dg):
     app.command(context_settings={"ignore_unknown_options": True})(program)

@@ -39,6 +39,11 @@ class Verdict:
         reason: why it is expected, from the suite.
         offending: keys of some rows that failed.
         fault: message of an expectation that could not be evaluated at all; counts as critical.
+        expected: what it allows, as text with the numbers of the wave, such as “at least 0.5”.
+        bound: names of the wave's bounds that it takes, separated by commas.
+        value: the number observed; None where it is no number.
+        low: lowest number allowed; None without such a limit.
+        high: highest number allowed; None without such a limit.
     """
 
     expectation: str
@@ -50,6 +55,11 @@ class Verdict:
     reason: str
     offending: list[str]
     fault: str | None = None
+    expected: str = ""
+    bound: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def closes(self) -> bool:
@@ -68,6 +78,8 @@ class GateResult:
         verdicts: what the expectations found.
         expectations: number of expectations of the suite; a result without it is not trusted.
         run: identifier of the run that judged.
+        at: when, ISO 8601 in UTC.
+        data_version: fingerprint of the table that was judged.
     """
 
     asset: str
@@ -76,6 +88,8 @@ class GateResult:
     verdicts: list[Verdict]
     expectations: int = 0
     run: str = ""
+    at: str = ""
+    data_version: str = ""
 
     @property
     def closed(self) -> bool:
@@ -107,6 +121,44 @@ def mark_unjudged(folder: Path, asset: str, wave: str, run: str) -> None:
     write_whole(make_folder(folder) / f"{asset}.json", json.dumps(note))
 
 
+def mark_outdated(folder: Path, asset: str, wave: str, run: str, rebuilt: str) -> str:
+    """Put aside the result of a gate below a table that is about to be rebuilt.
+
+    Args:
+        folder: the wave's results.
+        asset: of the gate.
+        wave: the wave.
+        run: identifier of the run that rebuilds the table.
+        rebuilt: the asset of that table.
+
+    Returns:
+        Why it does not count any more; empty where it did not count before.
+    """
+    try:
+        former = read_result(folder, asset, wave)
+    except GateError:
+        return ""
+    kept = {**asdict(former), "closed": former.closed}
+    why = f"run {run[:8]} rebuilt {rebuilt}, on which it depends, and did not judge it"
+    note = {"asset": asset, "wave": wave, "run": run, "judged": False, "why": why, "former": kept}
+    write_whole(folder / f"{asset}.json", json.dumps(note, ensure_ascii=False, indent=1))
+    return why
+
+
+def restore_result(folder: Path, asset: str) -> bool:
+    """Take back a result that was put aside, whose data proved to be the same; whether there was one."""
+    path = folder / f"{asset}.json"
+    try:
+        content = read_json(path)
+    except (OSError, JsonFault):
+        return False
+    former = content.get("former") if isinstance(content, dict) else None
+    if former is None:
+        return False
+    write_whole(path, json.dumps(former, ensure_ascii=False, indent=1))
+    return True
+
+
 def read_result(folder: Path, asset: str, wave: str) -> GateResult:
     """The result of a gate as it was kept.
 
@@ -130,7 +182,8 @@ def read_result(folder: Path, asset: str, wave: str) -> GateResult:
         raise not_judged(path, error.what, asset) from error
     if isinstance(content, dict) and content.get("judged") is False:
         run = str(content.get("run"))[:8]
-        raise not_judged(path, f"run {run} began to make its table and did not judge it", asset)
+        why = content.get("why") or f"run {run} began to make its table and did not judge it"
+        raise not_judged(path, str(why), asset)
     result, fault = _parsed(content, asset, wave)
     if result is None or fault:
         raise not_judged(path, fault, asset)

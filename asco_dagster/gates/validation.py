@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asco_dagster.errors import ConfigurationError
+from asco_dagster.gates.explanation import expected_text, limits, names_of_bounds
 from asco_dagster.gates.results import GateResult, Verdict
 from asco_dagster.gates.suite import Suite
 from asco_dagster.gates.suite_faults import MAY_MATCH_NO_ROW
@@ -122,10 +123,10 @@ def judge(suite: Suite, outcome: Any, wave: Wave, rows: int) -> GateResult:
     """
     asked = dict(enumerate(suite.expectations, start=1))
     found = _results(outcome)
-    verdicts = [_judged(number, asked[number], result, suite.key, rows) for number, result in found]
+    verdicts = [_judged(number, asked[number], result, suite.key, rows, wave) for number, result in found]
     for number in sorted(asked.keys() - {number for number, _ in found}):
         fault = f"Great Expectations gave no result of expectation {number}"
-        verdicts.append(_verdict(asked[number], False, fault))
+        verdicts.append(_verdict(asked[number], False, fault, wave))
     return GateResult(suite.asset, wave.wave, rows, verdicts, len(asked))
 
 
@@ -163,22 +164,30 @@ def _column(kwargs: Mapping[str, Any]) -> str:
     return str(kwargs.get("column") or " ~ ".join(kwargs.get("column_list") or pair))
 
 
-def _verdict(expectation: Mapping[str, Any], passed: bool, fault: str | None, **found: Any) -> Verdict:
+def _verdict(
+    expectation: Mapping[str, Any], passed: bool, fault: str | None, wave: Wave, **found: Any
+) -> Verdict:
     """What was found of an expectation; a fault closes the gate."""
     nothing: dict[str, Any] = {"observed": "", "unexpected_share": None, "offending": []}
+    kwargs, bounds = expectation["kwargs"], wave.bounds
+    low, high = limits(kwargs, bounds)
     return Verdict(
         expectation=expectation["type"],
-        column=_column(expectation["kwargs"]),
+        column=_column(kwargs),
         severity=expectation["severity"],
         reason=expectation["meta"]["reason"],
         passed=passed and fault is None,
         fault=fault,
+        expected=expected_text(expectation["type"], kwargs, bounds),
+        bound=names_of_bounds(kwargs),
+        low=low,
+        high=high,
         **{**nothing, **found},
     )
 
 
 def _judged(
-    number: int, expectation: Mapping[str, Any], result: Any, key: Sequence[str], rows: int
+    number: int, expectation: Mapping[str, Any], result: Any, key: Sequence[str], rows: int, wave: Wave
 ) -> Verdict:
     found = result.result or {}
     share = found.get("unexpected_percent")
@@ -186,6 +195,8 @@ def _judged(
         expectation,
         bool(result.success),
         _fault(result) or (_no_row(number, expectation, found) if rows else None),
+        wave,
+        value=_value(found),
         observed=_observed(found),
         unexpected_share=share / 100 if share is not None and math.isfinite(share) else None,
         offending=[] if result.success else _offending(found, key),
@@ -208,11 +219,22 @@ def _no_row(number: int, expectation: Mapping[str, Any], found: Mapping[str, Any
 
 
 def _observed(found: Mapping[str, Any]) -> str:
+    number = _value(found)
+    if number is not None:
+        return f"{number:,.10g}"
     if found.get("observed_value") is not None:
         return str(found["observed_value"])
     if "unexpected_count" in found:
-        return f"{found['unexpected_count']} unexpected of {found.get('element_count', '?')}"
+        return f"{found['unexpected_count']:,} of {found.get('element_count', 0):,} rows fail"
     return ""
+
+
+def _value(found: Mapping[str, Any]) -> float | None:
+    """The number observed of the table as a whole; None where there is none."""
+    seen: Any = found.get("observed_value")
+    seen = seen.item() if hasattr(seen, "item") else seen
+    is_number = isinstance(seen, int | float) and not isinstance(seen, bool) and math.isfinite(seen)
+    return float(seen) if is_number else None
 
 
 def _offending(found: Mapping[str, Any], key: Sequence[str]) -> list[str]:

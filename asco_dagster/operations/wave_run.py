@@ -27,7 +27,7 @@ from asco_dagster.operations.instance import (
 )
 from asco_dagster.operations.monitoring.notices import redacted, send_failure
 from asco_dagster.orchestration.dbt_manifest import parsed_beside
-from asco_dagster.orchestration.tags import FRESH, PARTITION_TAG, REBUILT, UNCHANGED
+from asco_dagster.orchestration.tags import CLOSED, FRESH, PARTITION_TAG, REBUILT, UNCHANGED
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.readable import update_readable
@@ -67,7 +67,9 @@ class _Reporter:
         elif kind == "ASSET_CHECK_EVALUATION":
             self._checked(event.asset_check_evaluation_data)
         elif kind == "STEP_FAILURE":
-            self._failed(event.step_failure_data.error)
+            said = event.step_failure_data.user_failure_data
+            if said is None or CLOSED not in said.metadata:  # else reported as a closed gate
+                self._failed(event.step_failure_data.error)
         elif kind == "PIPELINE_FAILURE" and event.job_failure_data.error is not None:
             self._failed(event.job_failure_data.error)
 
@@ -100,8 +102,6 @@ class _Reporter:
         while error is not None and error.cause is not None and not is_sentence(error.cls_name):
             error = error.cause
         name = (error.cls_name or "") if error is not None else ""
-        if name == "DagsterAssetCheckFailedError":
-            return  # reported as a closed gate
         self.refused = self.refused or name == "GateError"
         message = on_one_line(error.message) if error is not None else "a step failed without a reason"
         sentence = message.split(": ", 1)[-1] if is_sentence(name) else message

@@ -40,6 +40,17 @@ def upstream(graph: Any, asset: str) -> list[str]:
     return sorted(key.path[-1] for key in keys)
 
 
+def downstream(graph: Any, assets: Sequence[str]) -> list[str]:
+    """Names of all other assets that depend on some assets, directly or not."""
+    found: set[dg.AssetKey] = set()
+    waiting = [dg.AssetKey(name) for name in assets]
+    while waiting:
+        new = graph.get(waiting.pop()).child_keys - found
+        found |= new
+        waiting += new
+    return sorted({key.path[-1] for key in found} - set(assets))
+
+
 def dbt_tests_of(graph: Any, assets: Sequence[str]) -> list[dg.AssetCheckKey]:
     """The checks of assets besides their gates: dbt's tests."""
     checks = graph.get_check_keys_for_assets({dg.AssetKey(name) for name in assets})

@@ -18,9 +18,11 @@ from asco_dagster.errors import AscoError
 from asco_dagster.escaping import in_markdown
 from asco_dagster.observation import PEAK, SECONDS, Cost
 from asco_dagster.orchestration.asset_code import dbt_code_hash
+from asco_dagster.orchestration.asset_graph import downstream, whole_graph
 from asco_dagster.orchestration.checks import (
     gate_name,
     gate_spec,
+    require_open,
     run_gate,
     wave_check,
     withdraw_judgements,
@@ -46,11 +48,18 @@ from asco_dagster.orchestration.partitions import WAVES
 from asco_dagster.orchestration.reuse import data_version, reusable
 from asco_dagster.orchestration.run_guard import require_home_instance, require_no_other_run
 from asco_dagster.orchestration.tags import REBUILT
-from asco_dagster.orchestration.wave_step import OWNERS, describe, require_suites, tags_of
+from asco_dagster.orchestration.wave_step import (
+    OWNERS,
+    describe,
+    failing_with_sentence,
+    require_suites,
+    tags_of,
+    wave_of,
+)
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.warehouse import columns_of, open_database
-from asco_dagster.waves import Wave, load_wave
+from asco_dagster.waves import Wave
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,7 +90,7 @@ class _Layer:
         return _reads(self.manifest, node)
 
 
-Reused = dict[str, tuple[dg.MaterializeResult, list[dg.AssetCheckResult]]]
+Reused = dict[str, dg.MaterializeResult]
 """Models that are up to date with all their checks, by name."""
 
 
@@ -119,7 +128,7 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     content = _Layer.of(manifest, layer)
 
     @dg.multi_asset(
-        name=f"dbt_{layer}",
+        name=f"build_{layer}_models",
         specs=[_asset_spec(manifest, node, layer) for node in content.nodes.values()],
         check_specs=[
             *(gate_spec(name) for name in content.nodes),
@@ -131,41 +140,61 @@ def dbt_layer(layer: str) -> dg.AssetsDefinition:
     def execute(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        wave, places, cost = load_wave(context.partition_key), Places.of(settings), Cost()
-        require_home_instance(context.instance, settings, places)
-        require_no_other_run(context.instance, wave.wave, context.run.run_id)
-        with open_database(places.database(wave.wave)) as database:
-            sweep(places.wave(wave.wave))
-            plan = _planned(content, context, database, wave, settings)
-        if plan.rebuilt:
-            require_suites(context, wave)
-            withdraw_judgements(plan.rebuilt, wave.wave, places, context.run.run_id)
-        with private_files():
-            results = _built([*plan.rebuilt, *plan.tests], wave, places)
-        peak = cost.metadata()[PEAK]
-        for name in plan.rebuilt:
-            _require_built(results.get(content.nodes[name]["unique_id"]), name)
-        with private_files(), open_database(places.database(wave.wave)) as database:
-            record_fingerprints(database, {name: plan.made[name] for name in plan.rebuilt})
-            record_contents(database, plan.rebuilt)
-            for name in plan.wanted:
-                if name in plan.reused:
-                    yield plan.reused[name][0]
-                    yield from plan.reused[name][1]
-                    continue
-                node = content.nodes[name]
-                metadata = _metadata(content, database, node, results[node["unique_id"]], places)
-                rebuilt = {REBUILT: ALTERED} if name in plan.altered else {}
-                yield dg.MaterializeResult(
-                    asset_key=name,
-                    metadata={**metadata, PEAK: peak, **rebuilt},
-                    data_version=data_version(plan.made[name]),
+        checks: list[dg.AssetCheckResult] = []
+        with failing_with_sentence():
+            for result in _executed(content, context, settings):
+                checks += (
+                    (result.check_results or []) if isinstance(result, dg.MaterializeResult) else [result]
                 )
-                yield run_gate(database, name, wave, places, settings, context.run.run_id)
-        for name in plan.tests:
-            yield _test_result(content.tests[name], results.get(content.tests[name]["unique_id"]))
+                yield result
+        require_open(checks, context.partition_key, settings)
 
     return execute
+
+
+def _executed(
+    layer: _Layer, context: dg.AssetExecutionContext, settings: Settings
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Each model with the verdicts on it as one result, then the tests of models that are not built."""
+    wave, places, cost = wave_of(context), Places.of(settings), Cost()
+    require_home_instance(context.instance, settings, places)
+    require_no_other_run(context.instance, wave.wave, context.run.run_id)
+    with open_database(places.database(wave.wave)) as database:
+        sweep(places.wave(wave.wave))
+        plan = _planned(layer, context, database, wave, settings)
+    if plan.rebuilt:
+        require_suites(context, wave)
+        below = downstream(whole_graph(context), plan.rebuilt)
+        withdraw_judgements(plan.rebuilt, below, wave.wave, places, context.run.run_id)
+    with private_files():
+        results = _built([*plan.rebuilt, *plan.tests], wave, places)
+    peak = cost.metadata()[PEAK]
+    for name in plan.rebuilt:
+        _require_built(results.get(layer.nodes[name]["unique_id"]), name)
+    tests: dict[str, list[dg.AssetCheckResult]] = {}
+    for name in plan.tests:
+        test = layer.tests[name]
+        tests.setdefault(_judged(test), []).append(_test_result(test, results.get(test["unique_id"])))
+    with private_files(), open_database(places.database(wave.wave)) as database:
+        record_fingerprints(database, {name: plan.made[name] for name in plan.rebuilt})
+        record_contents(database, plan.rebuilt)
+        for name in plan.wanted:
+            if name in plan.reused:
+                yield plan.reused[name]
+                continue
+            node, made = layer.nodes[name], plan.made[name]
+            metadata = _metadata(layer, database, node, results[node["unique_id"]], places)
+            rebuilt = {REBUILT: ALTERED} if name in plan.altered else {}
+            version = made.fingerprint if made else ""
+            gate = run_gate(database, name, wave, places, settings, context.run.run_id, version)
+            yield dg.MaterializeResult(
+                asset_key=name,
+                metadata={**metadata, PEAK: peak, **rebuilt},
+                check_results=[gate, *tests.pop(name, [])],
+                data_version=data_version(made),
+            )
+    for found in tests.values():
+        yield from found
 
 
 def _planned(
@@ -208,14 +237,14 @@ def _reused(
 ) -> tuple[Reused, dict[str, Fingerprint | None]]:
     """The models that are up to date, and the fingerprint of each; below a rebuilt model all are rebuilt."""
     places = Places.of(settings)
-    base, results = base_fingerprint(wave, places, settings), places.gates(wave.wave)
+    base = base_fingerprint(wave, places, settings)
     reused: Reused = {}
     made: dict[str, Fingerprint | None] = {}
     for name in wanted:
         node = layer.nodes[name]
         code = dbt_code_hash(layer.manifest, node, __name__)
         made[name] = fingerprint_of(database, name, layer.reads(node), [base, code])
-        found = reusable(context, database, name, made[name], checks[name], results)
+        found = reusable(context, database, name, made[name], checks[name], places)
         if found is None:
             # from here on, the models of this step that read this one see its coming fingerprint
             record_fingerprints(database, {name: made[name]})
@@ -328,9 +357,17 @@ def _test_result(test: Mapping[str, Any], result: NodeResult | None) -> dg.Asset
         asset_key=_judged(test),
         passed=result is not None and result.status == "pass",
         severity=dg.AssetCheckSeverity.ERROR,
-        description=in_markdown(result.message if result and ran else _not_run(result)),
+        description=in_markdown(_test_sentence(test, result) if result and ran else _not_run(result)),
         metadata={"failing rows": result.failures} if result and ran else {},
     )
+
+
+def _test_sentence(test: Mapping[str, Any], result: NodeResult) -> str:
+    """What a test demands, and how many rows break it."""
+    what = test["description"] or test["name"].replace("_", " ")
+    if result.status == "pass":
+        return what
+    return f"{what} (expected no row; observed {result.failures:,}): see {test['original_file_path']}"
 
 
 def _not_run(result: NodeResult | None) -> str:

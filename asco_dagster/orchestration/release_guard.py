@@ -17,6 +17,7 @@ from asco_dagster.orchestration.checks import gate_name
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
+_JUDGE = "press “Re-execute all” or “Materialize”, since “From failure” does not judge it again"
 _RECENT = 20_000  # records of checks: those of some hundred runs
 
 
@@ -192,10 +193,10 @@ def _state(
     """The state of a check and, if it is not open, what is wrong with it."""
     subject = f"{'gate' if check.name == gate_name(_asset(check)) else 'test'} {check.name}"
     if found is None:
-        return "missing", f"{subject} has never run for this wave"
+        return "missing", f"{subject} has never run for this wave: {_JUDGE}"
     judged = found.target_materialization_data
     if data is None or judged is None or judged.storage_id != data.storage_id:
-        return "stale", f"{subject} is older than the data it should judge"
+        return "stale", f"{subject} is older than the data it should judge: {_JUDGE}"
     if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
         return "closed", f"{subject} is closed ({found.description})"
     return ("passed" if found.passed else "warned"), None

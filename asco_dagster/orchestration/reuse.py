@@ -5,16 +5,16 @@ step wrote (``contents``), and have an evaluation of each of its checks.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asco_dagster.orchestration.checks import gate_name
+from asco_dagster.orchestration.checks import gate_name, restore_judgement
 from asco_dagster.orchestration.contents import contents_of
 from asco_dagster.orchestration.fingerprints import Fingerprint, recorded_fingerprint
 from asco_dagster.orchestration.release_guard import latest_evaluation, materialization, mismatch
 from asco_dagster.orchestration.tags import FRESH, REBUILT, UNCHANGED
+from asco_dagster.storage.places import Places
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,8 +26,8 @@ def reusable(
     asset: str,
     made: Fingerprint | None,
     checks: Sequence[str],
-    results: Path,
-) -> tuple[dg.MaterializeResult, list[dg.AssetCheckResult]] | None:
+    places: Places,
+) -> dg.MaterializeResult | None:
     """The asset's last materialisation and check results, to report again; None if it must be rebuilt.
 
     A table that a gate or a test refused is rebuilt: the cause may have been a fault that has passed.
@@ -38,8 +38,8 @@ def reusable(
         asset: its name.
         made: its fingerprint if it is made now.
         checks: names of the checks that must be valid too.
-        results: folder of the results of the wave's gates; one that does not match its check is named in the
-            log, and its table rebuilt.
+        places: the folders of the home; a result of a gate that does not match its check is named in the log,
+            and its table rebuilt.
     """
     if made is None or context.run.tags.get(FRESH) == "true":
         return None
@@ -51,7 +51,10 @@ def reusable(
         return None
     if event.tags.get("dagster/data_version") != made.fingerprint:
         return None
-    reused = []
+    if gate_name(asset) in checks:
+        restore_judgement(asset, context.partition_key, places)
+    wave, reused = context.partition_key, []
+    results = places.gates(wave)
     for check in checks:
         found = latest_evaluation(context.instance, context.partition_key, asset, check)
         judged = found.target_materialization_data if found else None
@@ -60,7 +63,7 @@ def reusable(
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             return None  # what closed it may have passed: a reading process that died, a disk that was full
         is_gate = check == gate_name(asset)  # of dbt's tests no result is stored
-        fault = mismatch(found, results, asset, context.partition_key) if is_gate else None
+        fault = mismatch(found, results, asset, wave) if is_gate else None
         if fault is not None:
             context.log.warning(str(fault))
             return None
@@ -78,10 +81,9 @@ def reusable(
         return None
     metadata: dict[str, Any] = {name: value for name, value in event.metadata.items() if name != REBUILT}
     metadata.setdefault(UNCHANGED, last.run_id)
-    result: dg.MaterializeResult[Any] = dg.MaterializeResult(
-        asset_key=asset, metadata=metadata, data_version=data_version(made)
+    return dg.MaterializeResult(
+        asset_key=asset, metadata=metadata, check_results=reused, data_version=data_version(made)
     )
-    return result, reused
 
 
 def data_version(made: Fingerprint | None) -> dg.DataVersion | None:

@@ -9,5 +9,8 @@ FRESH = "asco/fresh"
 UNCHANGED = "unchanged since run"
 """Metadata of a reused asset: the run that made it."""
 
+CLOSED = "closed gates"
+"""Metadata of a step's failure: the gates that caused it."""
+
 REBUILT = "rebuilt because"
 """Metadata of an asset whose table was written by something other than its step."""

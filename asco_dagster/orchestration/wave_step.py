@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asco_dagster.durable import private_files
+from asco_dagster.errors import AscoError, ConfigurationError
 from asco_dagster.gates.suite import require_sound_suites
 from asco_dagster.layers import layer_of, table_of
 from asco_dagster.observation import Cost
 from asco_dagster.orchestration.asset_code import python_code_hash
-from asco_dagster.orchestration.checks import gate_name, gate_spec, run_gate, withdraw_judgements
+from asco_dagster.orchestration.asset_graph import downstream, whole_graph
+from asco_dagster.orchestration.checks import (
+    gate_name,
+    gate_spec,
+    require_open,
+    run_gate,
+    withdraw_judgements,
+)
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
@@ -151,14 +159,18 @@ def wave_asset(
         def execute(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
         ) -> Iterator[dg.MaterializeResult]:
+            checks: list[dg.AssetCheckResult] = []
+
             def computed(step: WaveStep) -> Mapping[str, Table]:
                 result = compute(step)
                 return {name: result if isinstance(result, Table) else Table(result, {})}
 
             with _open_step(context, settings) as step:
                 work = _Work([name], deps, state, computed, compute.__module__, always)
-                for result, checks in _reuse_or_rebuild(step, work):
-                    yield result._replace(check_results=list(checks))
+                for result in _reuse_or_rebuild(step, work):
+                    checks += result.check_results or []
+                    yield result
+            require_open(checks, context.partition_key, settings)
 
         return execute
 
@@ -206,13 +218,13 @@ def wave_assets(
         )
         def execute(
             context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-        ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        ) -> Iterator[dg.MaterializeResult]:
             with _open_step(context, settings) as step:
                 work = _Work(list(described), deps, state, compute, compute.__module__)
                 done = list(_reuse_or_rebuild(step, work))
-            yield from (result for result, _ in done)
-            for _, checks in done:
-                yield from checks
+            yield from done
+            checks = [check for result in done for check in result.check_results or []]
+            require_open(checks, context.partition_key, settings)
 
         return execute
 
@@ -224,8 +236,39 @@ def _definition_metadata(state: State | None) -> dict[str, str]:
 
 
 @contextmanager
+def failing_with_sentence() -> Iterator[None]:
+    """Make an error of this project the step's failure: its sentence is shown before the traceback."""
+    try:
+        yield
+    except AscoError as error:
+        parts = {"where": error.place(), "expected": error.expected, "what to do": error.remedy}
+        metadata = {name: text for name, text in parts.items() if text}
+        raise dg.Failure(error.sentence(), metadata=metadata, allow_retries=False) from error
+
+
+def wave_of(context: dg.AssetExecutionContext) -> Wave:
+    """The wave of a step.
+
+    Raises:
+        ConfigurationError: the run has no wave, as that of “Execute all” on the page of an asset's checks.
+    """
+    if not context.has_partition_key:
+        raise ConfigurationError(
+            "this run is of no wave, and checks and tables belong to one; nothing was judged",
+            remedy="Press “Materialize…” and choose a wave: its checks run in the same step",
+        )
+    return load_wave(context.partition_key)
+
+
+@contextmanager
 def _open_step(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
-    wave, places = load_wave(context.partition_key), Places.of(settings)
+    with failing_with_sentence(), _opened(context, settings) as step:
+        yield step
+
+
+@contextmanager
+def _opened(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[WaveStep]:
+    wave, places = wave_of(context), Places.of(settings)
     require_home_instance(context.instance, settings, places)
     require_no_other_run(context.instance, wave.wave, context.run.run_id)
     with (
@@ -248,10 +291,12 @@ class _Work:
     always: bool = False
 
 
-def _reuse_or_rebuild(
-    step: WaveStep, work: _Work
-) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
-    """Each asset with its checks: those of an earlier run where all of them are up to date, else rebuilt."""
+def _reuse_or_rebuild(step: WaveStep, work: _Work) -> Iterator[dg.MaterializeResult]:
+    """Each asset with its checks: those of an earlier run where all of them are up to date, else rebuilt.
+
+    A table and its verdicts are one result, between whose events no cancellation is heeded: Dagster resumes a
+    run from the tables that it lacks, and would not judge one that was reported without its verdict.
+    """
     base = base_fingerprint(step.wave, step.places, step.settings)
     found = work.state(step) if work.state else None
     made = {
@@ -260,16 +305,16 @@ def _reuse_or_rebuild(
         )
         for name in work.names
     }
-    results = step.places.gates(step.wave.wave)
     reused = {
-        name: reusable(step.context, step.database, name, made[name], [gate_name(name)], results)
+        name: reusable(step.context, step.database, name, made[name], [gate_name(name)], step.places)
         for name in work.names
     }
     up_to_date = {name: known for name, known in reused.items() if known}
     if len(up_to_date) < len(work.names):
         yield from _rebuild(step, work, made, {})
     elif work.always:
-        yield from _rebuild(step, work, made, {name: checks for name, (_, checks) in up_to_date.items()})
+        valid = {name: list(result.check_results or []) for name, result in up_to_date.items()}
+        yield from _rebuild(step, work, made, valid)
     else:
         yield from up_to_date.values()
 
@@ -279,7 +324,7 @@ def _rebuild(
     work: _Work,
     made: Mapping[str, Fingerprint | None],
     valid: Mapping[str, Sequence[dg.AssetCheckResult]],
-) -> Iterator[tuple[dg.MaterializeResult, Sequence[dg.AssetCheckResult]]]:
+) -> Iterator[dg.MaterializeResult]:
     """Compute, write and judge the tables.
 
     Args:
@@ -312,11 +357,13 @@ def _rebuild(
     spent = cost.metadata()
     for name in names:
         metadata = {**describe(database, name), **tables[name].metadata, **spent, **altered.get(name, {})}
-        checks = valid[name] if name in same else [_gate(step, name)]
-        result: dg.MaterializeResult[Any] = dg.MaterializeResult(
-            asset_key=name, metadata=metadata, data_version=data_version(made[name])
+        checks = valid[name] if name in same else [_gate(step, name, made[name])]
+        yield dg.MaterializeResult(
+            asset_key=name,
+            metadata=metadata,
+            check_results=checks,
+            data_version=data_version(made[name]),
         )
-        yield result, checks
 
 
 def require_suites(context: dg.AssetExecutionContext, wave: Wave) -> None:
@@ -336,11 +383,14 @@ def _sound_suites(run_id: str, assets: tuple[str, ...], wave: str) -> None:
 
 def _withdraw(step: WaveStep, names: Sequence[str]) -> None:
     if names:
-        withdraw_judgements(names, step.wave.wave, step.places, step.context.run.run_id)
+        below = downstream(whole_graph(step.context), names)
+        withdraw_judgements(names, below, step.wave.wave, step.places, step.context.run.run_id)
 
 
-def _gate(step: WaveStep, name: str) -> dg.AssetCheckResult:
-    return run_gate(step.database, name, step.wave, step.places, step.settings, step.context.run.run_id)
+def _gate(step: WaveStep, name: str, made: Fingerprint | None) -> dg.AssetCheckResult:
+    version = made.fingerprint if made else ""
+    run = step.context.run.run_id
+    return run_gate(step.database, name, step.wave, step.places, step.settings, run, version)
 
 
 def _rows(database: "duckdb.DuckDBPyConnection", name: str) -> tuple[dict[str, str], list[tuple]]:

@@ -23,6 +23,7 @@ from asco_dagster.sources.readers.insee_populations import no_populations, read_
 from asco_dagster.sources.readers.provenance import NOT_READ
 from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
 from asco_dagster.sources.returns.assets import collected_returns
+from asco_dagster.storage.inbox import require_deliveries
 from asco_dagster.waves.wave import Delivery
 
 Reader = Callable[[Path, Delivery], pd.DataFrame]
@@ -164,6 +165,9 @@ def raw_asco__indicators(step: WaveStep) -> pd.DataFrame:
 
 def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, dict[str, Any], Delivery]]:
     """Each file within reach, fetched once a step, and what the manifest says of it."""
+    if not step.fetched:
+        inbox = step.places.inbox(step.wave.wave)
+        require_deliveries(step.wave, inbox, [delivery.address for delivery in deliveries])
     for delivery in deliveries:
         if delivery.address not in step.fetched:
             path = fetch(

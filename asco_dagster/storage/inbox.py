@@ -1,12 +1,15 @@
 """The inbox of a wave: complete, no longer being copied, and new by content (not by date)?"""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asco_dagster.connectors.fetch import sha256_of
+from asco_dagster.errors import SourceError
 from asco_dagster.waves import Wave
 
+_NOT_FOUND = "not found"
 _UNFINISHED = (".part", ".tmp", ".partial", ".crdownload", ".filepart")
 
 
@@ -68,8 +71,57 @@ def look(wave: Wave, inbox: Path, before: Seen) -> Look:
 
 def absent(wave: Wave, inbox: Path) -> list[str]:
     """Expected files that are not in the inbox."""
-    local = [delivery.address for delivery in wave.deliveries() if "://" not in delivery.address]
-    return [address for address in local if not (inbox / address).exists()]
+    return [address for address in expected(wave) if not (inbox / address).exists()]
+
+
+def expected(wave: Wave) -> list[str]:
+    """The files and folders that a wave reads from its inbox, as its file names them."""
+    return [delivery.address for delivery in wave.deliveries() if "://" not in delivery.address]
+
+
+def require_deliveries(wave: Wave, inbox: Path, addresses: Iterable[str]) -> None:
+    """Require that some deliveries can be read; if not, name every delivery of the wave that cannot.
+
+    Args:
+        wave: the wave.
+        inbox: its inbox.
+        addresses: of the deliveries that are required.
+
+    Raises:
+        SourceError: one of them cannot be read; names all that are missing or cannot be read, by their paths.
+    """
+    known, faults = expected(wave), faults_of(wave, inbox)
+    if not faults.keys() & set(addresses):
+        return
+    missing = [str(inbox / address) for address, fault in faults.items() if fault == _NOT_FOUND]
+    unreadable = [f"{inbox / address} ({fault})" for address, fault in faults.items() if fault != _NOT_FOUND]
+    parts = [f"{_NOT_FOUND}: {', '.join(missing)}"] if missing else []
+    parts += [f"cannot be read: {', '.join(unreadable)}"] if unreadable else []
+    raise SourceError(
+        f"{len(faults)} of the {len(known)} deliveries of wave {wave.wave} are not available – "
+        + "; ".join(parts),
+        remedy="Put them into the inbox, or correct their names in the wave file, and run the wave again",
+    )
+
+
+def faults_of(wave: Wave, inbox: Path) -> dict[str, str]:
+    """Why deliveries of a wave cannot be read, by their names in the inbox; those that can are left out."""
+    return {address: fault for address in expected(wave) if (fault := _fault(inbox / address))}
+
+
+def _fault(path: Path) -> str | None:
+    """Why a delivery cannot be read; None when it can."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            with path.open("rb") as file:
+                file.read(1)
+    except FileNotFoundError:
+        return _NOT_FOUND
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
 
 
 def content_hash(inbox: Path) -> str:

@@ -147,17 +147,19 @@ def test_offending_rows_are_a_table_since_markdown_would_come_alive() -> None:
             "code",
             "critical",
             False,
-            "1 unexpected of 1",
+            HOSTILE,
             1.0,
             "because",
         ),
         offending=[f"code={HOSTILE}\x1b[2J"],
         fault=None,
+        expected="one of a, b",
     )
     told = _check_result(GateResult("stg_x__y", "2014", 1, [verdict]), Settings(home=Path("home")), {}, 0.1)
-    assert told.description == "code: because (saw 1 unexpected of 1)"
-    shown = told.metadata["offending rows"]
-    assert [record.data for record in shown.records] == [{"column": "code", "row": rf"code={HOSTILE}\x1b[2J"}]
+    shown = f"code: because (expected one of a, b; observed `{HOSTILE}`). "
+    assert told.description is not None and told.description.startswith(shown)
+    (row,) = [record.data for record in told.metadata["failing rows"].records]
+    assert row == {"column": "code", "row": rf"code={HOSTILE}\x1b[2J", "reason": "because"}
 
 
 def test_markdown_is_made_of_pictures_only() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.errors import GateError
+from asco_dagster.gates.explanation import failing_first, remedy, state
 from asco_dagster.gates.history.page import PAGE as HISTORY
 from asco_dagster.gates.results import read_result
 from asco_dagster.gates.suite import suite_assets
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from asco_dagster.gates.results import GateResult
 
 REPORT = "report/index.html"
+STATES = ("closed", "not judged", "warns", "open")
+"""What the index says of a gate, the worst first."""
+_MARKS = ("<!--outdated-->", "<!--/outdated-->")  # between which a page says that it is
 _ASIDE = "report/.withdrawn"  # no page: it is not served
 _REPORTED = re.compile(r'<summary><code>(\w+)</code> – <span class="state (\w+)">')
 _TEMPLATES = Path(__file__).parent
@@ -65,8 +69,10 @@ def write_data_docs(outcome: Any, result: "GateResult", quality: Path, gates: Pa
     # GX's own header links to a page of the suite, which this site has not; ours says what it says
     document.sections[0].content_blocks = document.sections[0].content_blocks[1:]
     target = quality / page_of(result.asset)
-    _write(target, _view().render(document, gate=result, styles=_styles()))
-    _restore_report(quality, gates, result.wave)
+    words = {"verdicts": failing_first(result.verdicts), "state": state, "remedy": remedy}
+    words |= {"history": HISTORY, "outdated": "".join(_MARKS), "styles": styles()}
+    _write(target, _view().render(document, gate=result, **words))
+    restore_report(quality, gates, result.wave)
     write_index(result.wave, gates, quality)
 
 
@@ -93,14 +99,37 @@ def write_index(wave: str, gates: Path, quality: Path) -> None:
         gates: folder of the results of the wave's gates.
         quality: folder of the wave's quality pages.
     """
-    lines = [_line(asset, wave, gates, quality) for asset in suite_assets()]
+    known = [_line(asset, wave, gates, quality) for asset in suite_assets()]
+    lines = sorted(known, key=lambda line: STATES.index(line["state"]))
+    states = [line["state"] for line in lines]
+    counts = {name: states.count(name) for name in STATES}
     layers = {layer: [line for line in lines if layer_of(line["asset"]) == layer] for layer in LAYERS}
     report = REPORT if (quality / REPORT).is_file() else None
     history = HISTORY if (quality / HISTORY).is_file() else None
     template = _view().env.get_template("index.html.j2")
     links = {"report": report, "aside": (quality / _ASIDE).is_file(), "history": history}
-    page = str(template.render(wave=wave, layers=layers, styles=_styles(), **links))
+    page = str(template.render(wave=wave, layers=layers, counts=counts, styles=styles(), **links))
     _write(quality / "index.html", page)
+
+
+def mark_page_outdated(quality: Path, asset: str, why: str) -> None:
+    """Say on the page of a gate, and in place of the report that quotes it, that its data were rebuilt since.
+
+    Args:
+        quality: folder of the wave's quality pages.
+        asset: of the gate.
+        why: a sentence; empty takes the mark away.
+    """
+    page = quality / page_of(asset)
+    if page.is_file():
+        content = page.read_text(encoding="utf-8")
+        shown = f'<p class="outdated">Outdated: {html.escape(why)}</p>' if why else ""
+        before, begin, rest = content.partition(_MARKS[0])
+        _, end, after = rest.partition(_MARKS[1])
+        if begin and end:
+            _write(page, f"{before}{begin}{shown}{end}{after}")
+    if why:
+        _put_report_aside(quality, asset)
 
 
 def withdraw_page(quality: Path, asset: str) -> None:
@@ -111,6 +140,10 @@ def withdraw_page(quality: Path, asset: str) -> None:
         asset: of the gate.
     """
     (quality / page_of(asset)).unlink(missing_ok=True)
+    _put_report_aside(quality, asset)
+
+
+def _put_report_aside(quality: Path, asset: str) -> None:
     report = quality / REPORT
     if report.is_file() and asset in _reported_states(report):
         report.replace(quality / _ASIDE)
@@ -131,7 +164,7 @@ def write_report_page(quality: Path, page: str) -> Path:
     return quality / REPORT
 
 
-def _restore_report(quality: Path, gates: Path, wave: str) -> None:
+def restore_report(quality: Path, gates: Path, wave: str) -> None:
     """Put the quality report back if every gate is judged again and is what the report says."""
     aside = quality / _ASIDE
     if not aside.is_file():
@@ -167,6 +200,9 @@ def _line(asset: str, wave: str, gates: Path, quality: Path) -> dict[str, Any]:
         "failed": failed,
         "expectations": gate.expectations,
         "rows": gate.rows,
+        "run": gate.run,
+        "at": gate.at,
+        "data_version": gate.data_version,
     }
 
 
@@ -183,7 +219,8 @@ def _view() -> Any:
 
 
 @functools.cache
-def _styles() -> str:
+def styles() -> str:
+    """The styles of the quality pages."""
     return (_TEMPLATES / "styles.css").read_text(encoding="utf-8")
 
 

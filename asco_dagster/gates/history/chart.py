@@ -14,19 +14,25 @@ COLOURS = ("#1b6ca8", "#b3471d", "#2f7d32", "#6a3d9a")
 _INK = "#1d1d1f"
 
 
-def lines(title: str, series: Mapping[str, Sequence[float]], form: str = ",.0f") -> str:
+def lines(
+    title: str,
+    series: Mapping[str, Sequence[float]],
+    form: str = ",.0f",
+    limits: Sequence[float] = (),
+) -> str:
     """Draw a number over runs.
 
     Args:
         title: what the number is.
         series: values by wave, oldest first.
         form: how a value is written, in Python's format language.
+        limits: numbers that are allowed at least or at most, drawn as level lines.
 
     Returns:
         The SVG, which says in its title what it shows, for those who cannot see it.
     """
     drawn = {wave: list(values) for wave, values in series.items() if values}
-    every = [value for values in drawn.values() for value in values]
+    every = [*limits, *(value for values in drawn.values() for value in values)]
     low, high = min(every, default=0.0), max(every, default=0.0)
     latest = ", ".join(f"{wave}: {values[-1]:{form}}" for wave, values in drawn.items())
     parts = [
@@ -35,6 +41,7 @@ def lines(title: str, series: Mapping[str, Sequence[float]], form: str = ",.0f")
         f"<title>{escape(title)}, latest {escape(latest)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/><text x="8" y="14">{escape(title)}</text>',
     ]
+    parts += [_limit(limit, low, high, form) for limit in dict.fromkeys(limits)]
     for number, (wave, values) in enumerate(drawn.items()):
         parts.append(_line(values, low, high, COLOURS[number % len(COLOURS)], bool(number % 2)))
         parts.append(
@@ -42,6 +49,21 @@ def lines(title: str, series: Mapping[str, Sequence[float]], form: str = ",.0f")
             f' fill="{COLOURS[number % len(COLOURS)]}">{escape(wave)}: {values[-1]:{form}}</text>'
         )
     return "".join([*parts, "</svg>"])
+
+
+def _limit(value: float, low: float, high: float, form: str) -> str:
+    """A level line at a limit, with its number."""
+    y = _height(value, low, high)
+    return (
+        f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}" stroke="{_INK}"'
+        f' stroke-dasharray="2 3"/><text x="{WIDTH - _RIGHT}" y="{y + 9:.1f}" font-size="9"'
+        f' text-anchor="end">{value:{form}}</text>'
+    )
+
+
+def _height(value: float, low: float, high: float) -> float:
+    tall = HEIGHT - _TOP - _BOTTOM
+    return _TOP + tall * (0.5 if high == low else (high - value) / (high - low))
 
 
 def as_markdown(svg: str, words: str) -> str:
@@ -52,11 +74,7 @@ def as_markdown(svg: str, words: str) -> str:
 def _line(values: Sequence[float], low: float, high: float, colour: str, dashed: bool) -> str:
     """A line through the values, each a dot too, so that a single run is seen."""
     wide = (WIDTH - _LEFT - _RIGHT) / max(1, len(values) - 1)
-    tall = HEIGHT - _TOP - _BOTTOM
-    points = [
-        (_LEFT + number * wide, _TOP + tall * (0.5 if high == low else (high - value) / (high - low)))
-        for number, value in enumerate(values)
-    ]
+    points = [(_LEFT + number * wide, _height(value, low, high)) for number, value in enumerate(values)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points)
     dashes = ' stroke-dasharray="6 3"' if dashed else ""

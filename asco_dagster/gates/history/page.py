@@ -10,7 +10,14 @@ from typing import Any
 
 from asco_dagster.durable import make_folder, write_whole
 from asco_dagster.gates.history import chart
-from asco_dagster.gates.history.store import Judgement, Value, figures, judgements
+from asco_dagster.gates.history.store import (
+    Judgement,
+    Observation,
+    Value,
+    figures,
+    judgements,
+    observations,
+)
 from asco_dagster.layers import LAYERS, layer_of
 
 PAGE = "history.html"
@@ -29,7 +36,10 @@ def write_history_page(waves: Path, quality: Path, wave: str) -> Path:
     Returns:
         The page.
     """
-    gates = {asset: _gate(asset, known) for asset, known in judgements(waves).items()}
+    observed = observations(waves)
+    gates = {
+        asset: _gate(asset, known, observed.get(asset, {})) for asset, known in judgements(waves).items()
+    }
     page = _template().render(
         wave=wave,
         layers={layer: [gates[asset] for asset in gates if layer_of(asset) == layer] for layer in LAYERS},
@@ -51,8 +61,10 @@ def written(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:,.4f}"
 
 
-def _gate(asset: str, known: Sequence[Judgement]) -> dict[str, Any]:
-    """A gate as the page shows it."""
+def _gate(
+    asset: str, known: Sequence[Judgement], observed: Mapping[str, Sequence[Observation]]
+) -> dict[str, Any]:
+    """A gate as the page shows it: the numbers of its table with their limits, and how many failed."""
     waves = by_wave(known)
     rows = {wave: [float(one.rows) for one in found] for wave, found in waves.items()}
     failed = {wave: [float(one.failed) for one in found] for wave, found in waves.items()}
@@ -60,6 +72,7 @@ def _gate(asset: str, known: Sequence[Judgement]) -> dict[str, Any]:
         "asset": asset,
         "rows": chart.lines("rows judged", rows),
         "failed": chart.lines("expectations that failed", failed),
+        "observed": [observed_picture(what, values) for what, values in observed.items()],
         "latest": [found[-1] for found in waves.values()],
         "judgements": list(reversed(known)),
     }
@@ -70,6 +83,15 @@ def figure_picture(name: str, values: Sequence[Value]) -> str:
     drawn = {wave: [one.value for one in known] for wave, known in by_wave(values).items()}
     whole = all(value == round(value) for known in drawn.values() for value in known)
     return chart.lines(name, drawn, ",.0f" if whole else ",.4f")
+
+
+def observed_picture(what: str, values: Sequence[Observation]) -> str:
+    """What an expectation observed over the runs of each wave, with the limits of today, as SVG."""
+    drawn = {wave: [one.value for one in known] for wave, known in by_wave(values).items()}
+    last = [known[-1] for known in by_wave(values).values()]
+    limits = [limit for one in last for limit in (one.low, one.high) if limit is not None]
+    whole = all(value == round(value) for value in [*limits, *(one.value for one in values)])
+    return chart.lines(what, drawn, ",.0f" if whole else ",.4g", limits)
 
 
 def _latest(values: Sequence[Value]) -> list[Value]:

@@ -20,6 +20,14 @@ create table if not exists judgements (
     run text, asset text, at text not null, state text not null, expectations integer not null,
     failed integer not null, row_count integer not null, share_unexpected real, primary key (run, asset)
 );
+create table if not exists observations (
+    run text, asset text, number integer, what text not null, at text not null, value real not null,
+    low real, high real, primary key (run, asset, number)
+);
+create table if not exists acknowledgements (
+    asset text, warning text, observed text, at text not null, name text not null, reason text not null,
+    primary key (asset, warning, observed)
+);
 create table if not exists figures (
     run text, figure text, at text not null, value real not null, primary key (run, figure)
 );
@@ -59,6 +67,89 @@ class Value:
     run: str
     at: str
     value: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an expectation on a whole table saw in one run: ``wave``, ``run``, ``at`` as of a judgement.
+
+    Attributes:
+        what: the column, and why it is expected.
+        value: the number observed.
+        low: lowest number allowed; None without such a limit.
+        high: highest number allowed; None without such a limit.
+    """
+
+    wave: str
+    run: str
+    at: str
+    what: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """A warning that somebody has looked at; it counts while the same is observed.
+
+    Attributes:
+        asset: of the gate.
+        warning: reason of the expectation that failed.
+        observed: what was observed.
+        at: when, ISO 8601 in UTC.
+        name: of the person.
+        reason: why it may be so.
+    """
+
+    asset: str
+    warning: str
+    observed: str
+    at: str
+    name: str
+    reason: str
+
+
+def keep_acknowledgement(folder: Path, acknowledgement: Acknowledgement) -> None:
+    """Remember an acknowledgement in the wave's working folder."""
+    with _opened(folder) as store:
+        store.execute(
+            "insert or replace into acknowledgements values (?, ?, ?, ?, ?, ?)", astuple(acknowledgement)
+        )
+
+
+def acknowledgements(folder: Path) -> dict[tuple[str, str, str], Acknowledgement]:
+    """The acknowledgements of a wave, by asset, warning and what was observed."""
+    if not (folder / FILE).is_file():
+        return {}
+    with _opened(folder) as store:
+        known = [Acknowledgement(*row) for row in store.execute("select * from acknowledgements")]
+    return {(one.asset, one.warning, one.observed): one for one in known}
+
+
+def keep_observations(folder: Path, asset: str, known: Sequence[Observation]) -> None:
+    """Remember what the expectations of a gate observed in one run."""
+    with _opened(folder) as store:
+        store.executemany(
+            "insert or replace into observations values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (one.run, asset, number, one.what, one.at, one.value, one.low, one.high)
+                for number, one in enumerate(known)
+            ],
+        )
+
+
+def observations(waves: Path) -> dict[str, dict[str, list[Observation]]]:
+    """What the expectations of every gate observed, oldest first, by asset and by what was observed."""
+    found: dict[str, dict[str, list[Observation]]] = {}
+    for wave, store in _stores(waves):
+        rows = store.execute(
+            "select asset, what, run, at, value, low, high from observations order by at, run, number"
+        )
+        for asset, what, run, at, *values in rows:
+            known = found.setdefault(asset, {}).setdefault(what, [])
+            known.append(Observation(wave, run, at, what, *values))
+    return found
 
 
 def keep_judgement(folder: Path, asset: str, judgement: Judgement) -> None:
@@ -103,7 +194,7 @@ def forget_runs(folder: Path, runs: Sequence[str]) -> bool:
         return False
     with _opened(folder) as store:
         before = store.total_changes
-        for table in ("judgements", "figures"):
+        for table in ("judgements", "observations", "figures"):
             store.executemany(f"delete from {table} where run = ?", [(run,) for run in runs])  # noqa: S608
         dropped = store.total_changes > before
     if dropped:

@@ -213,7 +213,7 @@ def _closed(metadata: Any) -> str:
     """The reasons of the failed expectations, without observed values."""
     table = metadata.get("expectations")
     records = [record.data for record in table.records] if table is not None else []
-    failed = [row for row in records if row.get("passed") == "NO"]
+    failed = [row for row in records if row.get("verdict", "passed") != "passed"]
     reasons = [f"{row['column']}: {row['reason']}" if row.get("column") else row["reason"] for row in failed]
     return "; ".join(map(str, reasons)) or "a test of keys, relations or contracts failed"
 

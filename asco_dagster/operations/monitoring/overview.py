@@ -110,7 +110,7 @@ def wave_status(instance: "DagsterInstance | None", places: Places, wave: str) -
         gates |= {asset: _state(found) for asset, found in known.items() if asset not in unjudged}
     return WaveStatus(
         wave=wave,
-        run=None if instance is None else _last_run(instance, wave),
+        run=None if instance is None else last_run(instance, wave),
         gates=gates,
         unjudged=unjudged,
         release=latest.version if latest else None,
@@ -118,7 +118,8 @@ def wave_status(instance: "DagsterInstance | None", places: Places, wave: str) -
     )
 
 
-def _last_run(instance: "DagsterInstance", wave: str) -> LastRun | None:
+def last_run(instance: "DagsterInstance", wave: str) -> LastRun | None:
+    """The last run of a wave; None if it never ran."""
     from dagster import RunsFilter
 
     records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: wave}), limit=1)
@@ -145,6 +146,11 @@ def _judgements(
         return {}
     found = latest_evaluations(instance, wave, list(keys))
     return {keys[key]: result for key, result in found.items() if result is not None}
+
+
+def unjudged_gates(instance: "DagsterInstance", places: Places, wave: str) -> dict[str, str]:
+    """By asset, why a result in Dagster does not count."""
+    return _unjudged(_judgements(instance, wave, suite_assets()), places, wave)
 
 
 def _unjudged(known: Mapping[str, "AssetCheckEvaluation"], places: Places, wave: str) -> dict[str, str]:

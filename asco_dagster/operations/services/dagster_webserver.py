@@ -17,7 +17,8 @@ from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from asco_dagster.operations.services.doors import (
     HEALTH,
@@ -28,22 +29,40 @@ from asco_dagster.operations.services.doors import (
     origins_of,
 )
 from asco_dagster.operations.services.http_server import configured
+from asco_dagster.operations.services.pages import MOUNTS
 
 TOKEN_VARIABLE, ADDRESS_VARIABLE = "ASCO_UI_TOKEN", "ASCO_UI_URL"
+PAGES_VARIABLE = "ASCO_PAGES"
+"""Address of the quality pages, without a slash at its end; set by ``asco up`` for this process only."""
+
 _STATEMENT, _RECYCLE, _OVERFLOW = 15_000, 3600, 20  # milliseconds, seconds, connections: Dagster's defaults
 _POLL = 2000  # milliseconds between two updates of a page, Dagster's default
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
-    """Dagster's webserver with access control as first middleware; it executes nothing by GET."""
+    """Dagster's webserver with access control as first middleware; it executes nothing by GET.
 
-    def __init__(self, context: WorkspaceProcessContext, door: Door) -> None:
-        self._door = door
+    Below ``/quality`` and ``/releases`` it redirects to where the quality pages are served now, so that the
+    links of old events lead there whatever the port was when they were recorded.
+    """
+
+    def __init__(self, context: WorkspaceProcessContext, door: Door, pages: str | None) -> None:
+        self._door, self._pages = door, pages
         super().__init__(context, live_data_poll_rate=_POLL)
 
     def build_middleware(self) -> list[Middleware]:
         """Access control, then Dagster's middleware."""
         return [Middleware(DoorMiddleware, door=self._door), *super().build_middleware()]
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Dagster's routes, after those of the quality pages."""
+        if self._pages is None:
+            return list(super().build_routes())
+        elsewhere = [Route(f"/{mount}/{{path:path}}", self._redirected) for mount in MOUNTS]
+        return [*elsewhere, *super().build_routes()]
+
+    async def _redirected(self, request: Request) -> Response:
+        return RedirectResponse(f"{self._pages}{request.scope['path']}")
 
     async def graphql_http_endpoint(self, request: Request) -> Response:
         """Execute POST requests; by GET only show GraphiQL."""
@@ -60,7 +79,7 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 def main(host: str, port: int, read_only: bool, **workspace: object) -> None:
     """Serve Dagster's pages with the token of ASCO_UI_TOKEN, or with a new one that is printed."""
     # The code server and its runs inherit the environment and must not have the token.
-    token = os.environ.pop(TOKEN_VARIABLE, None)
+    token, pages = os.environ.pop(TOKEN_VARIABLE, None), os.environ.pop(PAGES_VARIABLE, None)
     if token is None:
         token = secrets.token_urlsafe(32)
         print(f"Token of these pages: {token}", flush=True)
@@ -77,7 +96,7 @@ def main(host: str, port: int, read_only: bool, **workspace: object) -> None:
         with WorkspaceProcessContext(
             instance, target, version=__version__, read_only=read_only, code_server_log_level="warning"
         ) as context:
-            app = GuardedWebserver(context, door).create_asgi_app()
+            app = GuardedWebserver(context, door, pages).create_asgi_app()
             uvicorn.Server(configured(app, host=host, port=port)).run()
 
 

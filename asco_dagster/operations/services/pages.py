@@ -1,14 +1,15 @@
-"""The read-only application of the quality pages: ``/quality``, ``/releases`` and ``/metrics``.
+"""The read-only application of the quality pages: operator's page, ``/quality``, ``/releases``, ``/metrics``.
 
-No folder is listed, nothing is written, no link is followed except a wave's ``latest``.
+Below ``/dagster`` it redirects to Dagster's pages, so that no page need know their address. No folder is
+listed, nothing is written, no link is followed except a wave's ``latest``.
 """
 
 import asyncio
-import html
 import logging
 import mimetypes
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of Prometheus's text format."""
 
 METRICS = "/metrics"
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
 MOUNTS = ("quality", "releases")
 SECONDS_KEPT = 10.0  # for which /metrics caches its answer; Prometheus asks every 15 s or less often
 SECONDS_TO_MEASURE = 60.0  # after which /metrics answers 503
@@ -35,22 +37,33 @@ _TYPES = {
 }
 
 
-def page_app(home: Path, door: Door, measure: Callable[[], bytes]) -> Starlette:
-    """The application of the pages of a home.
+@dataclass(frozen=True)
+class Views:
+    """What is made at each request.
 
-    ``measure`` creates the answer of ``/metrics``; it is called in a thread, once at a time.
+    Attributes:
+        metrics: the answer of ``/metrics``; called in a thread, once at a time.
+        operator: the operator's page, from the parameters of its address.
+        dagster: address of Dagster's pages, without a slash at its end.
     """
-    root, metrics = home.resolve(), Metrics(measure)
 
-    def welcome(_: Request) -> Response:
-        links = "".join(
-            f'<li><a href="{html.escape(link)}">{html.escape(link)}</a></li>' for link in pages(root)
-        )
-        return _uncached(
-            HTMLResponse(
-                f"<!doctype html><meta charset=utf-8><title>ASCO</title><h1>ASCO</h1><ul>{links}</ul>"
-            )
-        )
+    metrics: Callable[[], bytes]
+    operator: Callable[[Mapping[str, str]], str]
+    dagster: str
+
+
+def page_app(home: Path, door: Door, views: Views) -> Starlette:
+    """The application of the pages of a home."""
+    root, metrics = home.resolve(), Metrics(views.metrics)
+
+    def operator(request: Request) -> Response:
+        page = HTMLResponse(views.operator(request.query_params))
+        page.headers["Content-Security-Policy"] = _POLICY
+        return _uncached(page)
+
+    def dagster(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"{views.dagster}/{request.path_params['path']}{query}")
 
     async def measured(_: Request) -> Response:
         return _uncached(Response(await metrics.current(), media_type=CONTENT_TYPE))
@@ -58,7 +71,12 @@ def page_app(home: Path, door: Door, measure: Callable[[], bytes]) -> Starlette:
     def page(request: Request) -> Response:
         return _uncached(_file(root, request.scope["path"]))
 
-    routes = [Route("/", welcome), Route(METRICS, measured), Route("/{path:path}", page)]
+    routes = [
+        Route("/", operator),
+        Route(METRICS, measured),
+        Route("/dagster/{path:path}", dagster),
+        Route("/{path:path}", page),
+    ]
     return Starlette(routes=routes, middleware=[Middleware(DoorMiddleware, door=door)])
 
 
@@ -135,14 +153,3 @@ def allowed(root: Path, asked: str) -> Path | None:
                 return None
             path = target
     return path if path.exists() else None
-
-
-def pages(root: Path) -> list[str]:
-    """Addresses of index pages: quality pages of waves, reports of the latest releases."""
-    quality = [f"/quality/{page.parent.name}/" for page in root.glob("quality/*/index.html")]
-    reports = [
-        f"/releases/{wave.name}/latest/report/"
-        for wave in root.glob("releases/*")
-        if allowed(root, f"/releases/{wave.name}/latest/report/index.html")
-    ]
-    return sorted(quality) + sorted(reports)

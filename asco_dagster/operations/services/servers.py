@@ -19,11 +19,12 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.installation import WORKSPACE
 from asco_dagster.operations.instance import UP_LOCK, environment, instance_of, mark_dead_runs, prepare
 from asco_dagster.operations.monitoring.metrics import exposition
+from asco_dagster.operations.monitoring.operator_page import operator_page
 from asco_dagster.operations.services import children
 from asco_dagster.operations.services.children import Child
 from asco_dagster.operations.services.doors import HEALTH, TOKEN, Door, cookie_of, host_names, origins_of
 from asco_dagster.operations.services.http_server import ServerThread, listening
-from asco_dagster.operations.services.pages import METRICS, page_app
+from asco_dagster.operations.services.pages import METRICS, Views, page_app
 from asco_dagster.operations.services.retries import reminding
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
@@ -62,21 +63,22 @@ def serve(
         _require_free(host, port)
         served = Served(host, port, bound.getsockname()[1], settings.ui_token or secrets.token_urlsafe(32))
         quality_door = _quality_door(served, settings)
-        shown = replace(
-            settings,
-            # set by an office that serves the pages under other names
-            quality_url=settings.quality_url or f"{url(served.reached_at, served.quality_port)}/quality",
-            ui_url=settings.ui_url or url(served.reached_at, port),
-        )
+        # set by an office that serves the pages under other names
+        shown = replace(settings, ui_url=settings.ui_url or url(served.reached_at, port))
         with storage(settings, places) as postgres_url:
             process_environment = prepare(shown, places, postgres_url)
             with environment(process_environment), instance_of(places) as instance:
                 # this process has locked the home and started nothing yet
                 mark_dead_runs(instance, unserved=settings.postgres_url is None)
                 wanted = commands(host, port, workspace, read_only=read_only)
-                pages = page_app(places.home, quality_door, lambda: exposition(instance, places))
+                views = Views(
+                    metrics=lambda: exposition(instance, places),
+                    operator=lambda asked: operator_page(instance, places, asked),
+                    dagster=shown.ui_url or "",
+                )
+                pages = page_app(places.home, quality_door, views)
                 with (
-                    _children(places, wanted, process_environment, served.token, interrupts) as started,
+                    _children(places, wanted, process_environment, served, interrupts) as started,
                     reminding(instance),
                     ServerThread(pages, bound),
                 ):
@@ -178,7 +180,7 @@ def _children(
     places: Places,
     wanted: Mapping[str, list[str]],
     process_environment: Mapping[str, str],
-    token: str,
+    served: Served,
     interrupts: list[int],
 ) -> Iterator[list[Child]]:
     children.adopt_orphans()
@@ -188,7 +190,8 @@ def _children(
             # Not "logs": Dagster's telemetry uploads that folder of DAGSTER_HOME.
             log = places.dagster_home / "servers" / f"{name}.log"
             # Not as an argument, which every user of the machine can read; and for the webserver only.
-            key = {"ASCO_UI_TOKEN": token} if name == WEBSERVER else {}
+            pages = url(served.reached_at, served.quality_port)
+            key = {"ASCO_UI_TOKEN": served.token, "ASCO_PAGES": pages} if name == WEBSERVER else {}
             started.append(children.start(name, command, {**process_environment, **key}, log))
         yield started
     finally:

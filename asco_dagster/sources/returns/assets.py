@@ -30,6 +30,7 @@ from asco_dagster.sources.returns.reading import (
     reread,
 )
 from asco_dagster.sources.returns.settling import Window
+from asco_dagster.storage.inbox import require_deliveries
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
@@ -48,6 +49,10 @@ def _state(step: WaveStep) -> list[Any]:
 
 def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
     """The wave's deliveries, brought within reach once a step, each with what the manifest says of it."""
+    if not step.fetched:
+        inbox = step.places.inbox(step.wave.wave)
+        addresses = [delivery.address for _, delivery in return_deliveries(step.wave)]
+        require_deliveries(step.wave, inbox, addresses)
     for unit_type, delivery in return_deliveries(step.wave):
         if delivery.address not in step.fetched:
             step.fetched[delivery.address] = within_reach(

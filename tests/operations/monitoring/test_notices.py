@@ -178,7 +178,8 @@ def test_secrets_become_stars(settings: Settings) -> None:
 )
 def gated() -> dg.MaterializeResult:
     """An asset whose gate closes."""
-    record = {"column": "weight", "passed": "NO", "reason": "A weight is not absurd", "observed": "84211"}
+    record = {"column": "weight", "verdict": "✖ BLOCKED", "reason": "A weight is not absurd"}
+    record |= {"observed": "84211"}
     table = dg.MetadataValue.table([dg.TableRecord(record)])
     check = dg.AssetCheckResult(
         check_name="gx__est_a__b", passed=False, description="saw 84211", metadata={"expectations": table}

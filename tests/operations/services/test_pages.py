@@ -14,7 +14,7 @@ import pytest
 from asco_dagster.operations.services import http_server, pages
 from asco_dagster.operations.services.doors import Door, cookie_of
 from asco_dagster.operations.services.http_server import ServerThread, listening
-from asco_dagster.operations.services.pages import METRICS, page_app
+from asco_dagster.operations.services.pages import METRICS, Views, page_app
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,8 @@ def home(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def serving(home: Path, measure: Callable[[], bytes] = lambda: b"asco_runs 1") -> Iterator[int]:
     door = Door(TOKEN, cookie_of(1), without_token=frozenset({METRICS}))
-    with listening("127.0.0.1", 0) as bound, ServerThread(page_app(home, door, measure), bound):
+    views = Views(measure, lambda asked: f"operator {sorted(asked.items())}", "http://dagster:1")
+    with listening("127.0.0.1", 0) as bound, ServerThread(page_app(home, door, views), bound):
         yield bound.getsockname()[1]
 
 
@@ -124,13 +125,19 @@ def test_nothing_is_written(ask, method: str) -> None:  # type: ignore[no-untype
     assert ask("/quality/2014/index.html", method)[0] == (415 if method == "POST" else 405)
 
 
-def test_the_root_links_pages_and_names_nothing_else(ask) -> None:  # type: ignore[no-untyped-def]
-    status, text = ask("/")
-    assert status == 200
-    assert "/quality/2014/" in text
-    assert "/releases/2014/latest/report/" in text
-    assert "waves" not in text
-    assert "2025" not in text
+def test_the_root_is_the_operators_page_with_what_was_chosen(ask) -> None:  # type: ignore[no-untyped-def]
+    assert ask("/") == (200, "operator []")
+    assert ask("/?layer=staging") == (200, "operator [('layer', 'staging')]")
+
+
+def test_links_to_dagster_lead_where_it_is_served(home: Path) -> None:
+    with serving(home) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        connection.request("GET", "/dagster/assets/est_asco__sample?view=checks", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == 307
+        assert answer.headers["Location"] == "http://dagster:1/assets/est_asco__sample?view=checks"
 
 
 def test_a_folder_is_completed_with_its_slash(ask) -> None:  # type: ignore[no-untyped-def]

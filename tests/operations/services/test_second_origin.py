@@ -294,7 +294,7 @@ def test_delivered_text_is_text_in_dagsters_pages(browser, up: Up) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{up.base}/assets/est_small__table?view=checks")
-    page.get_by_text("offending rows").first.wait_for()
+    page.get_by_text("failing rows").first.wait_for()
     page.get_by_text("onerror").first.wait_for()
     for button in page.get_by_role("button", name=re.compile("table|markdown", re.IGNORECASE)).all():
         button.click()

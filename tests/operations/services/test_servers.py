@@ -28,7 +28,7 @@ DEFINITIONS = """
 import os
 import dagster as dg
 
-@dg.asset(description=os.environ["ASCO_QUALITY_URL"])
+@dg.asset(description=os.environ["ASCO_UI_URL"])
 def est_small__table():
     return 1
 
@@ -75,8 +75,12 @@ def test_everything_answers_and_a_ctrl_c_leaves_nothing(
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
     connection.request("POST", "/graphql", json.dumps(question), headers)
     nodes = json.load(connection.getresponse())["data"]["assetNodes"]
+    here = f"http://127.0.0.1:{port}"
+    assert nodes == [{"assetKey": {"path": ["est_small__table"]}, "description": here}]
+    connection.request("GET", "/quality/2014/index.html", headers=headers)  # as events of any age link it
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (307, f"{pages}/quality/2014/index.html")
     connection.close()
-    assert nodes == [{"assetKey": {"path": ["est_small__table"]}, "description": f"{pages}/quality"}]
 
     commands = " ".join(living(places.home))
     assert all(part in commands for part in ("dagster_webserver", "dagster._daemon", "postgres"))
