@@ -21,8 +21,11 @@ def demo(
         Path | None,
         typer.Option(help="Folder of the publishers' real files, to deliver with generated returns."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write over files that the demonstration did not write.")
+    ] = False,
 ) -> None:
-    """Write demonstration deliveries into the inbox of a wave.
+    """Write demonstration deliveries (invented data) into the inbox of a wave.
 
     Example: asco demo --wave 2014 --scale 0.05
     """
@@ -38,7 +41,13 @@ def demo(
             bar.update(task, description=what, completed=done, total=total)
 
         files = write_deliveries(
-            load_wave(wave), places=places, scale=scale, seed=seed, real=real, progress=show
+            load_wave(wave),
+            places=places,
+            scale=scale,
+            seed=seed,
+            real=real,
+            overwrite=overwrite,
+            progress=show,
         )
     typer.echo(f"{len(files)} files of wave {wave} written to {places.inbox(wave)}")
     if settings.store is not None:

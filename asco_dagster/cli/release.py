@@ -9,7 +9,7 @@ import typer
 
 from asco_dagster.cli.arguments import WaveName, home
 from asco_dagster.errors import ConfigurationError
-from asco_dagster.publication.destinations import push_to_store
+from asco_dagster.publication.destinations import push_to_store, require_real_data
 from asco_dagster.publication.portals import push_to_portal
 from asco_dagster.releases import embargo
 from asco_dagster.releases.signature import public_key, signer
@@ -82,12 +82,17 @@ def push(
         bool,
         typer.Option("--portal", help="A dataset of a udata or Opendatasoft portal (key: ASCO_PORTAL_KEY)."),
     ] = False,
+    demonstration: Annotated[
+        bool, typer.Option("--demonstration", help="Push a version made of invented data all the same.")
+    ] = False,
 ) -> None:
     """Copy a public version to another place; files that are already there are skipped.
 
     Example: asco release push 2014 1.0.0 --to s3://public-data/asco
     """
     folder = _store(wave).releases / version
+    if not demonstration:
+        require_real_data(folder)
     if not portal:
         pushed = push_to_store(folder, to)
     else:

@@ -2,13 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.demonstration.age_sex_file import write_age_sex
 from asco_dagster.demonstration.aid_files import write_aid_beneficiaries, write_aid_spending
 from asco_dagster.demonstration.answers import true_answers
@@ -30,13 +31,13 @@ from asco_dagster.durable import make_folder, private_files
 from asco_dagster.errors import ConfigurationError
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.questionnaires.questions import Codebook
+from asco_dagster.storage.invented import DEMONSTRATION, NOTE, REAL_FILES, foreign_files, listed
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, load_wave
 from asco_dagster.waves.form import UnitType
 from asco_dagster.waves.wave import Delivery
 
 FORMER_WAVE = "2014"
-NOTE = "DELIVERY.txt"
 
 Progress = Callable[[str, int, int], None]
 Step = tuple[str, Callable[[Path], object]]
@@ -77,6 +78,7 @@ def write_deliveries(
     scale: float = 1.0,
     seed: int | None = None,
     real: Path | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write every file that the wave pulls from its inbox, and the truth behind the returns.
@@ -92,13 +94,16 @@ def write_deliveries(
         seed: seed of everything invented and of the draw; None takes the wave's sampling seed.
         real: folder of the publishers' real files: they are copied unchanged, and sample and returns are
             made for their territory. A table of passage that it lacks is made.
+        overwrite: write into an inbox with files that the demonstration did not write, over those of the same
+            names.
         progress: called with what was written, how many steps are done, and how many there are.
 
     Returns:
         The files of the inbox, in the order of the wave file, then ``DELIVERY.txt``.
 
     Raises:
-        ConfigurationError: an impossible scale or seed, or real files missing.
+        ConfigurationError: an impossible scale or seed, real files missing, or files in the inbox that the
+            demonstration did not write.
         EstimationError: the design's take-all units and minima exceed its size.
     """
     seed = wave.sampling.seed if seed is None else seed
@@ -110,6 +115,8 @@ def write_deliveries(
         )
     if real is not None:
         _check_real(wave, real)
+    if not overwrite:
+        _require_own_inbox(places.inbox(wave.wave))
     with (
         private_files(),
         tempfile.TemporaryDirectory(prefix=f"{wave.wave}-writing-", dir=places.demonstration) as folder,
@@ -120,6 +127,17 @@ def write_deliveries(
         inbox = places.inbox(wave.wave)
         make_folder(inbox)
         return [_rename(work / name, inbox) for name in names]
+
+
+def _require_own_inbox(inbox: Path) -> None:
+    found = foreign_files(inbox)
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ConfigurationError(
+            f"{inbox} holds files that the demonstration did not write: {', '.join(found[:3])}{more}",
+            expected="an empty inbox, or one that the demonstration wrote",
+            remedy="Set another ASCO_HOME, or give --overwrite to replace files of the same names",
+        )
 
 
 def _write_all(
@@ -143,7 +161,8 @@ def _write_all(
         progress(name, done, len(steps))
     written = [name for name, _ in steps if name != _truth_name(wave)]
     copied = [name for name, _ in official if _is_real(real, name)]
-    (work / NOTE).write_text(_note(wave, written, copied, scale, seed), encoding="utf-8")
+    sums = {name: sha256_of(work / name) for name in written}
+    (work / NOTE).write_text(_note(wave, sums, copied, scale, seed), encoding="utf-8")
     return [*written, NOTE]
 
 
@@ -267,21 +286,22 @@ def _rename(source: Path, folder: Path) -> Path:
     return source.replace(target)
 
 
-def _note(wave: Wave, written: list[str], true_files: list[str], scale: float, seed: int) -> str:
-    """What is invented and what is not, in French and English."""
-    invented = [name for name in written if name not in true_files]
+def _note(wave: Wave, sums: Mapping[str, str], true_files: list[str], scale: float, seed: int) -> str:
+    """What is invented and what is not, in French and English, each file with its checksum."""
+    invented = [name for name in sums if name not in true_files]
     lines = [
         f"ASCO {wave.wave} : livraison de démonstration / demonstration delivery",
+        DEMONSTRATION,
         f"échelle / scale {scale:g}, graine / seed {seed}",
         "",
         "Fichiers inventés, qui ne viennent d'aucun producteur / Invented files, from no publisher:",
-        *(f"  {name}" for name in invented),
+        *(listed(sums[name], name) for name in invented),
     ]
     if true_files:
         lines += [
             "",
-            "Fichiers réels, inchangés (Licence Ouverte 2.0 ; INSEE, DREES, DGCL) / Real files, unchanged:",
-            *(f"  {name}" for name in true_files),
+            REAL_FILES,
+            *(listed(sums[name], name) for name in true_files),
         ]
     lines += [
         "",

@@ -23,6 +23,7 @@ from asco_dagster.orchestration.released_state import (
 )
 from asco_dagster.orchestration.wave_step import STATE, Table, WaveStep, wave_asset
 from asco_dagster.publication.evolution import pub_asco__evolution
+from asco_dagster.publication.inputs import marked_step, recorded_inputs
 from asco_dagster.publication.lineage import emit, run_event
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
@@ -97,7 +98,7 @@ def pub_asco__revisions(step: WaveStep) -> Table:
     later = {name: read_table(step.database, asset) for asset, name in RELEASED.items()}
     store = ReleaseStore.of(step.places, wave.wave)
     before = upstream(whole_graph(step.context), RELEASE)
-    inputs = _inputs(instance, wave.wave, before)
+    inputs = recorded_inputs(instance, wave.wave, before)
     rules = wave.disclosure.model_dump()
     rows = revisions(store, later, reason_of(store, wave.release.reasons, inputs, code_version(), rules))
     since = store.known()[-1] if store.known() else "no version yet"
@@ -113,6 +114,7 @@ def pub_asco__release(step: WaveStep) -> Table:
     """
     wave, graph = step.wave.wave, whole_graph(step.context)
     before = upstream(graph, RELEASE)
+    step, demonstration = marked_step(step, before)
     gates = require_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))
     require_kept_results(step.context.instance, wave, before, step.places.gates(wave))
     require_held(step.settings, wave)
@@ -120,7 +122,7 @@ def pub_asco__release(step: WaveStep) -> Table:
         wave,
         ReleaseStore.of(step.places, wave),
         lambda folder: write_content(content_of(step), folder),
-        _provenance(step, before, gates),
+        _provenance(step, before, gates, demonstration),
         describe=lambda folder, version: [
             *write_report(step, folder),
             *write_version(step.wave, folder, version),
@@ -143,21 +145,29 @@ def pub_asco__release(step: WaveStep) -> Table:
             step.log.warning(fault)
     return Table(
         _record(published, gates),
-        {"version": published.version, "folder": str(published.folder), "state": word},
+        {
+            "version": published.version,
+            "folder": str(published.folder),
+            "state": word,
+            **({"data": demonstration} if demonstration else {}),
+        },
     )
 
 
-def _provenance(step: WaveStep, assets: Sequence[str], gates: dict[str, str]) -> Provenance:
+def _provenance(
+    step: WaveStep, assets: Sequence[str], gates: dict[str, str], demonstration: str
+) -> Provenance:
     wave_file = FOLDER / f"{step.wave.wave}.yaml"
     return Provenance(
         code_version=code_version(),
-        inputs=_inputs(step.context.instance, step.wave.wave, assets),
+        inputs=recorded_inputs(step.context.instance, step.wave.wave, assets),
         gates=gates,
         rules=step.wave.disclosure.model_dump(),
         rounding=rounding_steps(step.wave),
         tools=tools(),
         seconds=_seconds(step.context.instance, step.wave.wave),
         wave_file={"name": wave_file.name, "sha256": sha256_of(wave_file)},
+        demonstration=demonstration,
         dependencies={LOCK.name: sha256_of(LOCK)} if LOCK.is_file() else {},
     )
 
@@ -195,18 +205,6 @@ def _arrow(frame: pd.DataFrame) -> Any:
     import pyarrow as pa
 
     return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _inputs(instance: dg.DagsterInstance, wave: str, assets: Sequence[str]) -> list[dict[str, Any]]:
-    """The files that the sources recorded when they read them, with their checksums."""
-    files = []
-    for asset in assets:
-        record = materialization(instance, wave, asset)
-        made = record.asset_materialization if record else None
-        recorded = made.metadata.get("files") if made else None
-        read: Any = recorded.value if recorded else []
-        files += [{"asset": asset, **file} for file in read]
-    return files
 
 
 def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:

@@ -28,6 +28,21 @@ class Pushed:
     removed: list[str] = field(default_factory=list)
 
 
+def require_real_data(release: Path) -> None:
+    """Refuse a release that is made of invented data.
+
+    Raises:
+        ReleaseError: its manifest says so.
+    """
+    said = read_manifest(release).get("demonstration")
+    if said:
+        raise ReleaseError(
+            f"version {release.name} is not pushed: {said}",
+            file=release / MANIFEST,
+            remedy="Give --demonstration to push it all the same, to a place where nobody takes it for real",
+        )
+
+
 def push_to_store(release: Path, address: str) -> Pushed:
     """Copy a release to ``<address>/<wave>/<version>/``.
 

@@ -43,6 +43,7 @@ class Provenance:
         seconds: how long that took; in the manifest only, since it is never the same twice.
         wave_file: name and sha256 of the wave file.
         dependencies: sha256 of the lock of the packages that ran, by file.
+        demonstration: says that the data are invented; empty for real ones, and then not in the manifest.
     """
 
     code_version: str
@@ -54,6 +55,7 @@ class Provenance:
     wave_file: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    demonstration: str = ""
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,7 @@ def _require_same_former(store: ReleaseStore, manifest: Mapping[str, Any]) -> No
 def _manifest(
     wave: str, description: Description, files: Mapping[str, Any], content: str, provenance: Provenance
 ) -> dict[str, Any]:
+    made = {name: value for name, value in asdict(provenance).items() if name != "demonstration" or value}
     return {
         "wave": wave,
         "version": description.version,
@@ -258,7 +261,7 @@ def _manifest(
         "content_sha256": content,
         "files": dict(sorted(files.items())),
         "describing": sorted(set(files) - set(description.files)),
-        **asdict(provenance),
+        **made,
     }
 
 

@@ -24,6 +24,7 @@ from asco_dagster.sources.readers.provenance import NOT_READ
 from asco_dagster.sources.readers.sample_list import empty_sample, read_sample
 from asco_dagster.sources.returns.assets import collected_returns
 from asco_dagster.storage.inbox import require_deliveries
+from asco_dagster.storage.invented import invented_mark
 from asco_dagster.waves.wave import Delivery
 
 Reader = Callable[[Path, Delivery], pd.DataFrame]
@@ -176,7 +177,9 @@ def _files(step: WaveStep, deliveries: Sequence[Delivery]) -> list[tuple[Path, d
                 base=step.places.inbox(step.wave.wave),
                 sha256=delivery.sha256,
             )
-            step.fetched[delivery.address] = path, {"address": delivery.address, **hash_and_size(path)}
+            described = {"address": delivery.address, **hash_and_size(path)}
+            inbox = step.places.inbox(step.wave.wave)
+            step.fetched[delivery.address] = path, described | invented_mark(described, inbox)
     return [(*step.fetched[delivery.address], delivery) for delivery in deliveries]
 
 

@@ -20,6 +20,7 @@ from asco_dagster.orchestration.asset_graph import upstream, whole_graph
 from asco_dagster.orchestration.checks import quality_address
 from asco_dagster.orchestration.history import figure_history
 from asco_dagster.orchestration.wave_step import Table, WaveStep
+from asco_dagster.publication.inputs import marked_step
 from asco_dagster.publication.quality_report.indicators import (
     RESULTS,
     key_figures,
@@ -56,6 +57,7 @@ select unit_type, indicator as code, label_fr, label_en from staging.stg_asco__i
 
 def pub_asco__quality_report(step: WaveStep) -> Table:
     """One row per indicator of the quality report; the page itself is one of the quality pages."""
+    step, _ = marked_step(step, upstream(whole_graph(step.context), "pub_asco__quality_report"))
     rows = quality_indicators(step.database, step.wave, ReleaseStore.of(step.places, step.wave.wave))
     page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)

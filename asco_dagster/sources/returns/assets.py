@@ -31,6 +31,7 @@ from asco_dagster.sources.returns.reading import (
 )
 from asco_dagster.sources.returns.settling import Window
 from asco_dagster.storage.inbox import require_deliveries
+from asco_dagster.storage.invented import invented_mark
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
@@ -55,9 +56,11 @@ def _delivered(step: WaveStep) -> list[tuple[Delivered, dict[str, Any]]]:
         require_deliveries(step.wave, inbox, addresses)
     for unit_type, delivery in return_deliveries(step.wave):
         if delivery.address not in step.fetched:
-            step.fetched[delivery.address] = within_reach(
+            found, described = within_reach(
                 delivery, unit_type, step.wave, step.places, step.settings, step.afterwards
             )
+            inbox = step.places.inbox(step.wave.wave)
+            step.fetched[delivery.address] = found, described | invented_mark(described, inbox)
     return [step.fetched[delivery.address] for _, delivery in return_deliveries(step.wave)]
 
 

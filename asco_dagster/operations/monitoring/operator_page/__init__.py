@@ -24,6 +24,7 @@ from asco_dagster.operations.monitoring.releases import Release, list_releases
 from asco_dagster.orchestration.tags import CLOSED
 from asco_dagster.sources.returns.quarantine import Entry, Quarantine
 from asco_dagster.storage.inbox import delivered_files, faults_of
+from asco_dagster.storage.invented import DEMONSTRATION, invented_checksums
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import Wave, readable_waves
 
@@ -85,6 +86,7 @@ class WavePage:
         faults: what of this wave cannot be read.
         has_report: whether its quality report is there.
         has_history: whether its history page is there.
+        invented: whether files of its inbox are invented.
     """
 
     wave: str
@@ -99,6 +101,7 @@ class WavePage:
     faults: list[str] = field(default_factory=list)
     has_report: bool = False
     has_history: bool = False
+    invented: bool = False
 
     def count(self, severity: str) -> int:
         """Number of gates with a line of a severity."""
@@ -157,6 +160,7 @@ def operator_page(instance: "DagsterInstance", places: Places, asked: Mapping[st
             report=REPORT,
             page_of=page_of,
             styles=styles(),
+            demonstration=DEMONSTRATION,
         )
     )
 
@@ -193,6 +197,7 @@ def wave_page(instance: "DagsterInstance", places: Places, wave: Wave) -> WavePa
         faults=faults,
         has_report=(quality / REPORT).is_file(),
         has_history=(quality / HISTORY).is_file(),
+        invented=bool(invented_checksums(inbox)),
     )
 
 
