@@ -19,7 +19,10 @@ def acknowledge(
     by: Annotated[str, typer.Option(help="Your name.")],
     reason: Annotated[str, typer.Option(help="Why it may be so.")],
 ) -> None:
-    """Acknowledge the warnings of a gate, on the operator's page, while the same is observed."""
+    """Acknowledge the warnings of a gate, on the operator's page, while the same is observed.
+
+    Example: asco acknowledge 2014 est_quality__population --by "Ada" --reason "One commune merged late"
+    """
     load_wave(wave)
     if asset not in suite_assets():
         raise ConfigurationError(
