@@ -5,7 +5,7 @@ names the columns that identify an offending row (never contact data). A suite i
 so that none judges less than it says.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from asco_dagster.gates.suite_faults import (
     parameters_of,
     unknown_bounds,
     unknown_columns,
+    unknown_types,
 )
 from asco_dagster.installation import EXPECTATIONS
 from asco_dagster.layers import layer_of
@@ -119,22 +120,24 @@ def require_fit(suite: Suite, wave: Wave, columns: Iterable[str]) -> None:
     _refuse(path, bound_faults(own, wave.bounds, f"{wave.wave}.yaml"))
 
 
-def require_suite_files(assets: Iterable[str], wave: Wave, folder: Path = EXPECTATIONS) -> None:
+def require_suite_files(assets: Iterable[str], waves: Sequence[Wave], folder: Path = EXPECTATIONS) -> None:
     """Check, without importing GX, that each asset has a suite of the right form, and each suite an asset.
 
     Args:
         assets: every asset of the pipeline.
-        wave: the wave that is going to be judged, for its bounds.
+        waves: those that are going to be judged, for their bounds.
         folder: the suites.
 
     Raises:
-        ConfigurationError: as :func:`read_suite`, a bound that the wave does not give, a suite of no
-            asset.
+        ConfigurationError: as :func:`read_suite`, an expectation of an unknown type, a bound that a wave does
+            not give, a suite of no asset.
     """
-    known, wave_file = sorted(assets), f"{wave.wave}.yaml"
+    known = sorted(assets)
     for asset in known:
-        suite = read_suite(asset, folder)
-        _refuse(suite_path(asset, folder), unknown_bounds(suite.expectations, wave.bounds, wave_file))
+        own, path = read_suite(asset, folder).expectations, suite_path(asset, folder)
+        _refuse(path, unknown_types(own))
+        for wave in waves:
+            _refuse(path, unknown_bounds(own, wave.bounds, f"{wave.wave}.yaml"))
     for asset in suite_assets(folder):
         if asset not in known:
             raise ConfigurationError(

@@ -7,9 +7,12 @@ the number of the expectation.
 
 import datetime as dt
 import difflib
+import functools
+import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SEVERITIES = ("critical", "warning")
@@ -89,6 +92,23 @@ def unknown_columns(
         for name in _columns_of(expectation):
             if name not in columns:
                 yield _unknown_column(_where(number, expectation), name, columns)
+
+
+def unknown_types(expectations: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Types that Great Expectations does not have, as the names of its files show without importing it."""
+    known = _types()
+    for number, expectation in enumerate(expectations, start=1):
+        kind = expectation["type"]
+        if kind not in known:
+            yield Fault(f"{_where(number, expectation)} is of an unknown type", nearest(kind, known))
+
+
+@functools.cache
+def _types() -> frozenset[str]:
+    package = importlib.util.find_spec("great_expectations")
+    folders = package.submodule_search_locations if package else None
+    core = Path(folders[0]) / "expectations" / "core" if folders else Path()
+    return frozenset(path.stem for path in core.glob("expect_*.py"))
 
 
 def unknown_bounds(

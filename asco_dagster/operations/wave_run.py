@@ -199,7 +199,7 @@ def _execute(
     os.environ["ASCO_HOME"] = str(settings.home)
     job = pipeline()(settings=settings).resolve_job_def("wave_job")
     assets = [key.path[-1] for key in job.asset_layer.selected_asset_keys]
-    require_suite_files(assets, load_wave(wave))
+    require_suite_files(assets, [load_wave(wave)])
     for line in shortened(str(fault) for fault in unjudged(Places.of(settings).gates(wave), wave)):
         say(f"asco: {line}")
     reporter = _Reporter(say, len(assets))

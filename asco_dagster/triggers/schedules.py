@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from asco_dagster.connectors.addresses import is_remote
+from asco_dagster.orchestration.partitions import waves_to_start
 from asco_dagster.orchestration.tags import PARTITION_TAG
 from asco_dagster.releases.embargo import due_versions
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import SOURCES
 from asco_dagster.storage.places import Places
 from asco_dagster.triggers.jobs import KEPT, prune_job, publish_due_job, wave_job
-from asco_dagster.waves import Wave, readable_waves, wave_names
+from asco_dagster.waves import Wave, wave_names
 
 
 @dg.schedule(
@@ -61,7 +62,7 @@ def yearly_sources_schedule(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run for each wave with a remote yearly source; unchanged files are not downloaded again."""
     month = context.scheduled_execution_time.strftime("%Y-%m")
-    readable = readable_waves()
+    readable = waves_to_start()
     for fault in readable.faults.values():
         context.log.warning(fault)
     waves = [wave.wave for wave in readable.waves if remote_yearly(wave)]

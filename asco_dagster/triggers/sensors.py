@@ -10,6 +10,7 @@ import dagster as dg
 from asco_dagster.errors import AscoError
 from asco_dagster.operations.monitoring.notices import is_configured, send_failure
 from asco_dagster.operations.monitoring.wave_state import WaveState, wave_state
+from asco_dagster.orchestration.partitions import waves_to_start
 from asco_dagster.releases.embargo import PARIS
 from asco_dagster.settings import Settings
 from asco_dagster.storage.inbox import Seen, look
@@ -18,7 +19,7 @@ from asco_dagster.storage.shared_store.held import download_for_pages
 from asco_dagster.storage.shared_store.inbox import download_inbox
 from asco_dagster.storage.shared_store.objects import Store
 from asco_dagster.triggers.jobs import wave_job
-from asco_dagster.waves import Readable, readable_waves
+from asco_dagster.waves import Readable
 
 SECONDS_BETWEEN_LOOKS = 30
 SECONDS_BETWEEN_STATES = 60
@@ -43,10 +44,10 @@ def inbox_sensor(
     remembered = json.loads(context.cursor or "{}")
     faults = remembered.pop(FAULTS, {})
     before = {wave: Seen(**seen) for wave, seen in remembered.items()}
-    readable = readable_waves()
+    readable = waves_to_start()
     _log_new_faults(context, readable, faults)
     seen, requests = dict(remembered), []
-    reasons = [f"{file} is not valid and skipped" for file in readable.faults]
+    reasons = [f"{file} is left out" for file in readable.faults]
     for one in readable.waves:
         wave = one.wave
         if settings.store is not None:
@@ -79,7 +80,7 @@ def wave_state_sensor(
     """Check every wave; the cursor stores a hash of each state."""
     places, today = Places.of(settings), dt.datetime.now(PARIS).date()
     before = json.loads(context.cursor or "{}")
-    readable = readable_waves()
+    readable = waves_to_start()
     _log_new_faults(context, readable, before.pop(FAULTS, {}))
     for wave in readable.waves:
         download_for_pages(settings, places, wave.wave)  # without effect unless there is a shared store

@@ -178,19 +178,19 @@ def test_a_missing_suite_says_where_it_should_be(tmp_path: Path) -> None:
 
 def test_before_a_run_each_asset_has_a_sound_suite_and_each_suite_an_asset(tmp_path: Path) -> None:
     folder = _written(tmp_path, json.dumps(SOUND))
-    require_suite_files(["stg_x__y"], WAVE, folder)
+    require_suite_files(["stg_x__y"], [WAVE], folder)
     with pytest.raises(ConfigurationError, match=r"asset stg_x__z has no suite"):
-        require_suite_files(["stg_x__y", "stg_x__z"], WAVE, folder)
+        require_suite_files(["stg_x__y", "stg_x__z"], [WAVE], folder)
     bound = _expectation("expect_table_row_count_to_be_between", min_value={"$PARAMETER": "moon_phase"})
     (folder / "staging" / "stg_x__y.json").write_text(json.dumps({**SOUND, "expectations": [bound]}))
     with pytest.raises(ConfigurationError, match="takes the bound “moon_phase”, which 2014"):
-        require_suite_files(["stg_x__y"], WAVE, folder)
+        require_suite_files(["stg_x__y"], [WAVE], folder)
     (folder / "staging" / "stg_x__y.json").write_text(json.dumps(SOUND))
     (folder / "staging" / "stg_x__w.json").write_text(json.dumps({**SOUND, "name": "stg_x__w"}))
     with pytest.raises(
         ConfigurationError, match=r"stg_x__w\.json: there is no asset stg_x__w .* expected stg"
     ):
-        require_suite_files(["stg_x__y"], WAVE, folder)
+        require_suite_files(["stg_x__y"], [WAVE], folder)
 
 
 def test_a_broken_suite_of_any_asset_stops_a_run_before_it_makes_anything(

@@ -120,7 +120,7 @@ def test_the_schedule_asks_for_waves_with_remote_yearly_sources_only(monkeypatch
     remote = WAVE.model_copy(update={"sources": WAVE.sources.model_copy(update={"epci_members": members})})
     assert remote_yearly(remote) == [address]
     monkeypatch.setattr(
-        "asco_dagster.triggers.schedules.readable_waves",
+        "asco_dagster.triggers.schedules.waves_to_start",
         lambda: Readable([remote, load_wave("2025")], {}),
     )
     [request] = asked()
