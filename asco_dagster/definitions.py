@@ -14,9 +14,9 @@ from asco_dagster.publication.assets import publication_assets
 from asco_dagster.settings import Settings
 from asco_dagster.sources.assets import source_assets
 from asco_dagster.staging.assets import staging_assets
-from asco_dagster.triggers.jobs import prune_job, publish_due_job, wave_job
+from asco_dagster.triggers.jobs import approve_job, prune_job, publish_due_job, wave_job
 from asco_dagster.triggers.schedules import prune_schedule, release_calendar, yearly_sources_schedule
-from asco_dagster.triggers.sensors import failure_sensor, inbox_sensor, wave_state_sensor
+from asco_dagster.triggers.sensors import candidate_sensor, failure_sensor, inbox_sensor, wave_state_sensor
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:
@@ -36,9 +36,9 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     require_suite_files([key.path[-1] for made in assets for key in made.keys], ())
     return dg.Definitions(
         assets=assets,
-        jobs=[wave_job, publish_due_job, prune_job],
+        jobs=[wave_job, publish_due_job, approve_job, prune_job],
         schedules=[yearly_sources_schedule, release_calendar, prune_schedule],
-        sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings)],
+        sensors=[inbox_sensor, wave_state_sensor, failure_sensor(settings), candidate_sensor(settings)],
         resources={"settings": settings, **overrides},
         executor=wave_executor,
         metadata={"wave files left out": dg.MetadataValue.text(" ".join(LOADED.faults.values()) or "none")},

@@ -40,7 +40,14 @@ SLOWER = {
 LONGEST = (
     *("test_dagster_pages", "test_agreement", "test_revised_wave", "disclosure_real", "test_backfill"),
     *("test_wave_2014", "test_disclosure_2014", "test_sealed_numbers"),
-    *("test_mutations", "deliveries", "test_second_origin", "test_third_wave", "test_nothing_twice"),
+    *(
+        "test_sign_off",
+        "test_mutations",
+        "deliveries",
+        "test_second_origin",
+        "test_third_wave",
+        "test_nothing_twice",
+    ),
     *("test_retries", "test_coverage", "test_killed", "test_cluster"),
 )
 

@@ -1,9 +1,10 @@
-"""``asco release``: publishes, withdraws or pushes a version; prints the key that signs them."""
+"""``asco release``: approves, publishes, withdraws or pushes a version; prints the key that signs them."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,16 +13,20 @@ from asco_dagster.errors import ConfigurationError
 from asco_dagster.publication.destinations import push_to_store, require_real_data
 from asco_dagster.publication.portals import push_to_portal
 from asco_dagster.releases import embargo
-from asco_dagster.releases.signature import public_key, signer
+from asco_dagster.releases.candidate import candidate_of
+from asco_dagster.releases.signature import public_key
 from asco_dagster.releases.store import ReleaseStore, latest_release
 from asco_dagster.releases.withdrawal import withdraw as withdraw_version
 from asco_dagster.settings import Settings
 from asco_dagster.storage.shared_store.held import hold
 from asco_dagster.waves import load_wave
 
+if TYPE_CHECKING:
+    from asco_dagster.releases.release import Published
+
 release = typer.Typer(
     name="release",
-    help="Publish, withdraw or push the versions of a wave; print the key that signs them.",
+    help="Approve, publish, withdraw or push the versions of a wave; print the key that signs them.",
     no_args_is_help=True,
 )
 
@@ -40,19 +45,41 @@ def publish(
 
     Example: asco release publish 2014 1.0.0
     """
-    from asco_dagster.releases.release import publish_sealed  # pandas
+    from asco_dagster.publication.waiting_versions import publish_waiting  # pandas
 
     with _held(wave, "asco release publish") as store:
         if when is not None:
             instant = _instant(when)
             embargo.plan(store, version, instant)
             if instant > dt.datetime.now(dt.UTC):
-                typer.echo(f"{wave} {version} will be published at {instant.isoformat()} by asco up")
+                once = ", once it is approved" if candidate_of(home()[1], wave) is not None else ""
+                typer.echo(f"{wave} {version} will be published at {instant.isoformat()} by asco up{once}")
                 return
-        published = publish_sealed(store, version, signer(*home()))
-    typer.echo(
-        f"{wave} {version} {'published' if published.is_new else 'was already public'}: {published.folder}"
-    )
+        published = publish_waiting(*home(), wave, version, run_id=str(uuid.uuid4()), warn=typer.echo)
+    _say(wave, published)
+
+
+@release.command()
+def approve(
+    wave: WaveName,
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="VERSION",
+            help="The version, or the candidate's full name (2.0.0-3f2a1b9c0d12), which pins its content.",
+        ),
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who approves it, for the record.")],
+) -> None:
+    """Approve a version that changes public numbers, and publish it once its embargo has ended.
+
+    Example: asco release approve 2014 2.0.0 --by "Camille Martin"
+    """
+    from asco_dagster.publication.waiting_versions import publish_waiting  # pandas
+
+    with _held(wave, "asco release approve"):
+        published = publish_waiting(*home(), wave, version, run_id=str(uuid.uuid4()), warn=typer.echo, by=by)
+    _say(wave, published)
 
 
 @release.command()
@@ -112,6 +139,15 @@ def key() -> None:
     Example: asco release key > asco.pem
     """
     typer.echo(public_key(home()[1]), nl=False)
+
+
+def _say(wave: str, published: "Published") -> None:
+    if published.sealed_until is not None:
+        instant = published.sealed_until.astimezone(embargo.PARIS).isoformat()
+        typer.echo(f"{wave} {published.version} approved; asco up publishes it at {instant}")
+        return
+    word = "published" if published.is_new else "was already public"
+    typer.echo(f"{wave} {published.version} {word}: {published.folder}")
 
 
 @contextmanager

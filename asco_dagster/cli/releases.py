@@ -31,4 +31,5 @@ def releases(
         mark = "*" if release.latest else " "
         state = "" if release.state == "public" else f"  {release.state}"
         columns = (release.wave, release.version, release.released_at, release.content_sha256)
-        typer.echo(f"{mark} {'  '.join(columns)}{state}")
+        approved = f"  approved by {release.approved_by}" if release.approved_by else ""
+        typer.echo(f"{mark} {'  '.join(columns)}{state}{approved}")

@@ -19,7 +19,7 @@ def status(
         bool, typer.Option("--metrics", help="Print in Prometheus's text format, with rows and seconds.")
     ] = False,
 ) -> None:
-    """Show each wave: its last run, its gates, its latest release.
+    """Show each wave: its last run, its gates, its latest release, the version that waits.
 
     Example: asco status --json
     """
@@ -49,6 +49,9 @@ def _show(waves: list[WaveStatus]) -> None:
         for asset, state in wave.gates.items():
             if state in {"failed", "warned"}:
                 shown.print(f"{wave.wave}: gate of {asset} {state}", highlight=False)
+        if wave.candidate is not None:
+            why = f"{wave.candidate.version} waits for approval: {wave.candidate.differences}"
+            shown.print(f"{wave.wave}: {why}\n{wave.wave}: {wave.candidate.command}", highlight=False)
         for why in shortened(wave.unjudged.values()):
             shown.print(f"{wave.wave}: {why}", highlight=False)
 

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,17 @@ from asco_dagster.operations.instance import (
     running_run,
     storage_errors,
 )
-from asco_dagster.operations.monitoring.notices import redacted, send_failure
+from asco_dagster.operations.monitoring.notices import Notice, redacted, send_candidate, send_failure
 from asco_dagster.orchestration.dbt_manifest import parsed_beside
-from asco_dagster.orchestration.tags import CLOSED, FRESH, PARTITION_TAG, REBUILT, UNCHANGED
+from asco_dagster.orchestration.tags import (
+    APPROVE,
+    CLOSED,
+    DIFFERENCES,
+    FRESH,
+    PARTITION_TAG,
+    REBUILT,
+    UNCHANGED,
+)
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.readable import update_readable
@@ -56,6 +64,7 @@ class _Reporter:
         self.failures: list[str] = []
         self.refused = False
         self.release: str | None = None
+        self.approval: list[str] = []
 
     def follow(self, entry: Any) -> None:
         event = entry.dagster_event
@@ -85,7 +94,14 @@ class _Reporter:
         folder = made.metadata.get("folder")
         if folder is not None:
             state = str(getattr(made.metadata.get("state"), "value", ""))
-            self.release = f"{folder.value} ({state})" if state.startswith("sealed") else str(folder.value)
+            self.release = str(folder.value)
+            if state.startswith(("sealed", "candidate")):
+                self.release += f" ({state})"
+            self.approval = [
+                f"{name}: {made.metadata[name].value}"
+                for name in (DIFFERENCES, APPROVE)
+                if name in made.metadata
+            ]
 
     def _checked(self, check: Any) -> None:
         if check.passed:
@@ -215,16 +231,24 @@ def _execute(
         say(f"{reporter.unchanged} of {reporter.materialized} tables are up to date")
     if succeeded:
         say(f"release: {reporter.release}")
+        for line in reporter.approval:
+            say(line)
+        run = instance.get_run_by_id(run_id)
+        with _printing_errors(say):
+            _say_sent(send_candidate(instance, run, settings) if run is not None else [], say)
         return 0
     for failure in reporter.failures:
         say(f"asco: {redacted(failure, settings)}")
     run = instance.get_run_by_id(run_id)
     with _printing_errors(say):
-        notices = send_failure(instance, run, settings) if run is not None else []
-        if notices:
-            say(f"{len(notices)} notice{'s' if len(notices) > 1 else ''} sent")
+        _say_sent(send_failure(instance, run, settings) if run is not None else [], say)
     say(f"wave {wave} was not released; the former release, if any, is unchanged")
     return 1 if reporter.closed or reporter.refused else 3
+
+
+def _say_sent(notices: Sequence[Notice], say: Say) -> None:
+    if notices:
+        say(f"{len(notices)} notice{'s' if len(notices) > 1 else ''} sent")
 
 
 def _succeeds(

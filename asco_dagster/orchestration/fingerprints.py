@@ -124,6 +124,12 @@ def allow_state(database: "duckdb.DuckDBPyConnection", names: Sequence[str], sta
     )
 
 
+def made_in_state(database: "duckdb.DuckDBPyConnection", name: str, state: Any) -> bool:
+    """Whether a state counts for the table of an asset; true where no fingerprint is recorded."""
+    known = _known(database, [name]).get(name)
+    return known is None or _as_json(state) in (known[1], *known[2].split(_OR))
+
+
 def forget_fingerprints(database: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> None:
     """Drop the fingerprints of tables that are about to be made."""
     _ready(database)

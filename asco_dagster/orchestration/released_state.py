@@ -8,8 +8,9 @@ run's release for an earlier one. Which tables read releases is in the asset gra
 
 import dagster as dg
 
+from asco_dagster.errors import ReleaseError
 from asco_dagster.orchestration.asset_graph import upstream, whole_graph
-from asco_dagster.orchestration.fingerprints import allow_state, record_state_after
+from asco_dagster.orchestration.fingerprints import allow_state, made_in_state, record_state_after
 from asco_dagster.orchestration.wave_step import STATE, NamedState, WaveStep
 from asco_dagster.releases.compared import compared_contents
 from asco_dagster.releases.store import ReleaseStore
@@ -34,6 +35,30 @@ def readers(step: WaveStep, state: NamedState, release: str) -> list[str]:
     graph = whole_graph(step.context)
     before = {name: graph.get(dg.AssetKey(name)).metadata for name in upstream(graph, release)}
     return [name for name, metadata in before.items() if metadata.get(STATE) == state.name]
+
+
+def require_same_versions(step: WaveStep, release: str) -> None:
+    """Require that no version was published since the tables that depend on earlier versions were made.
+
+    A release that was approved or published during the run is one more that the new one must be protected
+    with.
+
+    Args:
+        step: of the release, which holds the versions.
+        release: name of its asset.
+
+    Raises:
+        ReleaseError: one was published.
+    """
+    versions = EARLIER_VERSIONS(step)
+    names = readers(step, EARLIER_VERSIONS, release)
+    older = [name for name in names if not made_in_state(step.database, name, versions)]
+    if older:
+        raise ReleaseError(
+            f"version {versions[-1][0] if versions else 'none'} was published since {older[0]} was made",
+            expected="tables that are protected with every published version",
+            remedy="Run the wave again",
+        )
 
 
 def announce_release(step: WaveStep, release: str, version: str, content: str) -> None:

@@ -14,3 +14,15 @@ CLOSED = "closed gates"
 
 REBUILT = "rebuilt because"
 """Metadata of an asset whose table was written by something other than its step."""
+
+CANDIDATE = "candidate"
+"""Metadata of the release: name of the version that waits for an approval."""
+
+CANDIDATE_IS_NEW = "candidate is new"
+"""Metadata of the release beside ``CANDIDATE``: whether this run made it."""
+
+APPROVE = "approve with"
+"""Metadata of the release beside ``CANDIDATE``: the command."""
+
+DIFFERENCES = "differences"
+"""Metadata of the release beside ``CANDIDATE``: address of the page that shows them."""

@@ -1,9 +1,9 @@
 """The publication layer: released tables (dbt) and the release itself."""
 
-import datetime as dt
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as package_version
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +13,7 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.installation import CHECKOUT, IN_CHECKOUT, LOCK
 from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
+from asco_dagster.orchestration.checks import quality_address
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
 from asco_dagster.orchestration.released_state import (
@@ -20,18 +21,23 @@ from asco_dagster.orchestration.released_state import (
     EARLIER_VERSIONS,
     announce_release,
     record_release,
+    require_same_versions,
 )
+from asco_dagster.orchestration.tags import APPROVE, CANDIDATE, CANDIDATE_IS_NEW, DIFFERENCES
 from asco_dagster.orchestration.wave_step import STATE, Table, WaveStep, wave_asset
+from asco_dagster.publication.candidate.page import update_candidate_page
 from asco_dagster.publication.evolution import pub_asco__evolution
 from asco_dagster.publication.inputs import marked_step, recorded_inputs
-from asco_dagster.publication.lineage import emit, run_event
 from asco_dagster.publication.quality_report.assets import pub_asco__quality_report, write_report
 from asco_dagster.publication.revisions import reason_of, revisions
+from asco_dagster.publication.waiting_versions import report_lineage
 from asco_dagster.questionnaires.tables import indicators_table
+from asco_dagster.releases.approval import REQUIRED
+from asco_dagster.releases.candidate import PAGE, Candidate
 from asco_dagster.releases.content import Content
-from asco_dagster.releases.contract import PROFILES, released, tables
+from asco_dagster.releases.contract import PROFILES, ReleasedFile, released, tables
 from asco_dagster.releases.disclosure import rounding_steps, tools
-from asco_dagster.releases.embargo import public_from
+from asco_dagster.releases.embargo import PARIS, public_from
 from asco_dagster.releases.formats import write_content, write_version
 from asco_dagster.releases.labels import code_labels, labels_frame
 from asco_dagster.releases.record import keep_record
@@ -110,7 +116,8 @@ def pub_asco__revisions(step: WaveStep) -> Table:
 def pub_asco__release(step: WaveStep) -> Table:
     """One row per file of the release; refused unless every upstream check is fresh and passed.
 
-    Before the day of its embargo the release is sealed.
+    Before the day of its embargo the release is sealed. A version that changes public numbers is a candidate
+    until somebody approves it, unless the wave file says otherwise.
     """
     wave, graph = step.wave.wave, whole_graph(step.context)
     before = upstream(graph, RELEASE)
@@ -118,10 +125,15 @@ def pub_asco__release(step: WaveStep) -> Table:
     gates = require_open_gates(step.context.instance, wave, before, dbt_tests_of(graph, before))
     require_kept_results(step.context.instance, wave, before, step.places.gates(wave))
     require_held(step.settings, wave)
+
+    def write(folder: Path) -> Sequence[ReleasedFile]:
+        require_same_versions(step, RELEASE)  # here, where no other process publishes
+        return write_content(content_of(step), folder)
+
     published = publish(
         wave,
         ReleaseStore.of(step.places, wave),
-        lambda folder: write_content(content_of(step), folder),
+        write,
         _provenance(step, before, gates, demonstration),
         describe=lambda folder, version: [
             *write_report(step, folder),
@@ -130,28 +142,49 @@ def pub_asco__release(step: WaveStep) -> Table:
         announce=lambda version, content: announce_release(step, RELEASE, version, content),
         remember=lambda content: keep_record(step.database, content),
         public_from=public_from(step.wave),
+        approval_required=step.wave.release.approval == REQUIRED,
         sign=signer(step.settings, step.places),
     )
+    candidate = update_candidate_page(step.places, step.wave)
     upload_releases(step.settings, wave)
     record_release(step, RELEASE)
-    word = "new release" if published.is_new else "unchanged"
-    if published.sealed_until is not None:
-        word = f"sealed until {published.sealed_until.isoformat()}"
+    manifest = read_manifest(published.folder)
+    if not published.is_public:  # its publication, later, changes nothing for the tables that it is made of
+        announce_release(step, RELEASE, published.version, manifest["content_sha256"])
+    word = _state(published, candidate)
     step.log.info("wave %s: %s %s in %s", wave, word, published.version, published.folder)
-    if step.settings.openlineage_url is not None and published.is_new:
-        event = run_event(published, step.context.run_id, dt.datetime.now(dt.UTC))
-        fault = emit(step.settings.openlineage_url, event)
-        if fault is not None:
-            step.log.warning(fault)
+    report_lineage(step.settings, published, step.context.run_id, step.log.warning)
     return Table(
-        _record(published, gates),
+        _record(published.version, manifest, gates),
         {
             "version": published.version,
             "folder": str(published.folder),
             "state": word,
             **({"data": demonstration} if demonstration else {}),
+            **(_candidate(step, candidate, published) if candidate is not None else {}),
         },
     )
+
+
+def _state(published: Published, candidate: Candidate | None) -> str:
+    """What became of the version, as the log and the asset's page say it."""
+    if candidate is not None:
+        return f"candidate, waits for approval: {candidate.differences}"
+    if published.sealed_until is not None:
+        return f"sealed until {published.sealed_until.astimezone(PARIS).isoformat()}"
+    return "new release" if published.is_new else "unchanged"
+
+
+def _candidate(step: WaveStep, candidate: Candidate, published: Published) -> dict[str, Any]:
+    """The candidate on the page of the asset: what it changes, where that is shown, how it is approved."""
+    page = quality_address(step.settings, step.wave.wave, PAGE)
+    return {
+        CANDIDATE: candidate.name,
+        CANDIDATE_IS_NEW: published.is_new,
+        DIFFERENCES: dg.MetadataValue.url(page),
+        APPROVE: candidate.command,
+        **{f"numbers {kind}": count for kind, count in candidate.changes.items()},
+    }
 
 
 def _provenance(
@@ -219,11 +252,10 @@ def _seconds(instance: dg.DagsterInstance, wave: str) -> dict[str, float]:
     return seconds
 
 
-def _record(published: Published, gates: dict[str, str]) -> pd.DataFrame:
-    manifest = read_manifest(published.folder)
+def _record(version: str, manifest: Mapping[str, Any], gates: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "version": published.version,
+            "version": version,
             "path": list(manifest["files"]),
             "sha256": [entry["sha256"] for entry in manifest["files"].values()],
             "row_count": pd.array([entry["rows"] for entry in manifest["files"].values()], dtype="Int64"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from asco_dagster.publication.candidate.differences import changed_files
 from asco_dagster.releases.changes import changed_numbers
 from asco_dagster.releases.contract import PROFILES, contract_of
 from asco_dagster.releases.store import ReleaseStore, next_version, read_manifest
@@ -74,9 +75,7 @@ def reason_of(
     if declared is not None:
         return declared
     former = read_manifest(store.content(known[-1]))
-    before = {file["address"]: file["sha256"] for file in former["inputs"]}
-    after = {file["address"]: file["sha256"] for file in inputs}
-    files = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    files = [file["address"] for file in changed_files(former["inputs"], inputs)]
     fr, en = [], []
     if files:
         fr.append(f"fichiers reçus modifiés : {', '.join(files)}")

@@ -53,6 +53,10 @@ class Changes:
             return "minor"
         return "patch"
 
+    def summary(self) -> dict[str, int]:
+        """How many numbers changed, by kind of change, and how many rows are new, as manifests have it."""
+        return {**self.counts(), "added_rows": sum(self.added.values())}
+
     def counts(self) -> dict[str, int]:
         """How many numbers changed, by kind of change."""
         found = dict.fromkeys(("changed", "suppressed", "disclosed", "removed"), 0)

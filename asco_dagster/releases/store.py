@@ -1,4 +1,4 @@
-"""The versions of one wave: published, sealed until their day, withdrawn; and their manifests."""
+"""The versions of one wave: published, sealed until their day or an approval, withdrawn; their manifests."""
 
 import fcntl
 import json
@@ -28,7 +28,7 @@ class ReleaseStore:
 
     Attributes:
         releases: public: one folder a version, a tombstone in place of a withdrawn one, ``latest``.
-        sealed: confidential: the version that waits for its day.
+        sealed: confidential: the version that waits for its day or for an approval, and the approvals.
         withdrawn: confidential: the content of withdrawn versions, since what was public once stays known.
     """
 

@@ -62,7 +62,7 @@ class Places:
         return self.home / "releases" / wave
 
     def sealed(self, wave: str) -> Path:
-        """The version of a wave that is built and under embargo."""
+        """The version of a wave that waits for its day or an approval, and who approved which."""
         return self._confidential(self.home / "sealed" / wave)
 
     def withdrawn(self, wave: str) -> Path:

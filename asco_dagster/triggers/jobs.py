@@ -1,13 +1,13 @@
-"""The jobs: run a wave, publish a sealed version, prune the run history."""
+"""The jobs: run a wave, publish a sealed version, approve a candidate, prune the run history."""
 
 import dagster as dg
+from pydantic import Field
 
 from asco_dagster.operations.upkeep.pruning import prune
 from asco_dagster.orchestration.run_guard import require_home_instance
 from asco_dagster.orchestration.wave_executor import wave_executor
-from asco_dagster.releases.release import publish_sealed
-from asco_dagster.releases.signature import signer
-from asco_dagster.releases.store import ReleaseStore
+from asco_dagster.publication.waiting_versions import publish_waiting
+from asco_dagster.releases.release import Published
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.shared_store.held import require_held, upload_releases
@@ -36,18 +36,52 @@ def publish_due(
     context: dg.OpExecutionContext, config: SealedVersion, settings: dg.ResourceParam[Settings]
 ) -> None:
     """Publish one sealed version."""
+    published = _publish(context, settings, config.wave, config.version)
+    context.log.info("wave %s: version %s published in %s", config.wave, config.version, published.folder)
+
+
+def _publish(
+    context: dg.OpExecutionContext, settings: Settings, wave: str, version: str, by: str | None = None
+) -> Published:
+    """Publish the version of a wave that waits; ``by`` approves it."""
     places = Places.of(settings)
     require_home_instance(context.instance, settings, places)
-    require_held(settings, config.wave)
-    published = publish_sealed(ReleaseStore.of(places, config.wave), config.version, signer(settings, places))
-    upload_releases(settings, config.wave)
-    context.log.info("wave %s: version %s published in %s", config.wave, config.version, published.folder)
+    require_held(settings, wave)
+    published = publish_waiting(
+        settings, places, wave, version, run_id=context.run_id, warn=context.log.warning, by=by
+    )
+    upload_releases(settings, wave)
+    return published
 
 
 @dg.job(description="Publishes a sealed version of a wave after its embargo.")
 def publish_due_job() -> None:
     """One sealed version, published."""
     publish_due()
+
+
+class Approval(dg.Config):
+    """The candidate to approve, and who does."""
+
+    wave: str
+    version: str = Field(description="The version, or the candidate's name, which pins its content.")
+    by: str = Field(description="Name of who approves it, for the record.")
+
+
+@dg.op
+def approve_candidate(
+    context: dg.OpExecutionContext, config: Approval, settings: dg.ResourceParam[Settings]
+) -> None:
+    """Record the approval of one candidate, and publish it once its day has come."""
+    published = _publish(context, settings, config.wave, config.version, config.by)
+    state = f"sealed until {published.sealed_until}" if published.sealed_until else "published"
+    context.log.info("wave %s: %s, %s in %s", config.wave, config.version, state, published.folder)
+
+
+@dg.job(description="Approves a version of a wave that changes public numbers, and publishes it.")
+def approve_job() -> None:
+    """One candidate, approved."""
+    approve_candidate()
 
 
 class Keep(dg.Config):

@@ -1,14 +1,15 @@
-"""The sensors: start waves on new deliveries, show each wave's state, send notices of failures."""
+"""The sensors: start waves on new deliveries, show each wave's state, send notices."""
 
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import dagster as dg
 
 from asco_dagster.errors import AscoError
-from asco_dagster.operations.monitoring.notices import is_configured, send_failure
+from asco_dagster.operations.monitoring.notices import is_configured, send_candidate, send_failure
 from asco_dagster.operations.monitoring.wave_state import WaveState, wave_state
 from asco_dagster.orchestration.partitions import waves_to_start
 from asco_dagster.releases.embargo import PARIS
@@ -127,13 +128,41 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
     def sensor(
         context: dg.RunFailureSensorContext, settings: dg.ResourceParam[Settings]
     ) -> dg.SkipReason | None:
-        if not is_configured(settings):
-            return dg.SkipReason("neither ASCO_WEBHOOK_URL nor ASCO_SMTP_URL is set")
-        try:
-            send_failure(context.instance, context.dagster_run, settings)
-        except AscoError as error:
-            # Not chained: a library's message may contain the address.
-            raise dg.Failure(str(error), allow_retries=False) from None
-        return None
+        return _sent(send_failure, context, settings)
 
     return sensor
+
+
+def candidate_sensor(settings: Settings) -> dg.SensorDefinition:
+    """A sensor that sends a notice of each new candidate, enabled if a channel is configured."""
+    status = dg.DefaultSensorStatus.RUNNING if is_configured(settings) else dg.DefaultSensorStatus.STOPPED
+
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        name="candidate_sensor",
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=status,
+        description="Sends a notice of each new version that waits for approval, by webhook and mail.",
+    )
+    def sensor(
+        context: dg.RunStatusSensorContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.SkipReason | None:
+        return _sent(send_candidate, context, settings)
+
+    return sensor
+
+
+def _sent(
+    send: Callable[[dg.DagsterInstance, dg.DagsterRun, Settings], object],
+    context: dg.RunStatusSensorContext,
+    settings: Settings,
+) -> dg.SkipReason | None:
+    """Send the notices of a run."""
+    if not is_configured(settings):
+        return dg.SkipReason("neither ASCO_WEBHOOK_URL nor ASCO_SMTP_URL is set")
+    try:
+        send(context.instance, context.dagster_run, settings)
+    except AscoError as error:
+        # Not chained: a library's message may contain the address.
+        raise dg.Failure(str(error), allow_retries=False) from None
+    return None

@@ -134,6 +134,8 @@ class Release(Form):
         title: its title.
         embargo: first day on which it may be public; None means none.
         hour: hour of that day, in Paris.
+        approval: ``required`` keeps a version that changes public numbers as a candidate until somebody
+            approves it, ``automatic`` publishes it; the first version needs no approval.
         reasons: why a version revises the former one, by version (``2.0.0``), for the table of revisions.
         contact: who answers for it.
     """
@@ -143,6 +145,7 @@ class Release(Form):
     title: Text
     embargo: dt.date | None = None
     hour: dt.time = dt.time(0)
+    approval: Literal["required", "automatic"]
     reasons: dict[str, Text] = Field(default={})
     contact: str
 

@@ -16,6 +16,7 @@ from asco_dagster.orchestration.fingerprints import (
     base_fingerprint,
     fingerprint_of,
     forget_fingerprints,
+    made_in_state,
     record_fingerprints,
     record_state_after,
     recorded_fingerprint,
@@ -97,6 +98,8 @@ def test_a_step_that_dies_on_either_side_of_its_change_leaves_a_state_that_count
     allow_state(database, ["sec_a"], ["1.0.0", "2.0.0"])
     for found in (["1.0.0"], ["1.0.0", "2.0.0"], ["no release"]):
         assert fingerprint_of(database, "sec_a", [], ["base"], found) == first
+        assert made_in_state(database, "sec_a", found)
+    assert not made_in_state(database, "sec_a", ["1.0.0", "2.0.0", "3.0.0"])
     record_state_after(database, ["sec_a"], ["1.0.0", "2.0.0"])
     assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0", "2.0.0"]) == first
     assert fingerprint_of(database, "sec_a", [], ["base"], ["1.0.0"]) != first

@@ -38,6 +38,7 @@ def test_a_stated_bound_and_drift_replace_the_default(tmp_path: Path) -> None:
         content["bounds"] |= {"weight_max": 300, "sample_units_min": 9000}
         content["drift"] = {"former_wave": {"share": 0.5}}
         content["disclosure"]["minimum_respondents"] = 5
+        content["release"]["approval"] = "automatic"
 
     changed, shipped = load_wave("2014", _changed(tmp_path, change)), load_wave("2014")
     assert changed.bounds == {
@@ -47,6 +48,7 @@ def test_a_stated_bound_and_drift_replace_the_default(tmp_path: Path) -> None:
     assert changed.drift.former_wave.share == 0.5
     assert changed.drift.former_wave.total == shipped.drift.former_wave.total
     assert changed.drift.last_release == shipped.drift.last_release
+    assert (changed.release.approval, shipped.release.approval) == ("automatic", "required")
 
 
 def test_a_parameter_of_a_suite_without_a_bound_is_named(
@@ -120,6 +122,7 @@ def _set(path: str, value):
             ],
         ),
         (_set("bounds.published_figures", 28), ["bounds.published_figures repeats the number of figures"]),
+        (_set("release.approval", "never"), ["2014.yaml", "key release.approval"]),
         (_set("drift", {"former_wave": {"share": -1}}), ["2014.yaml", "key drift.former_wave.share"]),
     ],
 )

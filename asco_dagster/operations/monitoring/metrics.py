@@ -40,8 +40,9 @@ def exposition(instance: "DagsterInstance", places: Places) -> bytes:
     rows = gauge("rows", "Rows of the latest materialization", "asset")
     seconds = gauge("step_seconds", "Duration of the latest materialization", "asset")
     memory = gauge("step_peak_memory_bytes", "Peak memory of the latest materialization", "asset")
-    releases = gauge("releases", "Released versions")
+    releases = gauge("releases", "Public versions")
     released_at = gauge("last_release_timestamp_seconds", "Time of the newest release, since 1970")
+    candidate = gauge("candidate_numbers", "Numbers changed by the version that waits for approval", "change")
     for wave in wave_names():
         for state, count in _runs(instance, wave).items():
             runs.labels(wave, state).set(count)
@@ -58,7 +59,10 @@ def exposition(instance: "DagsterInstance", places: Places) -> bytes:
             ):
                 if name in metadata:
                     metric.labels(wave, asset).set(metadata[name] * unit)
-        found = list_releases(places, [wave])
+        if status.candidate is not None:
+            for change, count in status.candidate.changes.items():
+                candidate.labels(wave, change).set(count)
+        found = [release for release in list_releases(places, [wave]) if release.state == "public"]
         releases.labels(wave).set(len(found))
         if found:
             moment = datetime.fromisoformat(found[-1].released_at)

@@ -1,4 +1,4 @@
-"""Notices of a failed run or a closed gate, by webhook and by mail.
+"""Notices of a failed run, a closed gate or a candidate, by webhook and by mail.
 
 A notice names wave, asset, gate, reason and link. It never contains an observed value of the survey, the
 message of a library, or a secret: the linked page shows those to authorized users.
@@ -15,15 +15,16 @@ from urllib.parse import unquote, urlsplit
 from asco_dagster.connectors.addresses import is_loopback
 from asco_dagster.errors import AscoError, ConfigurationError, is_sentence
 from asco_dagster.escaping import in_chat, on_one_line
-from asco_dagster.orchestration.tags import PARTITION_TAG
+from asco_dagster.orchestration.tags import APPROVE, CANDIDATE_IS_NEW, DIFFERENCES, PARTITION_TAG
 from asco_dagster.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
 NOTIFIED_TAG = "asco/notified"
-"""Tag of a run whose failure was sent."""
+"""Tag of a run whose failure or candidate was sent."""
 
+_CANDIDATE = "candidate"
 _SECONDS = 10.0
 _TRIES = 3
 _LONGEST = 500
@@ -34,7 +35,7 @@ class Notice:
     """One message.
 
     Attributes:
-        kind: ``gate_closed`` or ``run_failed``.
+        kind: ``gate_closed``, ``run_failed`` or ``candidate``.
         wave: the wave.
         asset: the asset; may be empty.
         gate: the closed gate; empty for other failures.
@@ -53,6 +54,8 @@ class Notice:
 
     def sentence(self) -> str:
         """The notice on one line."""
+        if self.kind == _CANDIDATE:
+            return f"wave {self.wave}: {self.reason}"
         what = f"gate {self.gate} is closed" if self.gate else f"run {self.run[:8]} failed"
         where = f" at {self.asset}" if self.asset and not self.gate else ""
         return f"wave {self.wave}: {what}{where}: {self.reason}"
@@ -64,10 +67,30 @@ def send_failure(instance: "DagsterInstance", run: "DagsterRun", settings: Setti
     Raises:
         AscoError: a channel failed; the others were tried nevertheless.
     """
+    return _send_once(notices_of, instance, run, settings)
+
+
+def send_candidate(instance: "DagsterInstance", run: "DagsterRun", settings: Settings) -> list[Notice]:
+    """Send the notice of a run that made a candidate, once; nothing if it made none.
+
+    Raises:
+        AscoError: a channel failed; the others were tried nevertheless.
+    """
+    return _send_once(candidate_notices, instance, run, settings)
+
+
+def _send_once(
+    found: "Callable[[DagsterInstance, DagsterRun, Settings], list[Notice]]",
+    instance: "DagsterInstance",
+    run: "DagsterRun",
+    settings: Settings,
+) -> list[Notice]:
     current = instance.get_run_by_id(run.run_id) or run
     if NOTIFIED_TAG in current.tags or not is_configured(settings):
         return []
-    notices = notices_of(instance, run, settings)
+    notices = found(instance, run, settings)
+    if not notices:
+        return []
     try:
         send(notices, settings)
     finally:
@@ -111,6 +134,22 @@ def notices_of(instance: "DagsterInstance", run: "DagsterRun", settings: Setting
             )
     gone = Notice("run_failed", wave, "", "", "its process ended or never started", run.run_id, page)
     return found or failures or [gone]
+
+
+def candidate_notices(instance: "DagsterInstance", run: "DagsterRun", settings: Settings) -> list[Notice]:
+    """The notice of the candidate that a run made: what it changes, and how it is approved."""
+    from dagster import DagsterEventType
+
+    kinds = {DagsterEventType.ASSET_MATERIALIZATION}
+    found = []
+    for record in instance.get_records_for_run(run.run_id, of_type=kinds).records:
+        made = record.asset_materialization
+        facts = {name: value.value for name, value in made.metadata.items()} if made is not None else {}
+        if made is not None and facts.get(CANDIDATE_IS_NEW):
+            reason = redacted(f"version {facts['version']}: {facts['state']}; {facts[APPROVE]}", settings)
+            wave, asset = made.partition or "?", made.asset_key.path[-1]
+            found.append(Notice(_CANDIDATE, wave, asset, "", reason, run.run_id, str(facts[DIFFERENCES])))
+    return found
 
 
 def redacted(text: str, settings: Settings) -> str:
@@ -183,6 +222,8 @@ def _mail(notices: Sequence[Notice], settings: Settings) -> None:
     message = EmailMessage()
     first = notices[0]
     what = f"gate {first.gate} is closed" if first.gate else "the run failed"
+    if first.kind == _CANDIDATE:
+        what = "a version waits for approval"
     message["Subject"] = f"ASCO wave {first.wave}: {what}"
     message["From"], message["To"] = settings.mail_from or "", settings.mail_to or ""
     message.set_content("\n\n".join(_lines(notices)))

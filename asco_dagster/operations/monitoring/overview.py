@@ -14,6 +14,7 @@ from asco_dagster.gates.suite import suite_assets
 from asco_dagster.operations.instance import mark_dead_runs, open_instance
 from asco_dagster.operations.monitoring.releases import list_releases
 from asco_dagster.orchestration.tags import PARTITION_TAG
+from asco_dagster.releases.candidate import Candidate, candidate_of
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.waves import wave_names
@@ -52,6 +53,7 @@ class WaveStatus:
         release: the latest version, None without a release.
         released_at: time of that release.
         unjudged: by asset, why a result in Dagster does not count.
+        candidate: the version that waits for an approval, None without one.
     """
 
     wave: str
@@ -60,6 +62,7 @@ class WaveStatus:
     release: str | None = None
     released_at: str | None = None
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    candidate: Candidate | None = None
 
     def count(self, state: str) -> int:
         """Number of gates in a state."""
@@ -76,6 +79,9 @@ class WaveStatus:
                 "not_judged": dict(self.unjudged),
             },
             "release": {"version": self.release, "released_at": self.released_at} if self.release else None,
+            "candidate": asdict(self.candidate) | {"folder": str(self.candidate.folder)}
+            if self.candidate
+            else None,
         }
 
 
@@ -115,6 +121,7 @@ def wave_status(instance: "DagsterInstance | None", places: Places, wave: str) -
         unjudged=unjudged,
         release=latest.version if latest else None,
         released_at=latest.released_at if latest else None,
+        candidate=candidate_of(places, wave),
     )
 
 

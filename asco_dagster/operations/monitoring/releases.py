@@ -1,12 +1,13 @@
-"""The versions of a home, read from their folders: public, sealed, withdrawn."""
+"""The versions of a home, read from their folders: public, sealed, candidates, withdrawn."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from asco_dagster.errors import ReleaseError
+from asco_dagster.releases.approval import approvals, waits_for_approval
 from asco_dagster.releases.embargo import waiting
 from asco_dagster.releases.store import (
     MANIFEST,
@@ -14,11 +15,12 @@ from asco_dagster.releases.store import (
     ReleaseStore,
     is_withdrawn,
     latest_release,
+    read_manifest,
     versions,
 )
 from asco_dagster.storage.places import Places
 
-State = Literal["public", "withdrawn", "sealed"]
+State = Literal["public", "withdrawn", "sealed", "candidate"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class Release:
     Attributes:
         wave: its wave.
         version: its version, the name of its folder.
-        released_at: time of release from its manifest; of a sealed one, the end of the embargo.
+        released_at: time of release from its manifest; of a sealed one, the end of the embargo, else when it
+            was made.
         content_sha256: hash of its content.
         latest: whether it is the latest.
         path: its folder.
-        state: public, withdrawn (replaced by a tombstone) or sealed (under embargo).
+        state: public, withdrawn (replaced by a tombstone), sealed (under embargo) or candidate (waits for an
+            approval).
+        approved_by: who approved it; None where nobody had to.
     """
 
     wave: str
@@ -42,6 +47,7 @@ class Release:
     latest: bool
     path: str
     state: State = "public"
+    approved_by: str | None = None
 
 
 def list_releases(places: Places, waves: Sequence[str]) -> list[Release]:
@@ -70,12 +76,33 @@ def _of_wave(places: Places, wave: str) -> Iterator[Release]:
         withdrawn = is_withdrawn(path)
         manifest = _manifest(path / (TOMBSTONE if withdrawn else MANIFEST), wave, "released_at")
         yield Release(
-            **manifest, latest=path == latest, path=str(path), state="withdrawn" if withdrawn else "public"
+            **manifest,
+            latest=path == latest,
+            path=str(path),
+            state="withdrawn" if withdrawn else "public",
+            approved_by=_approved_by(store, manifest),
         )
     sealed = waiting(store)
     if sealed is not None:
-        manifest = _manifest(sealed / MANIFEST, wave, "public_from")
-        yield Release(**manifest, latest=False, path=str(sealed), state="sealed")
+        known = read_manifest(sealed)
+        instant = "public_from" if known.get("public_from") else "sealed_at"
+        yield Release(
+            **_manifest(sealed / MANIFEST, wave, instant),
+            latest=False,
+            path=str(sealed),
+            state="candidate" if waits_for_approval(store, known) else "sealed",
+            approved_by=_approved_by(store, known),
+        )
+
+
+def _approved_by(store: ReleaseStore, manifest: Mapping[str, Any]) -> str | None:
+    """Who approved a version last: its number and content are the approval's."""
+    names = [
+        one.by
+        for one in approvals(store)
+        if (one.version, one.content_sha256) == (manifest["version"], manifest["content_sha256"])
+    ]
+    return names[-1] if names else None
 
 
 def _manifest(file: Path, wave: str, instant: str) -> dict[str, str]:

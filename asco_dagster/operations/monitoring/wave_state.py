@@ -1,4 +1,4 @@
-"""The state of a wave at a glance: collection, newest delivery, gates, release, embargo.
+"""The state of a wave at a glance: collection, newest delivery, gates, release, embargo, candidate.
 
 Dagster's freshness policies cannot show it: they check the newest materialization of an asset in any
 partition, so a run of 2025 would make 2014 “fresh”, and estimates of 2014 remain right however old. What ages
@@ -44,6 +44,7 @@ def wave_state(instance: "DagsterInstance", places: Places, wave: Wave, today: d
     status = wave_status(instance, places, wave.wave)
     newest = newest_delivery(places.inbox(wave.wave))
     versions = list_releases(places, [wave.wave])
+    waits = status.candidate
     sealed = next((one for one in versions if one.state == "sealed"), None)
     facts = [
         *calendar(wave),
@@ -53,6 +54,7 @@ def wave_state(instance: "DagsterInstance", places: Places, wave: Wave, today: d
         ("gates", _gates(status)),
         ("release", f"{status.release} of {status.released_at}" if status.release else "none"),
         ("sealed", f"{sealed.version} until {sealed.released_at}" if sealed else "none"),
+        ("candidate", f"{waits.version}: {waits.differences}; {waits.command}" if waits else "none"),
         ("withdrawn", ", ".join(one.version for one in versions if one.state == "withdrawn") or "none"),
     ]
     until = f"{sealed.version} until {sealed.released_at}" if sealed else None
@@ -81,6 +83,8 @@ def _phase(
         return f"not released: {status.count('failed')} gate(s) closed in the last run"
     if status.run is not None and _is_behind(status, newest):
         return "deliveries are newer than the last run: run the wave again"
+    if status.candidate is not None:
+        return f"waits for approval: {status.candidate.version} ({status.candidate.differences})"
     if sealed is not None:
         return f"sealed: {sealed}"
     if status.release is not None:

@@ -39,14 +39,14 @@ FORMAT = 2
 """Version of the archive; format 1 had a script of pg_dump and no signature."""
 
 LIST, SIGNATURE, HISTORY = "backup.json", "backup.hmac", "history"
-FOLDERS = ("waves", "releases", "quarantine", "records")
+FOLDERS = ("waves", "releases", "sealed", "withdrawn", "quarantine", "records")
 KEYS = ("keys/pseudonym.key", "keys/signing.key", "keys/backup.key")
 _LARGEST_LIST = 64 * 1024**2
 _CHUNK = 1024**2
 _SKIPPED = (".draft-", "spill")
 _CONFIDENTIAL_MODES, _PUBLIC_MODES = (0o700, 0o600), (0o755, 0o444)
-_LATEST = re.compile(r"releases/[\w-]+/latest")
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_LINKS = re.compile(r"releases/[\w-]+/latest|sealed/[\w-]+/next")
+_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9a-f]{12})?")
 _REMEDY = "Use another copy of the backup"
 
 
@@ -262,7 +262,7 @@ def _require_names(listed: Mapping[str, Any], accepted: Callable[[str], bool], s
         if not accepted(name):
             raise _unexpected(name, source)
         link = entry.get("link")
-        if link is not None and not (_LATEST.fullmatch(name) and _VERSION.fullmatch(link)):
+        if link is not None and not (_LINKS.fullmatch(name) and _VERSION.fullmatch(link)):
             raise AscoError(
                 f"{name} in the backup is a link to {str(link)[:100]!r}", file=source, remedy=_REMEDY
             )

@@ -13,8 +13,8 @@ from asco_dagster.storage.shared_store.state import Entry
 
 CONFIDENTIAL = ("waves", "quarantine", "quality", "downloads", "sealed", "withdrawn")
 RELEASES = "releases"
-RELEASED = (RELEASES, "sealed", "withdrawn")
-"""Folders that a publication or a withdrawal changes."""
+RELEASED = (RELEASES, "sealed", "withdrawn", "quality")
+"""Folders that a publication, an approval or a withdrawal changes."""
 
 _TEMPORARY = ("dbt-", SPILL)  # folders of a step beside the database
 

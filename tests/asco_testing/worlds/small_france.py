@@ -61,7 +61,7 @@ def write_waves(folder: Path) -> Path:
         for unit_type in ("commune", "epci"):
             wave["calibration"][unit_type]["margins"] = [{"total": "units", "by": ["size_class"]}]
         # Declared before anything is revised: a wave file that changed would have every table made again.
-        wave["release"]["reasons"] = {"2.0.0": REASON}
+        wave["release"] |= {"reasons": {"2.0.0": REASON}, "approval": "automatic"}
         text = yaml.safe_dump(wave, allow_unicode=True, sort_keys=False)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return folder

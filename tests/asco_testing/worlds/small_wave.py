@@ -53,9 +53,9 @@ class SmallWave:
 
 
 def small() -> Wave:
-    """Wave 2014 with the bounds of a small sample, and the reason of a second version."""
+    """Wave 2014 with the bounds of a small sample, and a second version with a reason, published at once."""
     wave = load_wave(WAVE)
-    release = wave.release.model_copy(update={"reasons": {"2.0.0": REASON}})
+    release = wave.release.model_copy(update={"reasons": {"2.0.0": REASON}, "approval": "automatic"})
     return wave.model_copy(update={"bounds": {**wave.bounds, **BOUNDS}, "release": release})
 
 

@@ -65,6 +65,11 @@ def live(places: Places, settings: Settings, wave: Wave) -> Places:
     (release / "manifest.json").write_text('{"wave": "2014"}')
     (release / "manifest.json").chmod(0o444)
     (places.releases("2014") / "latest").symlink_to("1.0.0")
+    for folder, name in ((places.sealed("2014"), "2.0.0-3f2a1b9c0d12"), (places.withdrawn("2014"), "0.9.0")):
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text('{"wave": "2014"}')
+    (places.sealed("2014") / "next").symlink_to("2.0.0-3f2a1b9c0d12")
+    (places.sealed("2014") / "approvals.json").write_text("[]")
     places.pseudonym_key(settings)
     return places
 
@@ -146,10 +151,11 @@ def test_a_backup_is_restored_into_a_new_home(lived: Places, settings: Settings,
     new = replace(settings, home=tmp_path / "new")
     places = Places.of(new)
     restore(new, places, archive, keys)
-    for folder in ("waves", "releases", "quarantine", "keys"):
+    for folder in ("waves", "releases", "sealed", "withdrawn", "quarantine", "keys"):
         assert tree(places.home / folder) == tree(lived.home / folder), folder
     assert (places.home / "releases" / "2014" / "1.0.0" / "manifest.json").stat().st_mode & 0o777 == 0o444
     assert places.database("2014").stat().st_mode & 0o777 == 0o600
+    assert (places.sealed("2014") / "next" / "manifest.json").stat().st_mode & 0o777 == 0o600
     with open_instance(new, places) as instance:
         assert [r.run_id for r in instance.get_runs(RunsFilter(tags={PARTITION_TAG: "2014"}))] == [run.run_id]
         assert instance.get_run_by_id("waits").status is DagsterRunStatus.CANCELED  # type: ignore[union-attr]
