@@ -36,7 +36,10 @@ from asco_dagster.waves.statistics import Precision
 
 confidentiality = dbt_layer("confidentiality")
 
-MEASURES = ["estimate", "standard_error", "ci_low", "ci_high", "cv", "respondents", "weighted_units"]
+MEASURES = [
+    *("estimate", "standard_error", "ci_low", "ci_high", "cv"),
+    *("effective_size", "respondents", "weighted_units"),
+]
 
 
 @wave_asset(
@@ -111,18 +114,16 @@ def _composition(step: WaveStep, areas: Any) -> pd.DataFrame:
 
 def _flags(cells: pd.DataFrame, precision: Precision) -> np.ndarray:
     shares = cells["statistic"].isin(["share", "population_share"])
-    # A total rests on those who contribute to it, however many others answered nothing or zero.
-    behind = cells["respondents"].where(shares, cells["positive_respondents"])
     return quality_flag(
         cells["cv"].to_numpy(dtype=float),
-        behind.to_numpy(),
+        cells["effective_size"].to_numpy(dtype=float),
         QualityThresholds(
             precision.cv.low_precision,
             precision.cv.unreliable,
             precision.half_width.low_precision,
             precision.half_width.unreliable,
-            int(precision.respondents.low_precision),
-            int(precision.respondents.unreliable),
+            precision.effective_size.low_precision,
+            precision.effective_size.unreliable,
         ),
         half_width=((cells["ci_high"] - cells["ci_low"]) / 2).where(shares).to_numpy(dtype=float),
     )

@@ -58,13 +58,24 @@ def write_census(
         seed: seed of the ages and households.
         real: folder of the publishers' files; without the population estimates in it, the invented ones.
     """
-    if real is None or not (real / estimates.address).is_file():
-        groups = estimated_counts(territory, estimates, seed)
-    else:
-        groups = _of_workbook(real / estimates.address, estimates.vintage)
+    groups = age_groups(territory, estimates, seed, real)
     groups = groups[groups["departement_code"].ne(MAYOTTE) & groups["population"].gt(0)]
     generator = np.random.default_rng([seed, delivery.vintage, 7])
     _records(groups, generator).to_parquet(path, compression="zstd", index=False)
+
+
+def age_groups(territory: Territory, estimates: Delivery, seed: int, real: Path | None) -> pd.DataFrame:
+    """Inhabitants by département, sex (M, F) and band (of five years, from 0), in ``population``.
+
+    Args:
+        territory: whose communes make the population of a département.
+        estimates: the population estimates of the wave.
+        seed: seed of the invented ones.
+        real: folder of the publishers' files; without the population estimates in it, the invented ones.
+    """
+    if real is None or not (real / estimates.address).is_file():
+        return estimated_counts(territory, estimates, seed)
+    return _of_workbook(real / estimates.address, estimates.vintage)
 
 
 def _of_workbook(path: Path, year: int) -> pd.DataFrame:

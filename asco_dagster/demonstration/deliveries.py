@@ -22,6 +22,7 @@ from asco_dagster.demonstration.frame import (
     listed_whole,
     real_territory,
 )
+from asco_dagster.demonstration.geography import departement_scores
 from asco_dagster.demonstration.passage_file import passage_pairs, write_passage
 from asco_dagster.demonstration.returns import returned, returns_seed, write_returns
 from asco_dagster.demonstration.sample import draw_sample, write_sample
@@ -146,7 +147,8 @@ def _write_all(
     """Write every file into the work folder; gives the names of those for the inbox."""
     territory = real_territory(wave, real) if real is not None else invented_territory(wave, seed)
     # The survey first: a design that cannot be drawn is refused before any workbook is written.
-    survey = _survey(wave, territory, scale, seed, _passage(wave, territory, real))
+    scores = departement_scores(wave, territory, seed, real)
+    survey = _survey(wave, territory, scores, scale, seed, _passage(wave, territory, real))
     official = [
         (name, partial(shutil.copyfile, real / name) if real and _is_real(real, name) else write)
         for name, write in _official_steps(wave, territory, seed)
@@ -228,12 +230,17 @@ def _is_real(real: Path | None, name: str) -> bool:
 
 
 def _survey(
-    wave: Wave, territory: Territory, scale: float, seed: int, passage: pd.DataFrame | None
+    wave: Wave,
+    territory: Territory,
+    scores: pd.Series,
+    scale: float,
+    seed: int,
+    passage: pd.DataFrame | None,
 ) -> _Survey:
     communes = commune_frame(territory, wave, passage)
     frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
     codebooks = load_questionnaire(wave.questionnaire).codebooks
-    truth = true_answers(communes, frames["epci"], codebooks, wave=wave.wave, seed=seed)
+    truth = true_answers(communes, frames["epci"], codebooks, scores, wave=wave.wave, seed=seed)
     samples = {
         unit_type: draw_sample(frame, wave.design(unit_type), scale=scale, seed=seed)
         for unit_type, frame in frames.items()

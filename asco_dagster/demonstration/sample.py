@@ -8,6 +8,9 @@ import pandas as pd
 from asco_dagster.estimation.design_strata import design_strata, draw_by_design
 from asco_dagster.waves.statistics import Design
 
+FEWEST = 4
+"""Units that a stratum of a small demonstration gives; more would make it a large one."""
+
 
 def draw_sample(frame: pd.DataFrame, design: Design, *, scale: float, seed: int) -> pd.DataFrame:
     """Draw one type of unit.
@@ -15,8 +18,8 @@ def draw_sample(frame: pd.DataFrame, design: Design, *, scale: float, seed: int)
     Args:
         frame: ``unit_code``, ``stratum``, ``population``, one row per unit.
         design: its sample design.
-        scale: multiplies the design's size; below 1 the size is never less than the take-all units and the
-            minima ask for.
+        scale: multiplies the design's size and, below 1, its minimum per stratum down to ``FEWEST``; the size
+            is then never less than the take-all units and the minima ask for.
         seed: seed of the draw.
 
     Returns:
@@ -25,12 +28,14 @@ def draw_sample(frame: pd.DataFrame, design: Design, *, scale: float, seed: int)
     Raises:
         EstimationError: from scale 1 on, take-all units and minima exceed the size, or the size the frame.
     """
-    size = round(design.size * scale)
+    size, minimum = round(design.size * scale), design.minimum_per_stratum
     if scale < 1:
+        minimum = max(round(minimum * scale), min(minimum, FEWEST))
         strata = design_strata(frame, design).groupby("stratum")["take_all"].agg(["size", "all"])
-        least = strata["size"].clip(upper=design.minimum_per_stratum)
+        least = strata["size"].clip(upper=minimum)
         size = max(size, int(np.where(strata["all"], strata["size"], least).sum()))
-    drawn = draw_by_design(frame, design.model_copy(update={"size": size}), seed)
+    scaled = design.model_copy(update={"size": size, "minimum_per_stratum": minimum})
+    drawn = draw_by_design(frame, scaled, seed)
     return drawn[["unit_code", "stratum"]]
 
 

@@ -2,9 +2,8 @@
 
 from asco_dagster.estimation.collection import est_asco__collection
 from asco_dagster.estimation.draw import est_asco__draw
-from asco_dagster.estimation.estimates import est_asco__estimates
+from asco_dagster.estimation.estimates import estimating
 from asco_dagster.estimation.imputing import est_asco__imputations
-from asco_dagster.estimation.influence import est_asco__influential
 from asco_dagster.estimation.nonresponse import est_quality__nonresponse
 from asco_dagster.estimation.population_coverage import est_quality__population
 from asco_dagster.estimation.published import est_quality__published
@@ -21,8 +20,7 @@ estimation_assets = [
     est_asco__imputations,
     est_asco__silent_units,
     weighting,
-    est_asco__estimates,
-    est_asco__influential,
+    estimating,
     est_quality__nonresponse,
     est_quality__population,
     est_quality__published,

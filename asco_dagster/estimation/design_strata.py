@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from asco_dagster.methods.sampling import allocate, draw
+from asco_dagster.methods.sampling import allocate, draw, power_sizes
 from asco_dagster.waves.statistics import Design
 
 TAKE_ALL = ":all"
@@ -31,7 +31,8 @@ def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFra
     """Draw the sample of one type of unit from its frame.
 
     Args:
-        units: ``unit_code``, ``stratum`` and ``population``, one row per unit of the frame.
+        units: ``unit_code``, ``stratum``, ``population`` and, for a power allocation, its area, one row per
+            unit of the frame.
         design: its sample design.
         seed: seed of the draw; with the same frame it gives the same sample on every machine, for the draw
             goes by the units' codes and not by their pseudonyms.
@@ -46,17 +47,22 @@ def draw_by_design(units: pd.DataFrame, design: Design, seed: int) -> pd.DataFra
     stratified = design_strata(units, design).assign(
         unit_id=units["unit_code"], population=units["population"]
     )
-    groups = stratified.groupby("stratum", as_index=False)
-    strata = groups.agg(population=("unit_id", "size"), take_all=("take_all", "all"))
-    spread = None
-    if design.allocation.variable is not None:
+    groups = stratified.groupby("stratum")
+    strata = groups.agg(population=("unit_id", "size"), take_all=("take_all", "all")).reset_index()
+    by, spread = design.allocation, None
+    if by.area is not None and by.power is not None:
+        area = strata["stratum"].map(units.groupby("stratum")[by.area].first())
+        sampled = ~strata["take_all"]
+        sizes = power_sizes(strata.loc[sampled, "population"], area[sampled], by.power)
+        strata["size_measure"] = sizes.reindex(strata.index, fill_value=0.0)
+    if by.variable is not None:
         # One unit shows no spread; such a stratum still gets its minimum.
-        spread = stratified.groupby("stratum")[design.allocation.variable].std().fillna(0.0)
+        spread = groups[by.variable].std().fillna(0.0)
     allocation = allocate(
         strata,
         design.size,
         minimum_per_stratum=design.minimum_per_stratum,
-        method=design.allocation.method,
+        method="proportional" if spread is None else "neyman",
         spread=spread,
     )
     return draw(stratified, allocation, seed).rename(columns={"unit_id": "unit_code"})

@@ -12,7 +12,7 @@ from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 
 UNIT_TYPES = ("commune", "epci")
-FRAME = ["unit_id", "unit_type", "unit_code", "stratum", "population"]
+FRAME = ["unit_id", "unit_type", "unit_code", "stratum", "population", "departement_code", "region_code"]
 
 
 @wave_asset(
@@ -41,7 +41,8 @@ def frame_by_design(units: pd.DataFrame, wave: Wave) -> pd.DataFrame:
     """The frame with the strata of the design.
 
     Args:
-        units: ``unit_id``, ``unit_type``, ``unit_code``, ``stratum``, ``population``, one row per unit.
+        units: ``unit_id``, ``unit_type``, ``unit_code``, ``stratum``, ``population``, one row per unit; other
+            columns are kept.
         wave: the wave.
 
     Returns:

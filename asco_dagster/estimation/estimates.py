@@ -1,4 +1,4 @@
-"""The asset of estimates: every indicator in every domain of estimation, with its precision.
+"""The assets of estimates, with their precision, and of the answers that alone do much to a total.
 
 Shares, shares of population, totals and means are all here. Means stay inside, by decision: together with its
 released total and the number of respondents a mean gives the weighted units away, so each would be one more
@@ -16,10 +16,11 @@ from asco_dagster.estimation.weighting import calibration_variables, imputed_apa
 from asco_dagster.estimation.weights import read_frame
 from asco_dagster.methods.domains import estimation_domains
 from asco_dagster.methods.estimation import IndicatorKind, estimate
+from asco_dagster.methods.influence import influential_answers
 from asco_dagster.methods.model_errors import Units, model_errors
 from asco_dagster.methods.precision import SurveyDesign, unsampled_shares
 from asco_dagster.methods.total_error import Thin, with_total_errors
-from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_asset
+from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
 from asco_dagster.storage.warehouse import read_table
 from asco_dagster.waves import Wave
 
@@ -57,16 +58,29 @@ class Answered:
     imputation_variance: np.ndarray | None = None
 
 
-@wave_asset(deps=RESPONDENT_TABLES)
-def est_asco__estimates(step: WaveStep) -> Table:
-    """One row per indicator, statistic and domain of estimation, with its precision."""
-    tables = []
-    for unit_type, units, own_frame, answered in respondents_by_type(step.database):
-        table = estimates_of(units, own_frame, answered, step.wave, unit_type)
-        tables.append(table.assign(unit_type=unit_type))
-    rows = pd.concat(tables, ignore_index=True)
+@wave_assets(
+    [
+        "est_asco__estimates: One row per indicator, statistic and domain of estimation, with its precision.",
+        "est_asco__influential: One row per influential answer: the total with it, without its pull, and "
+        "with both extremes bounded.",
+    ],
+    deps=RESPONDENT_TABLES,
+)
+def estimating(step: WaveStep) -> dict[str, Table]:
+    """Estimates and influential answers of both types of unit."""
+    estimated, influential = [], []
+    for unit_type, units, frame, answered in respondents_by_type(step.database):
+        table = estimates_of(units, frame, answered, step.wave, unit_type)
+        estimated.append(table.assign(unit_type=unit_type))
+        influential.append(influential_of(units, frame, answered, step.wave, unit_type))
+    rows, answers = (pd.concat(tables, ignore_index=True) for tables in (estimated, influential))
     by_model = (rows["error_basis"] == "model").mean()
-    return Table(rows, {"estimates whose error is the model's": f"{by_model:.1%}"})
+    national = answers[answers["geography"] == "france"]
+    counts = {"influential on a national total": len(national), "influential in all": len(answers)}
+    return {
+        "est_asco__estimates": Table(rows, {"estimates whose error is the model's": f"{by_model:.1%}"}),
+        "est_asco__influential": Table(answers, counts),
+    }
 
 
 def respondents_by_type(database: Any) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame, Answered]]:
@@ -158,6 +172,23 @@ def estimates_of(
     )
     thin = wave.precision.thin
     return with_total_errors(table, components, Thin(thin.respondents, thin.contributors))
+
+
+def influential_of(
+    units: pd.DataFrame, frame: pd.DataFrame, answered: Answered, wave: Wave, unit_type: str
+) -> pd.DataFrame:
+    """The influential answers of one type of unit, described as for :func:`estimates_of`.
+
+    Returns:
+        ``unit_type``, ``unit_id`` and the columns of
+        :func:`~asco_dagster.methods.influence.influential_answers` but ``row``.
+    """
+    amounts = [name for name in answered.values if answered.kinds[str(name)] == "amount"]
+    design = survey_design(units, frame, wave, unit_type)
+    found = influential_answers(design, answered.values[amounts], estimation_domains(units, frame))
+    found.insert(0, "unit_type", unit_type)
+    found.insert(1, "unit_id", units["unit_id"].to_numpy(dtype=object)[found.pop("row").to_numpy(dtype=int)])
+    return found
 
 
 def _wide(

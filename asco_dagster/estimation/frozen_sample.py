@@ -19,6 +19,7 @@ import pandas as pd
 from asco_dagster.durable import write_whole
 from asco_dagster.errors import EstimationError
 from asco_dagster.waves import Wave
+from asco_dagster.waves.statistics import Sampling
 
 SAMPLE = "sample-frozen.csv"
 RECORD = "sample-frozen.json"
@@ -51,7 +52,8 @@ def read_frozen(folder: Path, wave: Wave, strata: pd.DataFrame) -> pd.DataFrame 
             expected=f"the {record['units']} units drawn for wave {wave.wave}",
             remedy="Restore it from a backup; only what was drawn and collected may be weighted",
         )
-    if record["design"] != _design(wave):
+    # As the wave file reads it today: a key that a design did not have yet has its default.
+    if Sampling.model_validate(record["design"]) != wave.sampling:
         raise EstimationError(
             f"the design of wave {wave.wave} differs from that of its frozen sample",
             file=folder / RECORD,

@@ -29,6 +29,7 @@ MEASURES = (
     "respondents",
     "weighted_units",
     "contributors",
+    "effective_size",
 )
 # Statistics of each kind of indicator, in the order of the table.
 STATISTICS: dict[IndicatorKind, tuple[str, str]] = {
@@ -72,7 +73,8 @@ def estimate(
         One row per indicator, statistic and domain, in that order: ``indicator``, ``statistic``,
         ``geography``, ``area_code``, ``size_class``, ``estimate``, ``standard_error``, ``ci_low``,
         ``ci_high``, ``cv``, ``deff``, ``respondents`` (unweighted, with an answer), ``weighted_units``
-        (their weights), ``contributors`` (see :func:`_contributors`).
+        (their weights), ``contributors`` (see :func:`_contributors`), ``effective_size`` (of shares the n* of
+        their interval, of totals and means that of :func:`_effective_size`).
 
     Raises:
         EstimationError: lengths differ, a weight is not positive, an indicator has no kind, or a share is
@@ -214,17 +216,18 @@ def _one_domain(
             z = np.where(denominator != 0, base * (y - result) / denominator, 0.0)
     result = np.where(counts > 0, result, np.nan)
     weighted_size = weights[:, None] * size[:, None] * answered
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # A share of 0 or 1 has the effective size of its weights; units taken with certainty count as known.
-        effective = weighted_size.sum(axis=0) ** 2 / (variance.unsampled[rows] @ weighted_size**2)
     uncertain = weighted_size * np.sqrt(variance.unsampled[rows])[:, None]
     contributors = _contributors(uncertain * y)
+    # A share of 0 or 1 has the size of its weights; what a total is made of are its amounts.
+    counted = weighted_size
     if statistic in STATISTICS["share"]:
         contributors = np.minimum(contributors, _contributors(uncertain * (1 - y)))
+    else:
+        counted = weighted_size * y
     return z, {
         "estimate": result,
         "simple": _simple_variance(z, weights, answered, result),
-        "effective_size": effective,
+        "effective_size": _effective_size(counted, variance.unsampled[rows]),
         "respondents": counts.astype(float),
         "weighted_units": units,
         "contributors": contributors,
@@ -241,6 +244,15 @@ def _contributors(parts: np.ndarray) -> np.ndarray:
     """
     squares = (parts**2).sum(axis=0)
     return np.where(squares > 0, parts.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0), 0.0)
+
+
+def _effective_size(parts: np.ndarray, unsampled: np.ndarray) -> np.ndarray:
+    """How many equal parts would be as uncertain as these: ``(Σ c)²/Σ (1 − f)c²``.
+
+    Units taken with certainty count as known: infinite where all are, NaN without any part.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return parts.sum(axis=0) ** 2 / (unsampled @ parts**2)
 
 
 def _simple_variance(
@@ -262,8 +274,9 @@ def _simple_variance(
 def _table(measures: _Measures, indicators: list[str], statistic: str, domains: pd.DataFrame) -> pd.DataFrame:
     """The measures of one statistic as rows."""
     result, error = measures["estimate"], np.sqrt(measures["variance"])
-    if statistic in ("share", "population_share"):
-        size = effective_size(result, measures["variance"], measures["effective_size"])
+    size = measures["effective_size"]
+    if statistic in STATISTICS["share"]:
+        size = effective_size(result, measures["variance"], size)
         low, high = share_interval(result, size)
     else:
         low, high = normal_interval(result, error)
@@ -271,7 +284,7 @@ def _table(measures: _Measures, indicators: list[str], statistic: str, domains: 
         cv = np.where(result != 0, error / np.abs(result), np.nan)
     deff = measures["variance"] / measures["simple"]
     counts = (measures[name] for name in ("respondents", "weighted_units", "contributors"))
-    columns = (result, error, low, high, cv, deff, *counts)
+    columns = (result, error, low, high, cv, deff, *counts, size)
     table = pd.DataFrame(
         {name: column.ravel() for name, column in zip(MEASURES, columns, strict=True)}
     ).astype({"respondents": "int64"})

@@ -169,21 +169,21 @@ class QualityThresholds:
         cv_unreliable: from this one on, ``unreliable``.
         half_width_low: the same for half the width of a share's confidence interval (0.05 = five points).
         half_width_unreliable: the same, ``unreliable``.
-        respondents_low: below this number of respondents, ``low_precision``.
-        respondents_unreliable: below this number, ``unreliable``.
+        size_low: below this effective size, ``low_precision``.
+        size_unreliable: below this one, ``unreliable``.
     """
 
     cv_low: float
     cv_unreliable: float
     half_width_low: float
     half_width_unreliable: float
-    respondents_low: int
-    respondents_unreliable: int
+    size_low: float
+    size_unreliable: float
 
 
 def quality_flag(
     cv: np.ndarray,
-    respondents: np.ndarray,
+    effective_size: np.ndarray,
     thresholds: QualityThresholds,
     *,
     half_width: np.ndarray | None = None,
@@ -196,7 +196,8 @@ def quality_flag(
 
     Args:
         cv: coefficients of variation (0.1 = 10 %), shape (n,).
-        respondents: unweighted respondents, shape (n,).
+        effective_size: effective sizes of the sample behind them (``estimation``), infinite where nothing is
+            left to chance, NaN where there is none, shape (n,).
         thresholds: the wave's thresholds.
         half_width: half width of the interval for shares, NaN for the rest, shape (n,).
 
@@ -204,18 +205,21 @@ def quality_flag(
         ``ok``, ``low_precision`` or ``unreliable``, shape (n,).
 
     Source: Eurostat, *Handbook on precision requirements and variance estimation* (2013), sections 2.2 and
-    2.3: relative measures for totals and means, absolute ones for proportions; thresholds are the wave's.
+    2.3: relative measures for totals and means, absolute ones for proportions; Parker, Talih, Malec et al.,
+    *National Center for Health Statistics data presentation standards for proportions*, Vital and Health
+    Statistics 2(175) (2017): width of the interval and effective size. Thresholds are the wave's.
     """
     cv = np.asarray(cv, dtype=float)
-    counts = np.asarray(respondents)
+    # Equal weights of thirty respondents are thirty, whatever the last bit of a sum says.
+    size = np.round(np.nan_to_num(np.asarray(effective_size, dtype=float), nan=0.0, posinf=np.inf), 6)
     width = np.full(cv.shape, np.nan) if half_width is None else np.asarray(half_width, dtype=float)
     by_width = np.isfinite(width)
     measure = np.where(by_width, width, np.nan_to_num(cv, nan=np.inf, posinf=np.inf))
     low = np.where(by_width, thresholds.half_width_low, thresholds.cv_low)
     unreliable = np.where(by_width, thresholds.half_width_unreliable, thresholds.cv_unreliable)
     measure = np.round(measure, 9)  # at a threshold, the last bit of a sum must not decide
-    flag = np.where((measure >= low) | (counts < thresholds.respondents_low), "low_precision", "ok")
-    worst = (measure >= unreliable) | (counts < thresholds.respondents_unreliable)
+    flag = np.where((measure >= low) | (size < thresholds.size_low), "low_precision", "ok")
+    worst = (measure >= unreliable) | (size < thresholds.size_unreliable)
     return np.where(worst, "unreliable", flag)
 
 

@@ -61,7 +61,8 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     Returns:
         The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: Wilson for shares, at
         the model's effective size where the model rules or the share is 0 or 1; normal for totals and means,
-        not below 0 nor, coarsely, below what respondents reported) and ``cv``, and with ``linearised_error``
+        not below 0 nor, coarsely, below what respondents reported), ``cv`` and, of shares,
+        ``effective_size`` (that of the interval), and with ``linearised_error``
         (what R's ``survey`` gives), ``error_basis`` (``linearised``, or ``model`` where that is the larger
         and the rule asks for it), ``imputed_total`` (part of the estimate: of large silent units) and
         ``reported`` (by respondents, unweighted; for inside only). ``deff`` stays that of the linearised
@@ -87,7 +88,8 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     heard = np.minimum(contributors.to_numpy(dtype=float), PRIOR)
     between = (PRIOR * model + heard * sampling) / (PRIOR + heard)
     variance = np.where(by_model, np.where(is_share, model, between), sampling)
-    low, high = _intervals(table, variance, by_model)
+    size = _sizes(table, variance, by_model)
+    low, high = _intervals(table, variance, size)
     # Squaring and taking the root must not leave less than there was.
     error = np.maximum(np.sqrt(variance), linearised)
     error = np.where(is_share, np.maximum(error, half_width_error(low, high)), error)
@@ -101,6 +103,7 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
         ci_low=low,
         ci_high=high,
         cv=cv,
+        effective_size=np.where(is_share, size, table["effective_size"]),
         linearised_error=linearised,
         error_basis=basis.where(~np.isnan(estimate), None),
         imputed_total=table["imputed_total"].to_numpy(),
@@ -108,13 +111,17 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     )
 
 
-def _intervals(
-    table: pd.DataFrame, variance: np.ndarray, by_model: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _sizes(table: pd.DataFrame, variance: np.ndarray, by_model: np.ndarray) -> np.ndarray:
+    """Effective size of each share: the model's where it rules and at 0 and 1, else ``p(1 − p)/V``."""
+    size = table["model_size"].to_numpy(dtype=float)
+    by_variance = effective_size(table["estimate"].to_numpy(dtype=float), variance, size)
+    return np.where(by_model, size, by_variance)
+
+
+def _intervals(table: pd.DataFrame, variance: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     estimate = table["estimate"].to_numpy(dtype=float)
     is_share = table["statistic"].isin(STATISTICS["share"]).to_numpy()
-    share, size = np.where(is_share, estimate, np.nan), table["model_size"].to_numpy(dtype=float)
-    by_share = share_interval(share, np.where(by_model, size, effective_size(share, variance, size)))
+    by_share = share_interval(np.where(is_share, estimate, np.nan), size)
     reported = _coarse(table["reported"].to_numpy(dtype=float))
     by_amount = normal_interval(estimate, np.sqrt(variance), least=np.nan_to_num(reported))
     return np.where(is_share, by_share[0], by_amount[0]), np.where(is_share, by_share[1], by_amount[1])

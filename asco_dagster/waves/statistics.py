@@ -29,18 +29,25 @@ class Allocation(Form):
     """How a sample that is drawn is shared out over the strata.
 
     Attributes:
-        method: ``proportional`` to the units of each stratum, or ``neyman``: to its units times the spread
-            of ``variable`` among them.
+        method: ``proportional`` to the units of each stratum; ``power``: areas share the sample by a power of
+            their units, for estimates that are as precise in small areas as in large ones; ``neyman``: to the
+            units of a stratum times the spread of ``variable`` among them.
         variable: variable of the frame whose spread Neyman's allocation goes by.
+        area: variable of the strata whose areas share the sample in a power allocation.
+        power: that power: 1 is proportional, 0 gives each area the same.
     """
 
-    method: Literal["proportional", "neyman"] = "proportional"
+    method: Literal["proportional", "power", "neyman"] = "proportional"
     variable: Literal["population"] | None = None
+    area: AuxiliaryVariable | None = None
+    power: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _variable_goes_with_neyman(self) -> "Allocation":
+    def _method_with_what_it_needs(self) -> "Allocation":
         if (self.method == "neyman") != (self.variable is not None):
-            raise ValueError("allocation: neyman names a variable, proportional none")
+            raise ValueError("allocation: neyman names a variable, the other methods none")
+        if any((self.method == "power") != (given is not None) for given in (self.area, self.power)):
+            raise ValueError("allocation: power names an area and a power, the other methods neither")
         return self
 
 
@@ -68,6 +75,14 @@ class Design(Form):
         bounds = [size_class.from_population for size_class in self.size_classes]
         if bounds[0] != 0 or bounds != sorted(set(bounds)):
             raise ValueError(f"size_classes must start at 0 and ascend strictly, not {bounds}")
+        return self
+
+    @model_validator(mode="after")
+    def _areas_are_made_of_strata(self) -> "Design":
+        if self.allocation.area is not None and self.allocation.area not in self.strata:
+            raise ValueError(
+                f"allocation: its area {self.allocation.area} is none of the strata {self.strata}"
+            )
         return self
 
 
@@ -139,20 +154,21 @@ class Precision(Form):
         thin: shares whose error is at least what a model of the answers expects, as those of totals are.
         cv: coefficient of variation of totals (a ratio, not per cent); more is worse.
         half_width: half the width of a share's 95 % interval (0.05 is five points); more is worse.
-        respondents: unweighted respondents, of a total those that contribute to it; fewer is worse.
+        effective_size: size of the simple random sample, without finite population, that would be as precise;
+            fewer is worse.
     """
 
     thin: ThinCells
     cv: Threshold
     half_width: Threshold
-    respondents: Threshold
+    effective_size: Threshold
 
     @model_validator(mode="after")
     def _in_order(self) -> "Precision":
         worse = {
             "cv": self.cv.unreliable > self.cv.low_precision,
             "half_width": self.half_width.unreliable > self.half_width.low_precision,
-            "respondents": self.respondents.unreliable < self.respondents.low_precision,
+            "effective_size": self.effective_size.unreliable < self.effective_size.low_precision,
         }
         for name, in_order in worse.items():
             if not in_order:

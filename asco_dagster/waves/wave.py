@@ -185,6 +185,14 @@ class Wave(Form):
             )
         if self.release.embargo is not None and self.release.embargo <= self.collection.end:
             raise ValueError(f"release.embargo {self.release.embargo} is before the end of collection")
+        for unit_type in ("commune", "epci"):
+            minimum, least = self.design(unit_type).minimum_per_stratum, self.calibration.minimum_respondents
+            if minimum < least:
+                raise ValueError(
+                    f"sampling.{unit_type}.minimum_per_stratum {minimum} is below "
+                    f"calibration.minimum_respondents {least}: such a stratum is merged with another even if "
+                    f"all of it answers; draw at least {least}, better 12, of which 7 or 8 answer"
+                )
         return self
 
     def design(self, unit_type: str) -> Design:

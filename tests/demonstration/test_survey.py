@@ -10,6 +10,7 @@ import pytest
 
 from asco_dagster.demonstration.answers import true_answers
 from asco_dagster.demonstration.frame import commune_frame, epci_frame, invented_territory
+from asco_dagster.demonstration.geography import departement_scores
 from asco_dagster.demonstration.sample import draw_sample
 from asco_dagster.errors import EstimationError
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
@@ -238,11 +239,13 @@ def test_a_question_that_is_not_known_gets_an_answer_by_its_type(wave: Wave) -> 
     communes = commune_frame(territory, wave)
     epci = epci_frame(communes, territory, wave)
     books = load_questionnaire(wave.questionnaire).codebooks
-    before = true_answers(communes, epci, books, wave="2014", seed=1)["commune"]
+    scores = departement_scores(wave, territory, 1)
+    before = true_answers(communes, epci, books, scores, wave="2014", seed=1)["commune"]
     longer: Codebook = books["commune"].model_copy(
         update={"modules": [*books["commune"].modules, Module(code="NEW", label=label, questions=new)]}
     )
-    after = true_answers(communes, epci, books | {"commune": longer}, wave="2014", seed=1)["commune"]
+    longer_books = books | {"commune": longer}
+    after = true_answers(communes, epci, longer_books, scores, wave="2014", seed=1)["commune"]
     assert after["NEW_YES"].isin([0, 1]).all()
     assert after["NEW_COUNT"].notna().eq(after["NEW_YES"] == 1).all()
     assert after["NEW_COUNT"].dropna().between(0, 2).all()

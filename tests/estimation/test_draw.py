@@ -1,12 +1,15 @@
 """The sample of a wave without a delivered one: drawn by the design, frozen, and never drawn again."""
 
+import json
 import stat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from asco_dagster.demonstration.frame import commune_frame, epci_frame, invented_territory
 from asco_dagster.errors import EstimationError
 from asco_dagster.estimation.design_strata import design_strata, draw_by_design
 from asco_dagster.estimation.draw import frame_by_design, frozen_or_drawn, with_probabilities
@@ -96,6 +99,17 @@ def test_a_changed_frame_is_refused_and_reported(tmp_path: Path) -> None:
         drawn(tmp_path, wave, exchanged.replace("200000001", "299999999"))
 
 
+def test_a_sample_frozen_before_its_design_had_a_key_is_still_that_of_its_design(tmp_path: Path) -> None:
+    frame, wave = units(), small_wave()
+    first = drawn(tmp_path, wave, frame)
+    record = json.loads((tmp_path / RECORD).read_text())
+    for unit_type in ("commune", "epci"):
+        for key in ("area", "power"):
+            del record["design"][unit_type]["allocation"][key]
+    (tmp_path / RECORD).write_text(json.dumps(record))
+    pd.testing.assert_frame_equal(first.astype(str), drawn(tmp_path, wave, frame).astype(str))
+
+
 def test_a_changed_design_is_refused(tmp_path: Path) -> None:
     frame = units()
     drawn(tmp_path, small_wave(), frame)
@@ -152,6 +166,43 @@ def test_neyman_gives_more_to_the_stratum_that_varies_more() -> None:
     assert counts.to_dict() == {"flat": 2, "wide": 58}
 
 
-def test_neyman_without_a_variable_is_refused() -> None:
+def test_methods_without_what_they_need_are_refused() -> None:
     with pytest.raises(ValueError, match="neyman names a variable"):
         Allocation(method="neyman")
+    with pytest.raises(ValueError, match="power names an area and a power"):
+        Allocation(method="power", area="region_code")
+    with pytest.raises(ValueError, match="power names an area and a power"):
+        Allocation(area="region_code", power=0.5)
+    by_nature = {"method": "power", "area": "epci_nature", "power": 0.5}
+    design = small_wave().sampling.epci.model_dump() | {"allocation": by_nature}
+    with pytest.raises(ValueError, match="area epci_nature is none of the strata"):
+        Design.model_validate(design)
+
+
+@pytest.mark.parametrize(
+    ("unit_type", "area", "power", "worst"),
+    [("commune", "departement_code", 0.25, 0.75), ("epci", "region_code", 0.5, 0.87)],
+)
+def test_a_power_allocation_makes_small_areas_better_and_france_hardly_worse(
+    unit_type: str, area: Literal["departement_code", "region_code"], power: float, worst: float
+) -> None:
+    wave = load_wave("2014")
+    territory = invented_territory(wave, 1)
+    communes = commune_frame(territory, wave)
+    frame = communes if unit_type == "commune" else epci_frame(communes, territory, wave)
+    plain = wave.design(unit_type)
+    by_power = plain.model_copy(update={"allocation": Allocation(method="power", area=area, power=power)})
+    before, after = (half_widths(draw_by_design(frame, design, 1)) for design in (plain, by_power))
+    assert after.quantile(0.95) < worst * before.quantile(0.95)
+    assert after["FR"] < 1.1 * before["FR"]
+
+
+def half_widths(sample: pd.DataFrame) -> pd.Series:
+    """Half the width of the interval of a share of one half, of each area and of France (FR)."""
+    strata = sample.drop_duplicates("stratum").set_index("stratum")
+    taken, units_of = strata["stratum_sample"], strata["stratum_population"].astype(float)
+    variance = units_of**2 * (1 - taken / units_of) * 0.25 / taken
+    areas = pd.Series(strata.index, strata.index).str.split(":").str[1]
+    by_area = np.sqrt(variance.groupby(areas).sum()) / units_of.groupby(areas).sum()
+    france = pd.Series({"FR": np.sqrt(variance.sum()) / units_of.sum()})
+    return 1.96 * pd.concat([by_area, france])

@@ -254,11 +254,11 @@ def test_designs_without_a_variance_are_refused(by_hand: pd.DataFrame) -> None:
 
 
 def test_flags_judge_totals_by_cv_and_shares_by_half_width() -> None:
-    thresholds = QualityThresholds(0.15, 0.3, 0.05, 0.1, 20, 3)
+    thresholds = QualityThresholds(0.15, 0.3, 0.075, 0.15, 30, 10)
     cv = np.array([0.1, 0.15, 0.3, np.nan, 0.1, 0.1, 2.0, 0.01])
-    half_width = np.array([np.nan] * 6 + [0.02, 0.1])
-    respondents = np.array([50, 50, 50, 50, 19, 2, 50, 50])
-    assert quality_flag(cv, respondents, thresholds, half_width=half_width).tolist() == [
+    half_width = np.array([np.nan] * 6 + [0.02, 0.15])
+    size = np.array([50, 50, 50, 50, 29.9, 9.9, np.inf, 50])
+    assert quality_flag(cv, size, thresholds, half_width=half_width).tolist() == [
         "ok",
         "low_precision",
         "unreliable",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asco_dagster.errors import EstimationError
-from asco_dagster.methods.sampling import allocate, draw
+from asco_dagster.methods.sampling import allocate, draw, power_sizes
 
 GOLDEN = Path(__file__).parent / "fixtures" / "allocation"
 CASES = {
@@ -53,6 +53,14 @@ def test_allocation_sums_exactly_within_its_limits(data: st.DataObject) -> None:
 def strata_of(*populations: int) -> pd.DataFrame:
     codes = [f"s{i}" for i in range(len(populations))]
     return pd.DataFrame({"stratum": codes, "population": populations, "take_all": False})
+
+
+@pytest.mark.parametrize(("power", "sample"), [(1.0, [72, 24, 24]), (0.5, [60, 20, 40]), (0.0, [45, 15, 60])])
+def test_areas_share_a_power_allocation_by_that_power_of_their_units(power: float, sample: list[int]) -> None:
+    """Areas of 400 and 100 units share 120 as 4 : 1, 2 : 1 and 1 : 1; the strata of one by their units."""
+    strata = strata_of(300, 100, 100)
+    strata["size_measure"] = power_sizes(strata["population"], pd.Series(["a", "a", "b"]), power)
+    assert allocate(strata, 120, minimum_per_stratum=1)["sample"].tolist() == sample
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,10 @@ def _set(path: str, value):
         (_set("collection.end", "2015-01-01"), ["2014.yaml", "key collection", "not after its start"]),
         (_set("release.embargo", "2015-09-02"), ["2014.yaml", "embargo", "before the end of collection"]),
         (_set("disclosure.minimum_respondents", 1), ["2014.yaml", "disclosure.minimum_respondents"]),
+        (
+            _set("sampling.epci.minimum_per_stratum", 4),
+            ["sampling.epci.minimum_per_stratum 4 is below calibration.minimum_respondents 5", "better 12"],
+        ),
         (_set("sources.epci_members", []), ["2014.yaml", "sources.epci_members"]),
         (
             _set("questionnaire", "1999"),

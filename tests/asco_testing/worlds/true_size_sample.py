@@ -10,6 +10,7 @@ import pandas as pd
 
 from asco_dagster.demonstration.answers import true_answers
 from asco_dagster.demonstration.frame import Territory, commune_frame, epci_frame
+from asco_dagster.demonstration.geography import departement_scores
 from asco_dagster.demonstration.returns import respondents
 from asco_dagster.estimation.design_strata import draw_by_design
 from asco_dagster.estimation.draw import frame_by_design, with_probabilities
@@ -75,7 +76,8 @@ def made_up_wave(wave: Wave, territory: Territory, seed: int) -> MadeUpWave:
     communes = commune_frame(territory, wave)
     frames = {"commune": communes, "epci": epci_frame(communes, territory, wave)}
     codebooks = load_questionnaire(wave.questionnaire).codebooks
-    answers = true_answers(communes, frames["epci"], codebooks, wave=wave.wave, seed=seed)
+    scores = departement_scores(wave, territory, seed)
+    answers = true_answers(communes, frames["epci"], codebooks, scores, wave=wave.wave, seed=seed)
     frame = pd.concat([own.assign(unit_type=name) for name, own in frames.items()], ignore_index=True)
     frame["unit_id"] = frame["unit_type"] + ":" + frame["unit_code"]
     truth = pd.concat(answers.values(), ignore_index=True)

@@ -123,13 +123,20 @@ def notes(content: Content) -> list[tuple[str, str]]:
          f"répondants, si un contributeur en représente plus de {100 * wave.disclosure.dominance_share:g} %, "
          "ou si elle permet d'en retrouver une autre."),
         ("Précision",
-         f"¹ et ² suivent les seuils de la vague : moins de {precision.respondents.low_precision:g} ou "
-         f"{precision.respondents.unreliable:g} répondants, ou un intervalle trop large."),
+         f"¹ et ² suivent les seuils de la vague : un intervalle trop large (demi-largeur d'au moins "
+         f"{_points(precision.half_width.low_precision)} ou {_points(precision.half_width.unreliable)} "
+         f"points pour une part, coefficient de variation d'au moins {100 * precision.cv.low_precision:g} ou "
+         f"{100 * precision.cv.unreliable:g} % pour un total), ou une taille efficace d'échantillon de moins "
+         f"de {precision.effective_size.low_precision:g} ou {precision.effective_size.unreliable:g}."),
         *((sign, f"{fr} / {en}") for sign, fr, en in LEGEND),
         ("Lecture", "Une part de 72,0 signifie que 72,0 % des collectivités du champ répondent oui."),
         ("Contact", wave.release.contact),
         ("Licence", "Licence Ouverte 2.0 / Open Licence 2.0 (Etalab)"),
     ]  # fmt: skip
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g}".replace(".", ",")
 
 
 def _sheet(sheet: "Worksheet", table: Thematic, content: Content, formats: dict[Any, Any]) -> None:
