@@ -56,7 +56,10 @@ def write_waves(folder: Path) -> Path:
         # The communes that were merged lead to some that the small world does not have.
         for source in ("former_communes", "commune_passage"):
             wave["sources"].pop(source, None)
-        wave["sampling"]["commune"]["strata"] = ["region_code", "size_class"]
+        design = wave["sampling"]["commune"]
+        design["strata"] = ["region_code", "size_class"]
+        if "area" in design["allocation"]:
+            design["allocation"]["area"] = "region_code"
         wave["calibration"]["minimum_respondents"] = 2
         for unit_type in ("commune", "epci"):
             wave["calibration"][unit_type]["margins"] = [{"total": "units", "by": ["size_class"]}]
