@@ -37,7 +37,7 @@ define pytest
 	rm -rf $$folder; exit $$code
 endef
 
-test-fast: $(VENV)/ready ## Unit and contract tests, no server and no wave (a minute; TESTS=tests/methods: only these)
+test-fast: $(VENV)/ready ## Unit and contract tests, no server and no wave (at most a minute is the goal; TESTS=tests/methods: only these)
 	$(call pytest,-n 2 -m "not slow and not long")
 
 # Three workers on two processors: one often waits for a server.
