@@ -30,12 +30,12 @@ from asco_dagster.orchestration.dbt_manifest import parsed_beside
 from asco_dagster.orchestration.tags import (
     APPROVE,
     CLOSED,
-    DIFFERENCES,
     FRESH,
     PARTITION_TAG,
     REBUILT,
     UNCHANGED,
 )
+from asco_dagster.releases.candidate import PAGE
 from asco_dagster.settings import Settings
 from asco_dagster.storage.places import Places
 from asco_dagster.storage.readable import update_readable
@@ -64,7 +64,7 @@ class _Reporter:
         self.failures: list[str] = []
         self.refused = False
         self.release: str | None = None
-        self.approval: list[str] = []
+        self.approval: str | None = None
 
     def follow(self, entry: Any) -> None:
         event = entry.dagster_event
@@ -97,11 +97,8 @@ class _Reporter:
             self.release = str(folder.value)
             if state.startswith(("sealed", "candidate")):
                 self.release += f" ({state})"
-            self.approval = [
-                f"{name}: {made.metadata[name].value}"
-                for name in (DIFFERENCES, APPROVE)
-                if name in made.metadata
-            ]
+            if APPROVE in made.metadata:
+                self.approval = str(made.metadata[APPROVE].value)
 
     def _checked(self, check: Any) -> None:
         if check.passed:
@@ -231,8 +228,9 @@ def _execute(
         say(f"{reporter.unchanged} of {reporter.materialized} tables are up to date")
     if succeeded:
         say(f"release: {reporter.release}")
-        for line in reporter.approval:
-            say(line)
+        if reporter.approval is not None:
+            say(f"differences: {Places.of(settings).quality(wave) / PAGE}")
+            say(f"approve with: {reporter.approval}")
         run = instance.get_run_by_id(run_id)
         with _printing_errors(say):
             _say_sent(send_candidate(instance, run, settings) if run is not None else [], say)

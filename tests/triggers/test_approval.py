@@ -16,6 +16,7 @@ from asco_dagster.definitions import build_definitions
 from asco_dagster.errors import ReleaseError
 from asco_dagster.operations.monitoring import notices
 from asco_dagster.operations.monitoring.metrics import exposition
+from asco_dagster.operations.monitoring.operator_page import operator_page
 from asco_dagster.operations.monitoring.overview import wave_status
 from asco_dagster.operations.monitoring.releases import list_releases
 from asco_dagster.operations.monitoring.wave_state import wave_state
@@ -150,6 +151,14 @@ def test_what_waits_is_in_the_status_the_state_and_the_metrics(
     state = wave_state(instance, places, load_wave("2014"), dt.date(2026, 1, 1))
     assert state.phase == "waits for approval: 2.0.0 (1 number changed)"
     assert f"asco release approve 2014 {candidate.folder.name}" in dict(state.facts)["candidate"]
+    page = operator_page(instance, places, {"wave": "2014"})
+    for text in (
+        "2.0.0 waits for approval: 1 number changed",
+        "/quality/2014/candidate.html",
+        candidate.folder.name,
+    ):
+        assert text in page
+    assert "waits for approval" not in operator_page(instance, places, {"wave": "2025"})
     metrics = exposition(instance, places).decode()
     assert 'asco_releases{wave="2014"} 1.0' in metrics  # a candidate is no release
     assert 'asco_candidate_numbers{change="changed",wave="2014"} 1.0' in metrics
@@ -169,7 +178,7 @@ def test_a_notice_says_what_waits_once(
         "state": "candidate, waits for approval: 27,664 numbers changed",
         CANDIDATE: "2.0.0-3f2a1b9c0d12",
         CANDIDATE_IS_NEW: is_new,
-        DIFFERENCES: dg.MetadataValue.url("http://here/quality/2014/candidate.html"),
+        DIFFERENCES: dg.MetadataValue.url("/quality/2014/candidate.html"),
         APPROVE: "asco release approve 2014 2.0.0-3f2a1b9c0d12 --by NAME",
     }
     made = dg.AssetMaterialization("pub_asco__release", partition="2014", metadata=metadata)
@@ -180,7 +189,7 @@ def test_a_notice_says_what_waits_once(
     )
     instance.report_dagster_event(event, run.run_id)
     assert notices.send_candidate(instance, run, settings) == []  # no channel
-    configured = replace(settings, webhook_url="http://127.0.0.1:9/hook")
+    configured = replace(settings, webhook_url="http://127.0.0.1:9/hook", ui_url="http://here")
     found = notices.send_candidate(instance, run, configured)
     assert found == sent
     assert len(found) == is_new

@@ -148,8 +148,25 @@ def candidate_notices(instance: "DagsterInstance", run: "DagsterRun", settings: 
         if made is not None and facts.get(CANDIDATE_IS_NEW):
             reason = redacted(f"version {facts['version']}: {facts['state']}; {facts[APPROVE]}", settings)
             wave, asset = made.partition or "?", made.asset_key.path[-1]
-            found.append(Notice(_CANDIDATE, wave, asset, "", reason, run.run_id, str(facts[DIFFERENCES])))
+            found.append(
+                Notice(
+                    _CANDIDATE,
+                    wave,
+                    asset,
+                    "",
+                    reason,
+                    run.run_id,
+                    _absolute(str(facts[DIFFERENCES]), settings),
+                )
+            )
     return found
+
+
+def _absolute(link: str, settings: Settings) -> str:
+    """A link of an event for somebody who is not on its pages; empty where no pages are served."""
+    if not link.startswith("/"):
+        return link
+    return f"{settings.ui_url}{link}" if settings.ui_url else ""
 
 
 def redacted(text: str, settings: Settings) -> str:

@@ -22,6 +22,7 @@ from asco_dagster.layers import LAYERS, layer_of
 from asco_dagster.operations.monitoring.overview import LastRun, last_run, unjudged_gates
 from asco_dagster.operations.monitoring.releases import Release, list_releases
 from asco_dagster.orchestration.tags import CLOSED
+from asco_dagster.releases.candidate import Candidate, candidates
 from asco_dagster.sources.returns.quarantine import Entry, Quarantine
 from asco_dagster.storage.inbox import delivered_files, faults_of
 from asco_dagster.storage.invented import DEMONSTRATION, invented_checksums
@@ -82,6 +83,7 @@ class WavePage:
         missing: deliveries that are missing or cannot be read, with the reason, by path.
         changed: deliveries that changed after the start of the last run.
         releases: its versions.
+        candidate: the version that waits for an approval; None without one.
         quarantine: returns that were refused.
         faults: what of this wave cannot be read.
         has_report: whether its quality report is there.
@@ -97,6 +99,7 @@ class WavePage:
     missing: Mapping[str, str] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    candidate: Candidate | None = None
     quarantine: list[Entry] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     has_report: bool = False
@@ -132,6 +135,8 @@ class WavePage:
             return "unjudged", f"{_gates(self.count('not judged'))} not judged: run the wave again"
         if self.missing or self.changed:
             return "warns", "deliveries are missing or newer than the last run"
+        if self.candidate is not None:
+            return "warns", f"version {self.candidate.version} waits for approval"
         return ("warns", "open, with warnings") if self.count("warning") else ("open", "every gate is open")
 
 
@@ -193,6 +198,7 @@ def wave_page(instance: "DagsterInstance", places: Places, wave: Wave) -> WavePa
         missing=faults_of(wave, inbox),
         changed=_changed(inbox, run),
         releases=_or_fault(lambda: list_releases(places, [wave.wave]), faults),
+        candidate=next(iter(_or_fault(lambda: candidates(places, [wave.wave]), faults)), None),
         quarantine=_or_fault(lambda: Quarantine(places.quarantine(wave.wave)).entries(), faults),
         faults=faults,
         has_report=(quality / REPORT).is_file(),
