@@ -13,6 +13,7 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.installation import CHECKOUT, IN_CHECKOUT, LOCK
 from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
+from asco_dagster.orchestration.checks import operator_address, release_address
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
 from asco_dagster.orchestration.released_state import (
@@ -149,9 +150,18 @@ def pub_asco__release(step: WaveStep) -> Table:
             "version": published.version,
             "folder": str(published.folder),
             "state": word,
+            "state of the wave": dg.MetadataValue.url(operator_address(step.settings, wave)),
+            **_link(step, published),
             **({"data": demonstration} if demonstration else {}),
         },
     )
+
+
+def _link(step: WaveStep, published: Published) -> dict[str, Any]:
+    """Where the release is shown; a sealed one is not."""
+    if published.sealed_until is not None:
+        return {}
+    return {"release": dg.MetadataValue.url(release_address(step.settings, step.wave.wave))}
 
 
 def _provenance(
