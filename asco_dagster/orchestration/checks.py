@@ -46,6 +46,8 @@ from asco_dagster.waves import Wave
 if TYPE_CHECKING:
     import duckdb
 
+OPERATOR = "/operator"
+"""Path below Dagster's webserver that leads to the operator's page."""
 MARKS = {"blocked": "✖ BLOCKED", "warning": "▲ warning", "passed": "passed"}
 """Verdicts in the tables of Dagster's pages, which show plain text."""
 
@@ -171,6 +173,18 @@ def quality_address(settings: Settings, wave: str, page: str) -> str:
     quality pages are served when the link is followed, not when the event was recorded.
     """
     return f"{settings.quality_url or '/quality'}/{wave}/{page}"
+
+
+def operator_address(settings: Settings, wave: str, part: str = "") -> str:
+    """Address of a wave on the operator's page, or of a part of it, to be kept in an event."""
+    base = settings.quality_url.removesuffix("/quality") + "/" if settings.quality_url else OPERATOR
+    return f"{base}?wave={wave}#{part or 'wave'}-{wave}"
+
+
+def release_address(settings: Settings, wave: str) -> str:
+    """Address of the report of a wave's latest version, to be kept in an event."""
+    base = settings.quality_url.removesuffix("/quality") if settings.quality_url else ""
+    return f"{base}/releases/{wave}/latest/report/"
 
 
 def _check_result(

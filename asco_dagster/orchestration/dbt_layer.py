@@ -28,6 +28,7 @@ from asco_dagster.orchestration.checks import (
     withdraw_judgements,
 )
 from asco_dagster.orchestration.column_lineage import lineage_metadata
+from asco_dagster.orchestration.column_texts import read_columns
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
@@ -51,6 +52,7 @@ from asco_dagster.orchestration.tags import REBUILT
 from asco_dagster.orchestration.wave_step import (
     OWNERS,
     describe,
+    described_schema,
     failing_with_sentence,
     require_suites,
     tags_of,
@@ -262,10 +264,9 @@ def _metadata(
     places: Places,
 ) -> dict[str, Any]:
     """Rows, columns, column lineage and seconds of a model that was just built."""
-    columns = {column["name"]: column.get("description") or "" for column in node["columns"].values()}
     schemas = {parent: columns_of(database, parent) for parent in layer.reads(node)}
     return {
-        **describe(database, node["name"], columns),
+        **describe(database, node["name"]),
         **lineage_metadata(manifest_folder(places), result.sql, schemas),
         SECONDS: round(result.seconds, 3),
     }
@@ -313,10 +314,8 @@ def _tests(manifest: Mapping[str, Any], nodes: Mapping[str, Any]) -> list[Mappin
 
 
 def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str) -> dg.AssetSpec:
-    columns = [
-        dg.TableColumn(column["name"], column.get("data_type") or "?", description=column.get("description"))
-        for column in node["columns"].values()
-    ]
+    declared = {column["name"]: column.get("data_type") or "?" for column in node["columns"].values()}
+    columns = read_columns().get(node["name"], declared)
     return dg.AssetSpec(
         node["name"],
         deps=_reads(manifest, node),
@@ -326,7 +325,7 @@ def _asset_spec(manifest: Mapping[str, Any], node: Mapping[str, Any], layer: str
         owners=OWNERS,
         tags=tags_of(node["name"]),
         metadata={
-            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/column_schema": described_schema(node["name"], columns),
             "model": f"dbt_project/{node['original_file_path']}",
         },
     )

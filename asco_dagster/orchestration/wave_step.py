@@ -26,6 +26,7 @@ from asco_dagster.orchestration.checks import (
     run_gate,
     withdraw_judgements,
 )
+from asco_dagster.orchestration.column_texts import read_columns, read_sources
 from asco_dagster.orchestration.contents import (
     ALTERED,
     contents_of,
@@ -152,7 +153,7 @@ def wave_asset(
             kinds=set(kinds),
             owners=OWNERS,
             tags=tags_of(name),
-            metadata=_definition_metadata(state),
+            metadata=_definition_metadata(name, state),
             partitions_def=WAVES,
             check_specs=[gate_spec(name)],
         )
@@ -209,7 +210,7 @@ def wave_assets(
                     kinds=set(kinds),
                     owners=OWNERS,
                     tags=tags_of(name),
-                    metadata=_definition_metadata(state),
+                    metadata=_definition_metadata(name, state),
                 )
                 for name, description in described.items()
             ],
@@ -231,8 +232,25 @@ def wave_assets(
     return decorate
 
 
-def _definition_metadata(state: State | None) -> dict[str, str]:
-    return {STATE: state.name} if isinstance(state, NamedState) else {}
+def _definition_metadata(asset: str, state: State | None) -> dict[str, Any]:
+    """The columns of an asset, as recorded from a wave that ran, and the name of its state."""
+    columns = read_columns().get(asset, {})
+    return {
+        **({STATE: state.name} if isinstance(state, NamedState) else {}),
+        **({"dagster/column_schema": described_schema(asset, columns)} if columns else {}),
+    }
+
+
+def described_schema(asset: str, columns: Mapping[str, str]) -> dg.TableSchema:
+    """Columns of an asset by name, with their types, as Dagster shows them."""
+    sources = read_sources()
+    texts = {name: sources.of(asset, name) for name in columns}
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, kind, description=text.en if (text := texts[name]) else None)
+            for name, kind in columns.items()
+        ]
+    )
 
 
 @contextmanager
@@ -398,16 +416,9 @@ def _rows(database: "duckdb.DuckDBPyConnection", name: str) -> tuple[dict[str, s
     return columns_of(database, name), database.table(table_of(name)).fetchall()
 
 
-def describe(
-    database: "duckdb.DuckDBPyConnection", asset: str, descriptions: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def describe(database: "duckdb.DuckDBPyConnection", asset: str) -> dict[str, Any]:
     """Row count and columns of an asset's table, as Dagster shows them, with descriptions of columns."""
-    texts = descriptions or {}
-    columns = [
-        dg.TableColumn(name, kind, description=texts.get(name))
-        for name, kind in columns_of(database, asset).items()
-    ]
     return {
         "dagster/row_count": count_rows(database, asset),
-        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/column_schema": described_schema(asset, columns_of(database, asset)),
     }

@@ -13,7 +13,7 @@ from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.installation import CHECKOUT, IN_CHECKOUT, LOCK
 from asco_dagster.methods.disclosure.summary import summary
 from asco_dagster.orchestration.asset_graph import dbt_tests_of, upstream, whole_graph
-from asco_dagster.orchestration.checks import quality_address
+from asco_dagster.orchestration.checks import operator_address, quality_address, release_address
 from asco_dagster.orchestration.dbt_layer import dbt_layer
 from asco_dagster.orchestration.release_guard import materialization, require_kept_results, require_open_gates
 from asco_dagster.orchestration.released_state import (
@@ -160,6 +160,8 @@ def pub_asco__release(step: WaveStep) -> Table:
             "version": published.version,
             "folder": str(published.folder),
             "state": word,
+            "state of the wave": dg.MetadataValue.url(operator_address(step.settings, wave)),
+            **_link(step, published),
             **({"data": demonstration} if demonstration else {}),
             **(_candidate(step, candidate, published) if candidate is not None else {}),
         },
@@ -185,6 +187,13 @@ def _candidate(step: WaveStep, candidate: Candidate, published: Published) -> di
         APPROVE: candidate.command,
         **{f"numbers {kind}": count for kind, count in candidate.changes.items()},
     }
+
+
+def _link(step: WaveStep, published: Published) -> dict[str, Any]:
+    """Where the release is shown; one that waits is not."""
+    if not published.is_public:
+        return {}
+    return {"release": dg.MetadataValue.url(release_address(step.settings, step.wave.wave))}
 
 
 def _provenance(

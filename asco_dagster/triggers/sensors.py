@@ -11,6 +11,7 @@ import dagster as dg
 from asco_dagster.errors import AscoError
 from asco_dagster.operations.monitoring.notices import is_configured, send_candidate, send_failure
 from asco_dagster.operations.monitoring.wave_state import WaveState, wave_state
+from asco_dagster.orchestration.checks import operator_address
 from asco_dagster.orchestration.partitions import waves_to_start
 from asco_dagster.releases.embargo import PARIS
 from asco_dagster.settings import Settings
@@ -89,7 +90,7 @@ def wave_state_sensor(
     hashes = {state.wave: hashlib.sha256(repr(state).encode()).hexdigest() for state in states}
     changed = [state for state in states if hashes[state.wave] != before.get(state.wave)]
     return dg.SensorResult(
-        asset_events=[_observed(state) for state in changed],
+        asset_events=[_observed(state, settings) for state in changed],
         skip_reason=None if changed else dg.SkipReason("no wave has changed"),
         cursor=json.dumps({**hashes, FAULTS: readable.faults}, sort_keys=True),
     )
@@ -102,7 +103,7 @@ def _log_new_faults(context: dg.SensorEvaluationContext, readable: Readable, bef
             context.log.warning(fault)
 
 
-def _observed(state: WaveState) -> dg.AssetObservation:
+def _observed(state: WaveState, settings: Settings) -> dg.AssetObservation:
     facts = [dg.TableRecord({"what": name, "state": text}) for name, text in state.facts]
     return dg.AssetObservation(
         RELEASE,
@@ -111,6 +112,7 @@ def _observed(state: WaveState) -> dg.AssetObservation:
         metadata={
             "wave": dg.MetadataValue.text(state.phase),
             "state of the wave": dg.MetadataValue.table(facts),
+            "what to do": dg.MetadataValue.url(operator_address(settings, state.wave)),
         },
     )
 

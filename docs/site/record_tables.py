@@ -1,16 +1,16 @@
 """Record the columns of every table of a wave that ran: ``python docs/site/record_tables.py HOME WAVE``.
 
 The columns of a table that a Python step writes are known once it has run. A build of the pages runs no wave,
-so it reads them from ``docs/dictionary/tables.yaml``, which this program writes.
+so it reads them from ``recorded_columns.yaml`` of the package, which this program writes.
 """
 
 import sys
-from pathlib import Path
 
 import duckdb
 import yaml
 
-RECORD = Path(__file__).resolve().parents[1] / "dictionary" / "tables.yaml"
+from asco_dagster.orchestration.column_texts import RECORDED
+
 _HEAD = "# Recorded by docs/site/record_tables.py from a wave that ran; do not edit. Table: column: type.\n"
 _COLUMNS = """
 select table_name, column_name, lower(data_type)
@@ -33,8 +33,8 @@ def main(home: str, wave: str) -> None:
     with duckdb.connect(f"{home}/readable/{wave}/asco.duckdb", read_only=True) as connection:
         tables = columns_of_wave(connection)
     text = yaml.safe_dump(tables, sort_keys=False, allow_unicode=True)
-    RECORD.write_text(_HEAD + text, encoding="utf-8")
-    print(f"{sum(map(len, tables.values()))} columns of {len(tables)} tables, written to {RECORD}")
+    RECORDED.write_text(_HEAD + text, encoding="utf-8")
+    print(f"{sum(map(len, tables.values()))} columns of {len(tables)} tables, written to {RECORDED}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from asco_dagster.operations.services.doors import (
 )
 from asco_dagster.operations.services.http_server import configured
 from asco_dagster.operations.services.pages import MOUNTS
+from asco_dagster.orchestration.checks import OPERATOR
 
 TOKEN_VARIABLE, ADDRESS_VARIABLE = "ASCO_UI_TOKEN", "ASCO_UI_URL"
 PAGES_VARIABLE = "ASCO_PAGES"
@@ -59,7 +60,10 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
         if self._pages is None:
             return list(super().build_routes())
         elsewhere = [Route(f"/{mount}/{{path:path}}", self._redirected) for mount in MOUNTS]
-        return [*elsewhere, *super().build_routes()]
+        return [Route(OPERATOR, self._operator), *elsewhere, *super().build_routes()]
+
+    async def _operator(self, request: Request) -> Response:
+        return RedirectResponse(f"{self._pages}/?{request.url.query}")
 
     async def _redirected(self, request: Request) -> Response:
         return RedirectResponse(f"{self._pages}{request.scope['path']}")

@@ -17,7 +17,7 @@ from asco_dagster.gates.data_docs import REPORT, write_report_page
 from asco_dagster.gates.history.store import forget_figures, keep_figures
 from asco_dagster.gates.results import read_result
 from asco_dagster.orchestration.asset_graph import upstream, whole_graph
-from asco_dagster.orchestration.checks import quality_address
+from asco_dagster.orchestration.checks import operator_address, quality_address
 from asco_dagster.orchestration.history import figure_history
 from asco_dagster.orchestration.wave_step import Table, WaveStep
 from asco_dagster.publication.inputs import marked_step
@@ -62,7 +62,8 @@ def pub_asco__quality_report(step: WaveStep) -> Table:
     page = _page(step, rows, _gates(step), results=_is_open(step))
     target = write_report_page(step.places.quality(step.wave.wave), page)
     address = quality_address(step.settings, step.wave.wave, REPORT)
-    links = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
+    links: dict[str, Any] = {"report": dg.MetadataValue.url(address), "file": dg.MetadataValue.path(target)}
+    links["state of the wave"] = dg.MetadataValue.url(operator_address(step.settings, step.wave.wave))
     pictures = {
         f"map: {words}": dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
         for words, picture in map_pictures(rows, step.wave).items()

@@ -215,8 +215,11 @@ def _maps(figures: Figures, wave: Wave) -> list[dict[str, Any]]:
 def map_pictures(indicators: pd.DataFrame, wave: Wave) -> dict[str, str]:
     """The maps alone, as base64 SVG by their English names, for the page of the asset."""
     return {
+        # as a plain text: what is put into Markup is escaped
         str(names()["maps"][made["name"]]["en"]): base64.b64encode(
-            made["svg"].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="420" ', 1).encode()
+            str(made["svg"])
+            .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="420" ', 1)
+            .encode()
         ).decode()
         for made in _maps(Figures(indicators), wave)
     }

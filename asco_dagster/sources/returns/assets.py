@@ -16,6 +16,7 @@ from asco_dagster.connectors.fetch import fetch, hash_and_size, temporary_folder
 from asco_dagster.connectors.limesurvey import export_responses
 from asco_dagster.errors import ConfigurationError, SourceError
 from asco_dagster.escaping import on_one_line
+from asco_dagster.orchestration.checks import operator_address
 from asco_dagster.orchestration.wave_step import Table, WaveStep, wave_assets
 from asco_dagster.questionnaires.questionnaire import load_questionnaire
 from asco_dagster.settings import Settings
@@ -37,6 +38,7 @@ from asco_dagster.waves import Wave
 from asco_dagster.waves.wave import Delivery
 
 RETURNS, ANSWERS = "raw_asco__returns", "raw_asco__answers"
+_SHOWN = 20  # refused returns in the metadata of the asset
 _COLUMNS, _HEADING = 100, 60
 """How many columns that were not read are named, and with how many characters."""
 
@@ -89,7 +91,10 @@ def collected_returns(step: WaveStep) -> dict[str, Table]:
     )
     metadata: dict[str, Any] = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
     if counts["refused"]:
+        wave = step.wave.wave
         metadata["refusals"] = _refusals(found)
+        metadata["refused returns"] = _refused(Quarantine(step.places.quarantine(wave)).entries())
+        metadata["list"] = dg.MetadataValue.url(operator_address(step.settings, wave, "quarantine"))
     for file, columns in found.left_out.items():
         names = _named(columns)
         step.log.warning(
@@ -261,6 +266,23 @@ def _named(columns: Sequence[str]) -> str:
     shown = [on_one_line(name)[:_HEADING] for name in columns[:_COLUMNS]]
     more = f" and {len(columns) - _COLUMNS} more" if len(columns) > _COLUMNS else ""
     return ", ".join(shown) + more
+
+
+def _refused(entries: Sequence[Entry]) -> dg.MetadataValue:
+    """The first refused returns: file, place, reason and what to do; the list has them all."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "file": on_one_line(entry.file) + (f", row {entry.row}" if entry.row is not None else ""),
+                    "place": " ".join(part for part in (entry.tab, entry.cell) if part),
+                    "reason": on_one_line(entry.en),
+                    "what to do": entry.remedy_en,
+                }
+            )
+            for entry in entries[:_SHOWN]
+        ]
+    )
 
 
 def _refusals(found: Returns) -> dg.MetadataValue:
