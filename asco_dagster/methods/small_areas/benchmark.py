@@ -3,7 +3,8 @@
 Belongs here: benchmarking, the rule of three errors. Does not belong here: the models.
 
 Source: Pfeffermann, "New important developments in small area estimation", Statistical Science 28 (2013),
-section 6.1 (why and how); the shift on the logit scale keeps shares within 0 and 1.
+section 6.1; Wang, Fuller & Qu, Survey
+Methodology 34 (2008) (changes in proportion to the errors).
 """
 
 import numpy as np
@@ -11,25 +12,28 @@ from scipy import optimize  # type: ignore[import-untyped]
 from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 ERRORS = 3.0
-"""A direct value farther than this many of its errors from the model's is kept."""
+"""A direct value farther than this many errors from the model's is kept."""
 LARGE_REGION = 4
 """From this many areas on, a région's direct value is precise enough to be a benchmark."""
 INSIDE = 1e-6
 
 
-def kept_direct(direct: np.ndarray, error: np.ndarray, modelled: np.ndarray) -> np.ndarray:
-    """Where the model does not hold: the values differ by more than three errors of the direct one.
+def kept_direct(direct: np.ndarray, error: np.ndarray, modelled: np.ndarray, rmse: np.ndarray) -> np.ndarray:
+    """Where the model does not hold: the values differ by more than three errors, of the larger of the two.
+
+    From few answers a direct error may be far too small, and the direct value would be kept for its fault.
 
     Args:
         direct: direct values; NaN where there is none that may be used.
         error: their standard errors.
         modelled: modelled values.
+        rmse: their errors.
 
     Returns:
         True where the direct value is kept.
     """
     apart = np.abs(np.nan_to_num(direct - modelled))
-    return np.isfinite(direct) & (error > 0) & (apart > ERRORS * np.nan_to_num(error))
+    return np.isfinite(direct) & (apart > ERRORS * np.maximum(np.nan_to_num(error), rmse))
 
 
 def benchmark_groups(
@@ -66,44 +70,69 @@ def benchmark_groups(
 
 
 def benchmarked_shares(
-    estimate: np.ndarray, size: np.ndarray, groups: list[tuple[np.ndarray, float]], fixed: np.ndarray
+    estimate: np.ndarray, rmse: np.ndarray, size: np.ndarray, groups: list[tuple[np.ndarray, float]]
 ) -> np.ndarray:
-    """Shares shifted on the logit scale so that each group has its mean.
+    """Shares shifted on the logit scale so that each group has its mean, the uncertain ones most.
+
+    The shift of an area is proportional to ``size·rmse²/p(1 − p)``: in first order the smallest sum of
+    ``(change/rmse)²`` that meets the mean. Areas without error keep their value.
 
     Args:
         estimate: shares, shape (D,).
+        rmse: their errors; 0 for those that keep their value.
         size: units of each area.
         groups: rows and mean of each group.
-        fixed: areas that keep their value.
 
     Returns:
         Shares; a group whose mean cannot be met by the areas that may move keeps its values.
     """
     result = estimate.copy()
     for rows, mean in groups:
-        free = rows[~fixed[rows]]
-        left = mean * size[rows].sum() - (size * estimate)[rows[fixed[rows]]].sum()
-        if not len(free) or not INSIDE < left / size[free].sum() < 1 - INSIDE:
+        start = np.clip(estimate[rows], INSIDE, 1 - INSIDE)
+        pull = size[rows] * rmse[rows] ** 2 / (start * (1 - start))
+        free = pull > INSIDE * pull.max(initial=0.0)
+        left = mean * size[rows].sum() - (size * estimate)[rows[~free]].sum()
+        if not free.any() or not INSIDE < left / size[rows[free]].sum() < 1 - INSIDE:
             continue
-        start = logit(np.clip(estimate[free], INSIDE, 1 - INSIDE))
-
-        shift = optimize.brentq(_gap, -40.0, 40.0, args=(start, size[free], left), xtol=1e-13)
-        result[free] = expit(start + shift)
+        pull, moved = pull[free] / pull.max(), rows[free]
+        most = 40.0 / pull.min()
+        shift = optimize.brentq(
+            _gap, -most, most, args=(logit(start[free]), pull, size[moved], left), xtol=1e-13
+        )
+        result[moved] = expit(logit(start[free]) + shift * pull)
     return result
 
 
-def _gap(shift: float, start: np.ndarray, size: np.ndarray, left: float) -> float:
-    return float(size @ expit(start + shift) - left)
+def _gap(shift: float, start: np.ndarray, pull: np.ndarray, size: np.ndarray, left: float) -> float:
+    return float(size @ expit(start + shift * pull) - left)
 
 
-def benchmark_factors(
-    estimate: np.ndarray, groups: list[tuple[np.ndarray, float]], fixed: np.ndarray
+def benchmarked_totals(
+    estimate: np.ndarray, rmse: np.ndarray, groups: list[tuple[np.ndarray, float]]
 ) -> np.ndarray:
-    """Factors by which totals are multiplied so that each group has its sum; 1 where it cannot be met."""
-    factors = np.ones(len(estimate))
+    """Totals multiplied by ``exp(shift·rmse²/estimate)`` so that each group has its sum.
+
+    Args:
+        estimate: totals, shape (D,), positive.
+        rmse: their errors; 0 for those that keep their value.
+        groups: rows and sum of each group.
+
+    Returns:
+        Totals; a group whose sum cannot be met by the areas that may move keeps its values.
+    """
+    result = estimate.copy()
     for rows, total in groups:
-        free = rows[~fixed[rows]]
-        left = total - estimate[rows[fixed[rows]]].sum()
-        if len(free) and left > 0:
-            factors[free] = left / estimate[free].sum()
-    return factors
+        pull = rmse[rows] ** 2 / estimate[rows]
+        free = pull > INSIDE * pull.max(initial=0.0)
+        left = total - estimate[rows[~free]].sum()
+        if not free.any() or left <= 0:
+            continue
+        pull, moved = pull[free] / pull.max(), rows[free]
+        most = 40.0 / pull.min()
+        shift = optimize.brentq(_excess, -most, most, args=(pull, estimate[moved], left), xtol=1e-13)
+        result[moved] = estimate[moved] * np.exp(shift * pull)
+    return result
+
+
+def _excess(shift: float, pull: np.ndarray, estimate: np.ndarray, left: float) -> float:
+    return float(estimate @ np.exp(np.clip(shift * pull, -500, 500)) - left)

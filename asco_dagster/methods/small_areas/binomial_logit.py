@@ -8,10 +8,10 @@ In cell c of area d in région r, ``y_c`` of ``n_c`` say yes, ``logit p_c = x_c'
 the grid points are weighted by the Laplace marginal likelihood times half-normal priors of σ and τ. So the
 errors contain what is unknown of σ and τ, which a plugged-in estimate leaves out.
 
-Libraries looked at: ``statsmodels`` 0.14 (``BinomialBayesMixedGLM``: single answers 0 or 1, no
-effective counts; mean-field or maximum a posteriori, neither integrates σ and τ), ``glum`` (no random effects), ``pymer4`` (calls R), ``svy-sae`` 0.7 (Fay–Herriot and normal
-unit models on JAX, no binomial; its only version for Python 3.11 is empty), ``saePy`` 0.2 (the same models,
-no logit). R's ``lme4`` is the referee of the tests.
+Libraries looked at: ``statsmodels`` 0.14 (``BinomialBayesMixedGLM``: single answers 0 or 1, no effective
+counts; mean-field or maximum a posteriori, neither integrates σ and τ), ``glum`` (no random effects),
+``pymer4`` (calls R), ``svy-sae`` 0.7 (Fay–Herriot and normal unit models on JAX, no binomial; its only
+version for Python 3.11 is empty), ``saePy`` 0.2 (the same models). R's ``lme4`` is the referee of the tests.
 
 Source: Jiang & Lahiri, "Empirical best prediction for small area inference with binary data", Annals of the
 Institute of Statistical Mathematics 53 (2001); Rao & Molina, *Small Area Estimation* (2015), section 9.5;
@@ -46,6 +46,21 @@ class Cells(NamedTuple):
 
     x: np.ndarray
     region: np.ndarray
+
+
+def cells_of(covariates: np.ndarray, region: np.ndarray, classes: int) -> Cells:
+    """Cells with a fixed effect of each class and of each covariate, shape (D, C), which is standardised.
+
+    What is not known of an area (NaN) counts as the mean.
+    """
+    known = np.isfinite(covariates)
+    mean = np.nanmean(covariates, axis=0)
+    spread = np.nanstd(covariates, axis=0)
+    standard = np.where(known, covariates - mean, 0.0) / np.where(spread > 0, spread, 1.0)
+    areas = len(region)
+    of_area = np.broadcast_to(standard[:, None, :], (areas, classes, standard.shape[1]))
+    of_class = np.broadcast_to(np.eye(classes), (areas, classes, classes))
+    return Cells(np.concatenate([of_class, of_area], axis=2), region)
 
 
 @dataclass(frozen=True)

@@ -64,17 +64,29 @@ def without(sums: Sums, areas: np.ndarray) -> Sums:
     return Sums(*(np.where(areas[..., None], 0.0, part) for part in sums))
 
 
-def pools(count: np.ndarray, minimum: int, whole: np.ndarray) -> np.ndarray:
+def pools(count: np.ndarray, few: int, many: int, whole: np.ndarray) -> np.ndarray:
     """The pool of each class of each area, numbered from 0 at the largest class.
+
+    Pools have ``few`` respondents and more where two of them have ``many``: a modelled and a direct share are
+    two equations, in which the small pools then move freely. Elsewhere every pool has ``many``.
 
     Args:
         count: respondents that answered, shape (K, D, G).
-        minimum: fewest respondents of a pool; an area with fewer is one pool.
+        few: fewest respondents of a pool beside two large ones.
+        many: fewest respondents of any other pool; an area with fewer is one pool.
         whole: areas that are one pool anyhow, shape (D,).
 
     Returns:
         Numbers of pools, shape (K, D, G). What is too few at the end joins the pool before.
     """
+    fine, coarse = _pools_of(count, few), _pools_of(count, many)
+    inside = _of_pool(count, fine)
+    classes = _of_pool(np.ones(count.shape), fine)
+    large = ((inside >= many) / classes).sum(axis=2) > 1.5  # a pool of k classes counts k times 1/k
+    return np.where(whole[:, None], 0, np.where(large[..., None], fine, coarse))
+
+
+def _pools_of(count: np.ndarray, minimum: int) -> np.ndarray:
     pool = np.zeros(count.shape, dtype=int)
     number = np.zeros(count.shape[:2], dtype=int)
     inside = np.zeros(count.shape[:2])
@@ -83,8 +95,7 @@ def pools(count: np.ndarray, minimum: int, whole: np.ndarray) -> np.ndarray:
         inside = inside + count[..., size_class]
         full = inside >= minimum
         number, inside = number + full, np.where(full, 0.0, inside)
-    last = np.maximum(number - 1, 0)
-    return np.where(whole[:, None], 0, np.minimum(pool, last[..., None]))
+    return np.minimum(pool, np.maximum(number - 1, 0)[..., None])
 
 
 def pooled_answers(sums: Sums, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """The Fay–Herriot model of totals: log of the total per inhabitant by département, with REML.
 
-Belongs here: the area-level model, its errors, the way between totals and logs. Does not belong here: direct estimates and their errors (``estimation``, ``total_error``), benchmarking.
+Belongs here: the area-level model, its errors, the way between totals and logs. Does not belong here: direct
+estimates and their errors (``estimation``, ``total_error``), benchmarking.
 
 ``y_d = log(T_d/N_d) + ψ_d/2 = x_d'β + u_d + e_d``, ``u ~ N(0, σ²)``, ``e ~ N(0, ψ_d)``, ψ known: the direct
 estimate is right on average, its log is ψ/2 too small. ψ is ``log(1 + CV²)`` with the CV smoothed over the
@@ -22,6 +23,10 @@ from scipy import optimize  # type: ignore[import-untyped]
 
 from asco_dagster.errors import EstimationError
 from asco_dagster.methods.intervals import CONFIDENCE, normal_interval
+
+
+NONE = 1e-12
+"""Variance of a direct value without error, so that weights stay finite."""
 
 
 class AreaModel(NamedTuple):
@@ -69,7 +74,7 @@ def fay_herriot(direct: np.ndarray, variance: np.ndarray, x: np.ndarray) -> Area
         EstimationError: no more direct values than fixed effects.
     """
     known = np.isfinite(direct)
-    y, psi, z = direct[known], variance[known], x[known]
+    y, psi, z = direct[known], np.maximum(variance[known], NONE), x[known]
     if len(y) <= z.shape[1] + 1:
         raise EstimationError(
             f"{len(y)} areas have a direct value", expected=f"more than {z.shape[1] + 1}, one a fixed effect"
@@ -110,23 +115,44 @@ def _reml(y: np.ndarray, psi: np.ndarray, z: np.ndarray) -> float:
     return float(optimize.brentq(score, 0.0, most, xtol=1e-15, rtol=1e-14))
 
 
-def smoothed_variance(cv: np.ndarray, respondents: np.ndarray) -> np.ndarray:
-    """Variances of logs, ``log(1 + CV²)`` with ``log CV² = a + b·log(respondents)`` over the areas.
+def smoothed_variance(cv: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Variances of logs, ``log(1 + CV²)`` with ``log CV² = a + b·log q`` over the areas.
 
     Args:
         cv: coefficients of variation, shape (D,); NaN where there is none.
-        respondents: respondents behind each.
+        expected: relative variance q up to a factor, which design and frame give without any answer, see
+            ``expected_variance``.
 
     Returns:
-        Smoothed variances, right on average, shape (D,); NaN where there are no respondents.
+        Smoothed variances, right on average, shape (D,); 0 where q is.
     """
-    usable = np.isfinite(cv) & (cv > 0) & (respondents > 0)
-    size = np.log(np.where(respondents > 0, respondents, np.nan))
-    x = np.column_stack([np.ones(len(cv)), size])
+    usable = np.isfinite(cv) & (cv > 0) & (expected > 0)
+    x = np.column_stack([np.ones(len(cv)), np.log(np.where(expected > 0, expected, 1.0))])
     coefficients = np.linalg.lstsq(x[usable], 2 * np.log(cv[usable]), rcond=None)[0]
-    fitted = np.exp(x @ coefficients)
+    fitted = np.where(expected > 0, np.exp(x @ coefficients), 0.0)
     # An exponential of a mean of logs is too small; the factor makes the mean of CV² right.
     return np.log1p(fitted * (cv[usable] ** 2).mean() / fitted[usable].mean())
+
+
+def expected_variance(
+    weights: np.ndarray, inhabitants: np.ndarray, area: np.ndarray, areas: int
+) -> np.ndarray:
+    """Relative variance of a total per area up to a factor: ``Σ w(w − 1)N²/(Σ w N)²``.
+
+    What it is if amounts per inhabitant of units vary alike: small where large towns all answered.
+
+    Args:
+        weights: of the respondents, shape (n,).
+        inhabitants: of the same.
+        area: number of their area.
+        areas: how many there are.
+
+    Returns:
+        Shape (D,), 0 where all units answered or none.
+    """
+    spread = np.bincount(area, weights * np.maximum(weights - 1, 0) * inhabitants**2, areas)
+    size = np.bincount(area, weights * inhabitants, areas)
+    return np.divide(spread, size**2, out=np.zeros(areas), where=size > 0)
 
 
 def modelled_totals(

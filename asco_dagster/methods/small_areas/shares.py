@@ -26,6 +26,7 @@ from asco_dagster.methods.small_areas.binomial_logit import (
     grid_of_deviations,
     posterior,
 )
+from asco_dagster.methods.small_areas.cells import Sums, pooled_answers, pools, without
 
 NODES = 9
 """Of the Gauss–Hermite quadrature over a normal logit."""
@@ -65,6 +66,31 @@ class Modelled(NamedTuple):
     estimate: np.ndarray
     rmse: np.ndarray
     weight: np.ndarray
+
+
+def departement_shares(
+    sums: Sums, units: np.ndarray, cells: Cells, *, closed: np.ndarray, whole: np.ndarray, few: int, many: int
+) -> Modelled:
+    """Modelled shares that use no more of an area's answers than may be known of them.
+
+    Args:
+        sums: sums over respondents by area and class.
+        units: units of the frame, shape (D, G).
+        cells: fixed effects and régions.
+        closed: areas whose direct share is suppressed, shape (K, D): they are predicted as if nobody had
+            answered there.
+        whole: areas whose classes are pooled to one, shape (D,).
+        few: fewest respondents of a pool beside two large ones, see ``pools``.
+        many: fewest respondents of any other pool.
+
+    Returns:
+        Estimates, errors and the weight of the own answers.
+    """
+    used = without(sums, closed)
+    share, size = pooled_answers(used, pools(used.answers, few, many, whole))
+    silent = np.maximum(units - used.answers, 0.0)
+    total = np.broadcast_to(units.sum(axis=1), closed.shape)
+    return modelled_shares(Answers(size * share, size, used.answers * share, silent, silent, total), cells)
 
 
 def modelled_shares(answers: Answers, cells: Cells) -> Modelled:

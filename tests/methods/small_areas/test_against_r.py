@@ -32,7 +32,7 @@ write.csv(data.frame(beta = fixef(fit)), "fixed.csv")
 
 
 def run_r(script: str, library: str, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """What an R script writes into ``out.csv`` from ``in.csv``; skips, saying so, without R or the library."""
+    """What an R script makes of ``in.csv``; skips, saying so, without R or the library."""
     program = shutil.which("Rscript")
     if program is None:
         pytest.skip("R is not installed (Debian: r-base-core)")
