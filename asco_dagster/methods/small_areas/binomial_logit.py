@@ -51,12 +51,13 @@ class Cells(NamedTuple):
 def cells_of(covariates: np.ndarray, region: np.ndarray, classes: int) -> Cells:
     """Cells with a fixed effect of each class and of each covariate, shape (D, C), which is standardised.
 
-    What is not known of an area (NaN) counts as the mean.
+    What is not known of an area (NaN) counts as the mean; a covariate that is the same everywhere, or known
+    nowhere, is left out.
     """
-    known = np.isfinite(covariates)
-    mean = np.nanmean(covariates, axis=0)
-    spread = np.nanstd(covariates, axis=0)
-    standard = np.where(known, covariates - mean, 0.0) / np.where(spread > 0, spread, 1.0)
+    varies = [len(np.unique(column[np.isfinite(column)])) > 1 for column in covariates.T]
+    some = covariates[:, varies]
+    mean, spread = np.nanmean(some, axis=0), np.nanstd(some, axis=0)
+    standard = np.where(np.isfinite(some), some - mean, 0.0) / spread
     areas = len(region)
     of_area = np.broadcast_to(standard[:, None, :], (areas, classes, standard.shape[1]))
     of_class = np.broadcast_to(np.eye(classes), (areas, classes, classes))

@@ -18,6 +18,8 @@ from scipy.special import expit, logit  # type: ignore[import-untyped]
 NEVER = 1e-3
 """Shares of a class in France are taken as this far from 0 and 1 when a pool is divided by class."""
 BISECTIONS, FARTHEST = 50, 20.0
+ROOM = 2.0
+"""How many of the rarer answers of large pools there must be for each respondent of small ones."""
 
 
 class Sums(NamedTuple):
@@ -36,42 +38,20 @@ class Sums(NamedTuple):
     yes: np.ndarray
 
 
-def sums_of(values: np.ndarray, weights: np.ndarray, cell: np.ndarray, shape: tuple[int, int]) -> Sums:
-    """Sums by area and class.
-
-    Args:
-        values: answers 0 or 1, NaN where open, shape (n, K).
-        weights: of the respondents, shape (n,).
-        cell: number of the cell, ``area·G + class``, shape (n,).
-        shape: areas and classes (D, G).
-
-    Returns:
-        The sums.
-    """
-    answered = (~np.isnan(values)).astype(float)
-
-    def total(parts: np.ndarray) -> np.ndarray:
-        sums = np.zeros((shape[0] * shape[1], parts.shape[1]))
-        np.add.at(sums, cell, parts)
-        return sums.T.reshape(-1, *shape)
-
-    weight = weights[:, None] * answered
-    return Sums(total(answered), total(weight), total(weight**2), total(weight * np.nan_to_num(values)))
-
-
 def without(sums: Sums, areas: np.ndarray) -> Sums:
     """The sums as if nobody had answered in some areas; ``areas`` is True there, shape (K, D)."""
     return Sums(*(np.where(areas[..., None], 0.0, part) for part in sums))
 
 
-def pools(count: np.ndarray, few: int, many: int, whole: np.ndarray) -> np.ndarray:
+def pools(sums: Sums, few: int, many: int, whole: np.ndarray) -> np.ndarray:
     """The pool of each class of each area, numbered from 0 at the largest class.
 
     Pools have ``few`` respondents and more where two of them have ``many``: a modelled and a direct share are
-    two equations, in which the small pools then move freely. Elsewhere every pool has ``many``.
+    two equations, in which small pools move freely as long as the large ones can make up for it: while at
+    least ``ROOM`` of these say yes, and no, for each respondent of the small ones (weighted shares).
 
     Args:
-        count: respondents that answered, shape (K, D, G).
+        sums: sums by area and class.
         few: fewest respondents of a pool beside two large ones.
         many: fewest respondents of any other pool; an area with fewer is one pool.
         whole: areas that are one pool anyhow, shape (D,).
@@ -79,11 +59,17 @@ def pools(count: np.ndarray, few: int, many: int, whole: np.ndarray) -> np.ndarr
     Returns:
         Numbers of pools, shape (K, D, G). What is too few at the end joins the pool before.
     """
-    fine, coarse = _pools_of(count, few), _pools_of(count, many)
-    inside = _of_pool(count, fine)
-    classes = _of_pool(np.ones(count.shape), fine)
-    large = ((inside >= many) / classes).sum(axis=2) > 1.5  # a pool of k classes counts k times 1/k
-    return np.where(whole[:, None], 0, np.where(large[..., None], fine, coarse))
+    fine, coarse = _pools_of(sums.answers, few), _pools_of(sums.answers, many)
+    inside = _of_pool(sums.answers, fine)
+    classes = _of_pool(np.ones(inside.shape), fine)
+    is_large = inside >= many
+    large = (is_large / classes).sum(axis=2) > 1.5  # a pool of k classes counts k times 1/k
+    share = _ratio(sums.yes.sum(axis=2), sums.weight.sum(axis=2))
+    rarer = np.minimum(share, 1 - share)
+    of_large = (is_large * sums.answers).sum(axis=2)
+    of_small = (~is_large * sums.answers).sum(axis=2)
+    free = large & (rarer * of_large >= ROOM * of_small)
+    return np.where(whole[:, None], 0, np.where(free[..., None], fine, coarse))
 
 
 def _pools_of(count: np.ndarray, minimum: int) -> np.ndarray:

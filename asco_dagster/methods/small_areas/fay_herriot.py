@@ -24,7 +24,6 @@ from scipy import optimize  # type: ignore[import-untyped]
 from asco_dagster.errors import EstimationError
 from asco_dagster.methods.intervals import CONFIDENCE, normal_interval
 
-
 NONE = 1e-12
 """Variance of a direct value without error, so that weights stay finite."""
 
@@ -120,8 +119,8 @@ def smoothed_variance(cv: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
     Args:
         cv: coefficients of variation, shape (D,); NaN where there is none.
-        expected: relative variance q up to a factor, which design and frame give without any answer, see
-            ``expected_variance``.
+        expected: relative variance q up to a factor, from the design alone: ``Σ w(w − 1)N²/(Σ w N)²`` over
+            the respondents, as it is if amounts per inhabitant of units vary alike.
 
     Returns:
         Smoothed variances, right on average, shape (D,); 0 where q is.
@@ -132,27 +131,6 @@ def smoothed_variance(cv: np.ndarray, expected: np.ndarray) -> np.ndarray:
     fitted = np.where(expected > 0, np.exp(x @ coefficients), 0.0)
     # An exponential of a mean of logs is too small; the factor makes the mean of CV² right.
     return np.log1p(fitted * (cv[usable] ** 2).mean() / fitted[usable].mean())
-
-
-def expected_variance(
-    weights: np.ndarray, inhabitants: np.ndarray, area: np.ndarray, areas: int
-) -> np.ndarray:
-    """Relative variance of a total per area up to a factor: ``Σ w(w − 1)N²/(Σ w N)²``.
-
-    What it is if amounts per inhabitant of units vary alike: small where large towns all answered.
-
-    Args:
-        weights: of the respondents, shape (n,).
-        inhabitants: of the same.
-        area: number of their area.
-        areas: how many there are.
-
-    Returns:
-        Shape (D,), 0 where all units answered or none.
-    """
-    spread = np.bincount(area, weights * np.maximum(weights - 1, 0) * inhabitants**2, areas)
-    size = np.bincount(area, weights * inhabitants, areas)
-    return np.divide(spread, size**2, out=np.zeros(areas), where=size > 0)
 
 
 def modelled_totals(

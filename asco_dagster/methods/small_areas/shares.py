@@ -87,7 +87,7 @@ def departement_shares(
         Estimates, errors and the weight of the own answers.
     """
     used = without(sums, closed)
-    share, size = pooled_answers(used, pools(used.answers, few, many, whole))
+    share, size = pooled_answers(used, pools(used, few, many, whole))
     silent = np.maximum(units - used.answers, 0.0)
     total = np.broadcast_to(units.sum(axis=1), closed.shape)
     return modelled_shares(Answers(size * share, size, used.answers * share, silent, silent, total), cells)

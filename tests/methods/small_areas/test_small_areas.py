@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import integrate
+from scipy.optimize import linprog
 from scipy.special import expit
 
 from asco_dagster.errors import EstimationError
@@ -13,7 +14,7 @@ from asco_dagster.methods.small_areas.benchmark import (
     kept_direct,
 )
 from asco_dagster.methods.small_areas.binomial_logit import Cells, cells_of, posterior
-from asco_dagster.methods.small_areas.cells import Sums, pooled_answers, pools, sums_of
+from asco_dagster.methods.small_areas.cells import Sums, pooled_answers, pools
 from asco_dagster.methods.small_areas.fay_herriot import fay_herriot, modelled_totals
 from asco_dagster.methods.small_areas.shares import departement_shares, share_limits
 from asco_testing.methods.small_area_worlds import World, world_of
@@ -46,7 +47,7 @@ def test_answers_of_a_closed_departement_change_no_modelled_share(world: World) 
 
 def test_a_large_town_alone_in_its_class_changes_nothing_by_itself(world: World) -> None:
     """Two sets of answers with the same weighted share of each pool give the same modelled shares."""
-    pool = pools(world.sums.answers, 3, 10, np.zeros(len(world.units), bool))
+    pool = pools(world.sums, 3, 10, np.zeros(len(world.units), bool))
     yes, no = world.sums.yes.copy(), world.sums.weight - world.sums.yes
     together = (pool[0, :, 3] == pool[0, :, 4]) & (world.sums.answers[0, :, 4] == 1)
     area = int(np.flatnonzero(together & (np.minimum(yes[0, :, 4], no[0, :, 3]) > 0.9))[0])
@@ -62,7 +63,7 @@ def test_a_large_town_alone_in_its_class_changes_nothing_by_itself(world: World)
 def test_every_pool_has_enough_respondents(world: World) -> None:
     count = np.random.default_rng(3).poisson([[[20, 9, 5, 2, 1]]], (4, 200, 5)).astype(float)
     whole = np.arange(200) < 5
-    pool = pools(count, 3, 10, whole)
+    pool = pools(Sums(count, count, count, count / 2), 3, 10, whole)
     assert (pool[:, whole] == 0).all()
     for of_area, n in zip(pool.reshape(-1, 5), count.reshape(-1, 5), strict=True):
         inside = np.bincount(of_area, n)
@@ -71,9 +72,8 @@ def test_every_pool_has_enough_respondents(world: World) -> None:
 
 
 def test_a_pool_keeps_its_weighted_share_and_its_effective_size() -> None:
-    values = np.array([[1.0], [0.0], [1.0], [1.0], [np.nan], [0.0]])
-    weights = np.array([1.0, 1.0, 6.0, 6.0, 6.0, 6.0])
-    sums = sums_of(values, weights, np.array([1, 1, 0, 0, 0, 0]), (1, 2))
+    # four of weight 6 in the small class, two yes of three answers; two of weight 1 in the large one, one yes
+    sums = Sums(*(np.array([[pair]]) for pair in ([3.0, 2.0], [18.0, 2.0], [108.0, 2.0], [12.0, 1.0])))
     share, size = pooled_answers(sums, np.zeros((1, 1, 2), int))
     np.testing.assert_allclose((sums.weight * share).sum() / sums.weight.sum(), 13 / 20)
     np.testing.assert_allclose(size.sum(), 20**2 / (2 + 3 * 36))
@@ -169,3 +169,55 @@ def test_a_direct_value_three_errors_away_is_kept() -> None:
         np.array([0.05, 0.05, 0.05, 0.1]),
     )  # fmt: skip
     assert kept.tolist() == [True, False, False, False]
+
+
+def moves_left(world: World, level: int, areas: np.ndarray) -> list[tuple[float, float]]:
+    """How far each small pool can move, and how far a cell of as many must, given both published shares."""
+    one = Sums(*(part[level : level + 1] for part in world.sums))
+    pool = pools(one, 3, 10, np.zeros(len(world.units), bool))[0]
+    cases = [(area, number) for area in areas for number in np.unique(pool[area])]
+    repeated = Sums(*(np.repeat(part, len(cases) + 1, axis=0) for part in one))
+    yes, steps = repeated.yes.copy(), np.zeros(len(cases) + 1)
+    for k, (area, number) in enumerate(cases, 1):
+        inside = pool[area] == number
+        share = yes[k, area, inside].sum() / one.weight[0, area, inside].sum()
+        steps[k] = 0.02 if share < 0.5 else -0.02
+        yes[k, area, inside] += steps[k] * one.weight[0, area, inside]
+    estimate = modelled(world, with_yes(repeated, yes), np.zeros(yes.shape[:2], bool))[0]
+    left = []
+    for area in areas:
+        numbers = np.unique(pool[area])
+        rows = [k for k, case in enumerate(cases, 1) if case[0] == area]
+        inside = [pool[area] == number for number in numbers]
+        weight, count, yeses = (
+            np.array([part[0, area, of_pool].sum() for of_pool in inside])
+            for part in (one.weight, one.answers, one.yes)
+        )
+        slope = (estimate[rows, area] - estimate[0, area]) / steps[rows]
+        both, room = np.stack([weight / weight.sum(), slope]), np.array([0.0005, 0.005])
+        middle = both @ (yeses / weight)
+        for small in np.flatnonzero(count < 10) if len(numbers) > 1 else []:
+            ends = [
+                linprog(
+                    sign * np.eye(len(numbers))[small],
+                    A_ub=np.vstack([both, -both]),
+                    b_ub=np.concatenate([middle + room, room - middle]),
+                    bounds=[(0, 1)] * len(numbers),
+                ).fun
+                for sign in (1, -1)
+            ]
+            left.append((-ends[1] - ends[0], min(max(0.1, 1.25 / count[small]), 1.0)))
+    return left
+
+
+@pytest.mark.slow
+def test_an_intruder_with_both_equations_cannot_pin_a_small_pool_down() -> None:
+    """Direct and modelled share, inverted by linear programmes: weights, classes and sensitivities known.
+
+    A pool of fewer than ten respondents must be able to move by what a cell of as many must.
+    """
+    world = world_of("commune", 6, heavy_tails=False, seed=8)
+    areas = np.arange(0, len(world.units), 3)
+    left = [case for level in range(6) for case in moves_left(world, level, areas)]
+    assert len(left) > 20
+    assert all(moves >= needed for moves, needed in left), [case for case in left if case[0] < case[1]]
