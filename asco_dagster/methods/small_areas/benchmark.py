@@ -122,7 +122,8 @@ def benchmarked_totals(
     """
     result = estimate.copy()
     for rows, total in groups:
-        pull = rmse[rows] ** 2 / estimate[rows]
+        # a direct total of 0 that is kept has no error here and does not move
+        pull = rmse[rows] ** 2 / np.where(estimate[rows] > 0, estimate[rows], 1.0)
         free = pull > INSIDE * pull.max(initial=0.0)
         left = total - estimate[rows[~free]].sum()
         if not free.any() or left <= 0:

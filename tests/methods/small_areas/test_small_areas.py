@@ -156,6 +156,9 @@ def test_departements_meet_their_region_and_france() -> None:
     of_totals = benchmark_groups(region, size, np.array([45, 9, np.nan]), 70.0, are_shares=False)
     summed = benchmarked_totals(totals, rmse * size, of_totals)
     np.testing.assert_allclose([summed[:4].sum(), summed.sum()], [45, 70])
+    totals[1] = 0.0  # a direct value that is kept
+    summed = benchmarked_totals(totals, rmse * size * (totals > 0), of_totals)
+    np.testing.assert_allclose([summed[1], summed[:4].sum()], [0, 45])
 
 
 def test_without_an_open_benchmark_nothing_moves() -> None:
