@@ -8,6 +8,7 @@ import pandas as pd
 
 from asco_dagster.confidentiality.drift import sec_quality__drift
 from asco_dagster.confidentiality.log import cells_metadata, disclosure_log, held_back_metadata
+from asco_dagster.confidentiality.model_estimates import sec_asco__model_estimates
 from asco_dagster.confidentiality.versions import earlier_versions
 from asco_dagster.methods.disclosure.attack import attack
 from asco_dagster.methods.disclosure.contributions import contributions
@@ -177,5 +178,6 @@ confidentiality_assets = [
     sec_asco__cells,
     sec_asco__audit,
     sec_asco__disclosure_log,
+    sec_asco__model_estimates,
     sec_quality__drift,
 ]

@@ -23,7 +23,7 @@ def revisions(store: ReleaseStore, later: Mapping[str, pd.DataFrame], reason: Te
 
     Args:
         store: the wave's folders.
-        later: ``asco_cells`` and ``departement_profiles`` as they are to be released.
+        later: the tables with a dbt model, as they are to be released.
         reason: why numbers changed.
 
     Returns:
@@ -92,7 +92,8 @@ def reason_of(
 def _as_revisions(name: str, changed: pd.DataFrame) -> pd.DataFrame:
     """Changed numbers of one table in the columns of the revision table."""
     if name != PROFILES:
-        return changed.assign(table=name)
+        # modelled estimates are of all sizes
+        return changed.assign(table=name, **({} if "size_class" in changed else {"size_class": "total"}))
     return changed.assign(
         table=name,
         unit_type="departement",

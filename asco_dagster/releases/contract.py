@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("tables.yaml")
 CELLS, PROFILES, LABELS = "asco_cells", "departement_profiles", "labels"
+MODELLED = "model_estimates"
 Role = Literal["key", "measure", "flag", "attribute"]
 Type = Literal["varchar", "bigint", "integer", "double"]
 

@@ -15,7 +15,7 @@ import pydantic
 from asco_dagster.connectors.fetch import sha256_of
 from asco_dagster.errors import AscoError
 from asco_dagster.releases.confined import is_number, oversized, require_manifest, unconfined
-from asco_dagster.releases.contract import CELLS, PROFILES, contract_of
+from asco_dagster.releases.contract import CELLS, MODELLED, PROFILES, contract_of
 from asco_dagster.releases.format import ReleaseFolder
 from asco_dagster.releases.formats import faults_of_files
 from asco_dagster.releases.signature import read_public_key, signature_fault
@@ -179,6 +179,7 @@ def _disclosed(release: Path, manifest: dict[str, Any], figures: dict[str, int])
     if finer:
         yield f"{finer} cells are of a breakdown that is not released."
     yield from _suppressed_in_profiles(folder, cells)
+    yield from _suppressed_in_models(folder, cells)
     yield from faults_of_files(folder)
     try:
         found = attack(
@@ -211,3 +212,25 @@ def _suppressed_in_profiles(folder: ReleaseFolder, cells: "pd.DataFrame") -> Ite
             if hidden:
                 areas = ", ".join(sorted(hidden))
                 yield f"{declared.parquet}: {column.name} of {areas} is suppressed in {released}."
+
+
+def _suppressed_in_models(folder: ReleaseFolder, cells: "pd.DataFrame") -> Iterator[str]:
+    """Modelled estimates that show, or use, what is suppressed in the cells."""
+    declared, released = contract_of(MODELLED), contract_of(CELLS).parquet
+    if not folder.holds(declared.parquet):
+        return  # a release from before there were any
+    keys = declared.named("key")
+    models = folder.rows(declared).merge(
+        cells.loc[cells["size_class"] == "total", [*keys, "estimate", "status", "as_of"]],
+        on=keys,
+        how="left",
+        suffixes=("", "_of_cell"),
+    )
+    direct, cell = models["direct_estimate"], models["estimate_of_cell"]
+    other = (direct != cell) & ~(direct.isna() & cell.isna())
+    if other.any():
+        yield f"{declared.parquet}: {int(other.sum())} direct estimates are not those of {released}."
+    hidden = (models["status"] != "V") | models["as_of"].notna()
+    used = hidden & ((models["method"] != "synthetic") | (models["direct_weight"] != 0))
+    if used.any():
+        yield f"{declared.parquet}: {int(used.sum())} estimates use answers that {released} does not show."

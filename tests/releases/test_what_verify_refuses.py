@@ -8,7 +8,9 @@ import pandas as pd
 from asco_dagster.methods.disclosure.rules import KEYS
 from asco_dagster.releases import contract
 from asco_dagster.releases.contract import contract_of
-from asco_dagster.releases.verify import _disclosed
+from asco_dagster.releases.format import ReleaseFolder
+from asco_dagster.releases.verify import _disclosed, _suppressed_in_models
+from asco_testing.worlds import tiny_content
 from asco_testing.worlds.true_size_respondents import table
 
 CELLS, PROFILES = (contract_of(name).parquet for name in (contract.CELLS, contract.PROFILES))
@@ -55,4 +57,28 @@ def test_areas_that_are_shown_together_are_refused_one_by_one(tmp_path):
     single = shares["area_code"].isin(["r1", "r2"]) & (shares["size_class"] != "total")
     assert first_faults(tmp_path, shares, 1) == [
         f"{single.sum()} cells are of a breakdown that is not released."
+    ]
+
+
+def faults_of_models(folder, models):
+    """The sentences about modelled estimates beside the cells of the tiny content."""
+    path = contract_of(contract.MODELLED).parquet
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    models.to_parquet(folder / path)
+    return list(_suppressed_in_models(ReleaseFolder(folder, {"files": {path: {}}}), tiny_content.cells()))
+
+
+def test_modelled_estimates_that_use_or_show_a_suppressed_cell_are_refused(tmp_path):
+    models = tiny_content.models()
+    assert faults_of_models(tmp_path, models) == []
+    hidden = models["direct_estimate"].isna()
+    assert hidden.sum() > 5
+    path = contract_of(contract.MODELLED).parquet
+    used = models.assign(method=models["method"].mask(hidden, "model"))
+    assert faults_of_models(tmp_path, used) == [
+        f"{path}: {hidden.sum()} estimates use answers that {CELLS} does not show."
+    ]
+    shown = models.assign(direct_estimate=models["direct_estimate"].mask(hidden, 0.4))
+    assert faults_of_models(tmp_path, shown) == [
+        f"{path}: {hidden.sum()} direct estimates are not those of {CELLS}."
     ]

@@ -28,6 +28,7 @@ from asco_dagster.publication.quality_report.indicators import (
     quality_indicators,
     without_results,
 )
+from asco_dagster.publication.quality_report.modelled import modelled_beside_direct
 from asco_dagster.publication.quality_report.openness import former_cells, open_by_level
 from asco_dagster.publication.quality_report.page import map_pictures, render
 from asco_dagster.publication.quality_report.released import write_quality
@@ -109,7 +110,8 @@ def _page(step: WaveStep, rows: Any, gates: Sequence[dict[str, Any]], *, results
     cells, store = read_table(step.database, "pub_asco__cells"), ReleaseStore.of(step.places, step.wave.wave)
     versions = national_versions(cells, indicators_table(step.wave), store)
     openness = open_by_level(cells, former_cells(cells, store))
-    return render(step.wave, rows, published, gates, labels, versions, openness, results=results)
+    modelled = modelled_beside_direct(cells, read_table(step.database, "pub_asco__model_estimates"))
+    return render(step.wave, rows, published, gates, labels, versions, openness, modelled, results=results)
 
 
 def _gates(step: WaveStep) -> list[dict[str, Any]]:

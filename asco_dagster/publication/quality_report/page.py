@@ -32,6 +32,7 @@ def render(
     questions: pd.DataFrame,
     versions: Versions,
     openness: Sequence[Mapping[str, Any]],
+    modelled: Sequence[Mapping[str, Any]],
     *,
     results: bool,
 ) -> str:
@@ -45,6 +46,7 @@ def render(
         questions: ``unit_type``, ``code``, ``label_fr``, ``label_en`` of questions and of indicators.
         versions: what each public version says of France.
         openness: rows of ``openness.open_by_level``.
+        modelled: rows of ``modelled.modelled_beside_direct``.
         results: show estimates and revisions; not on a page that is served before the day of the release.
 
     Returns:
@@ -80,6 +82,7 @@ def render(
         statuses=_statuses(figures),
         public=versions,
         openness=openness,
+        modelled=modelled,
         changes=drawings.dots(_moved(versions), "changes-title"),
         colours=STATUS_COLOURS,
     )

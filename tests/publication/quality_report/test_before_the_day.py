@@ -46,7 +46,7 @@ TOLD = ("87,7", "87.7", "1,36", "1.36", "2,47", "2.47")
 @pytest.mark.parametrize("results", [True, False])
 def test_a_page_that_is_served_before_the_day_shows_no_result(results: bool) -> None:
     versions = Versions(["1.0.0", ""], SHARES)
-    page = render(load_wave("2014"), INDICATORS, PUBLISHED, [], LABELS, versions, [], results=results)
+    page = render(load_wave("2014"), INDICATORS, PUBLISHED, [], LABELS, versions, [], [], results=results)
     assert [number in page for number in TOLD] == [results] * len(TOLD)
     assert "75,3" in page  # the response rate is quality
     assert ("dans le rapport diffusé, à partir du jour de la diffusion" in page) is not results

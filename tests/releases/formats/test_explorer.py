@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from asco_dagster.releases.formats.explorer import PATH, write
-from asco_testing.worlds.tiny_content import cells, content
+from asco_testing.worlds.tiny_content import cells, content, models
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -66,6 +66,22 @@ def test_the_map_is_drawn_with_hatched_suppressed_areas(page) -> None:
         fill = page.locator(f"#shapes path[data-code='{code}']").get_attribute("fill")
         assert fill == "url(#hatch)" if cell["status"] != "V" else fill.startswith("#"), code
     assert page.locator("#shapes path[data-code='01']").get_attribute("fill") == "#f2f2f2"
+
+
+def test_the_map_shows_direct_or_modelled_values(page) -> None:
+    area = page.locator("#shapes path[data-code='31']")
+    page.select_option("#indicator", "ccas")
+    direct = area.get_attribute("aria-label")
+    assert page.locator("#model-help").is_hidden()
+    page.select_option("#values", "model")
+    own = models().set_index(["unit_type", "indicator", "area_code"]).loc[("commune", "ccas", "31")]
+    said = area.get_attribute("aria-label")
+    assert said != direct
+    assert f"{100 * own['estimate']:.1f}".replace(".", ",") in said
+    assert said.endswith("par modèle" if own["method"] == "model" else "sans les réponses du département")
+    assert page.locator("#model-help").is_visible()
+    page.select_option("#statistic", "population_share")  # of no département, so not modelled
+    assert page.locator("#values option").count() == 1
 
 
 def test_another_indicator_changes_map_chart_and_table(page) -> None:

@@ -81,6 +81,7 @@ def test_every_file_is_read_by_one_format(whole) -> None:
             '"titles": "x"',
             f"does not describe the columns of {CSV}.",
         ),
+        (PAGE, '"synthetic"', '"model"', "does not hold the modelled estimates of the release."),
         (PAGE, 'null,null,null,"c",null', '0.5,null,null,"c",null', "holds numbers of suppressed cells."),
         (
             "dictionary.html",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asco_dagster.releases.content import Content, themes
-from asco_dagster.releases.contract import CELLS, ReleasedFile, contract_of
+from asco_dagster.releases.contract import CELLS, MODELLED, ReleasedFile, contract_of
 from asco_dagster.releases.documents import PUBLISHER
 from asco_dagster.releases.format import ContentFormat, ReleaseFolder
 from asco_dagster.releases.shapes import departements
@@ -20,6 +20,7 @@ PARTS = Path(__file__).parent
 NUMBERS = slice(3, 6)  # places of the numbers in COLUMNS
 STATUS = 6
 COLUMNS = ("geography", "area_code", "size_class", "estimate", "ci_low", "ci_high", "status", "quality_flag")
+MODEL_COLUMNS = ("area_code", "estimate", "ci_low", "ci_high", "method", "quality_flag")
 _ORDER = {"france": 0, "region": 1, "departement": 2}
 
 
@@ -56,6 +57,7 @@ def _data(content: Content) -> dict[str, Any]:
             for unit_type in ("commune", "epci")
         },
         "cells": _cells(content),
+        "modelled": _modelled(content),
         "shapes": departements(),
     }
 
@@ -82,22 +84,26 @@ def _cells(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]
     }
 
 
+def _modelled(content: Content) -> dict[str, dict[str, dict[str, list[list[Any]]]]]:
+    """Modelled estimates by type of unit, indicator and statistic."""
+    keys = ["unit_type", "indicator", "statistic"]
+    rows = content.frame(MODELLED, [*keys, *MODEL_COLUMNS]).astype(object)
+    found: dict[str, dict[str, dict[str, list[list[Any]]]]] = {}
+    for unit_type, indicator, statistic, *row in rows.itertuples(index=False, name=None):
+        found.setdefault(unit_type, {}).setdefault(indicator, {}).setdefault(statistic, []).append(row)
+    return found
+
+
 def _sorted(statistics: dict[str, list[list[Any]]]) -> dict[str, list[list[Any]]]:
     return {name: statistics[name] for name in ("share", "population_share", "total") if name in statistics}
 
 
 def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
-    """Whether it holds the cells of the release, each with its numbers, suppressed ones without."""
+    """Whether it holds the released cells and modelled estimates, suppressed cells without numbers."""
     page, cells = (release.path / file).read_text(encoding="utf-8"), release.rows(contract_of(CELLS))
     found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL)
-    held = json.loads(found.group(1))["cells"] if found else {}
-    rows = [
-        (unit_type, indicator, statistic, *cell)
-        for unit_type, indicators in held.items()
-        for indicator, statistics in indicators.items()
-        for statistic, part in statistics.items()
-        for cell in part
-    ]
+    held = json.loads(found.group(1)) if found else {}
+    rows = _flat(held.get("cells", {}))
     if any(value is not None for cell in rows if cell[3 + STATUS] != "V" for value in cell[3:][NUMBERS]):
         yield f"{file} holds numbers of suppressed cells."
         return
@@ -105,6 +111,23 @@ def faults(file: str, release: ReleaseFolder) -> Iterator[str]:
     expected = set(released.where(released.notna(), None).itertuples(index=False, name=None))
     if len(rows) != len(cells) or set(rows) != expected:
         yield f"{file} does not hold the cells of the release."
+    if release.holds(contract_of(MODELLED).parquet):
+        models = release.rows(contract_of(MODELLED))
+        wanted = models[["unit_type", "indicator", "statistic", *MODEL_COLUMNS]].astype(object)
+        shown = _flat(held.get("modelled", {}))
+        if len(shown) != len(models) or set(shown) != set(wanted.itertuples(index=False, name=None)):
+            yield f"{file} does not hold the modelled estimates of the release."
+
+
+def _flat(held: dict[str, dict[str, dict[str, list[list[Any]]]]]) -> list[tuple[Any, ...]]:
+    """The rows of the page with their keys."""
+    return [
+        (unit_type, indicator, statistic, *row)
+        for unit_type, indicators in held.items()
+        for indicator, statistics in indicators.items()
+        for statistic, part in statistics.items()
+        for row in part
+    ]
 
 
 FORMAT = ContentFormat({PATH: None}, faults, write)

@@ -8,10 +8,14 @@ const texts = {
     skip: "Aller au contenu", language: "Langue", choose: "Choisir un indicateur", unit: "Qui répond", indicator: "Indicateur",
     statistic: "Statistique", map: "Carte des départements", chart: "France, selon la taille", signs: "Signes",
     mapHelp: "Les flèches du clavier passent d'un département à l'autre. Le tableau donne les mêmes valeurs.",
+    values: "Valeurs de la carte", direct: "estimations directes", model: "estimations par modèle",
+    methods: { model: "par modèle", synthetic: "par modèle, sans les réponses du département", direct: "valeur directe conservée" },
+    modelHelp: "Les estimations par modèle empruntent aux autres départements : moins d'erreur, mais des écarts atténués.",
     hint: "Survolez ou touchez un département pour lire sa valeur.", inset: "Paris et petite couronne", colon: "\u00a0: ",
     chartHelp: "Trait noir : intervalle de confiance à 95\u00a0%.", files: "Fichiers de cette version",
     filesList: { "tables/asco_tables.xlsx": "Tableaux thématiques (Excel)", "tables/fr/asco_cells.csv": "Toutes les cellules (CSV français)",
       "tables/asco_cells.csv": "Toutes les cellules (CSV international)", "tables/asco_cells.parquet": "Toutes les cellules (Parquet)",
+      "tables/fr/model_estimates.csv": "Estimations par modèle (CSV français)",
       "dictionary.html": "Dictionnaire des données", "report/index.html": "Rapport qualité", "CHANGELOG.md": "Changements d'une version à l'autre",
       "catalog.jsonld": "Notice de catalogue (DCAT-AP)", "sdmx/structure.json": "Structure SDMX" },
     table: "Tableau", filter: "Filtrer les lignes", download: "Télécharger en CSV", suppressed: "Secret statistique", none: "Sans valeur",
@@ -23,10 +27,14 @@ const texts = {
     skip: "Skip to content", language: "Language", choose: "Choose an indicator", unit: "Who answers", indicator: "Indicator",
     statistic: "Statistic", map: "Map of the départements", chart: "France, by size", signs: "Signs",
     mapHelp: "The arrow keys move from one département to the next. The table has the same values.",
+    values: "Values of the map", direct: "direct estimates", model: "modelled estimates",
+    methods: { model: "modelled", synthetic: "modelled, without the département's answers", direct: "direct value kept" },
+    modelHelp: "Modelled estimates borrow from the other départements: smaller errors, but differences are smoothed.",
     hint: "Point at or touch a département to read its value.", inset: "Paris and inner suburbs", colon: ": ",
     chartHelp: "Black line: 95% confidence interval.", files: "Files of this version",
     filesList: { "tables/asco_tables.xlsx": "Thematic tables (Excel)", "tables/asco_cells.csv": "All cells (international CSV)",
       "tables/fr/asco_cells.csv": "All cells (French CSV)", "tables/asco_cells.parquet": "All cells (Parquet)",
+      "tables/model_estimates.csv": "Modelled estimates (international CSV)",
       "dictionary.html": "Data dictionary", "report/index.html": "Quality report", "CHANGELOG.md": "Changes from version to version",
       "catalog.jsonld": "Catalogue record (DCAT-AP)", "sdmx/structure.json": "SDMX structure" },
     table: "Table", filter: "Filter the rows", download: "Download as CSV", suppressed: "Suppressed", none: "No value",
@@ -35,7 +43,7 @@ const texts = {
     signsList: [["s", "suppressed: statistical confidentiality"], ["¹", "low precision"], ["²", "unreliable: not to be commented on"]],
   },
 };
-const state = { language: "fr", unit: "commune", indicator: "", statistic: "", filter: "", area: "" };
+const state = { language: "fr", unit: "commune", indicator: "", statistic: "", values: "direct", filter: "", area: "" };
 // Enlarged beside the map, since nobody can point at them there: place, scale, and the grid's corner that is moved.
 const inset = { codes: ["75", "92", "93", "94"], x: 20, y: 50, scale: 5, left: 604, top: 264, width: 236, height: 250 };
 const language = () => (state.language === "fr" ? 0 : 1);
@@ -45,6 +53,9 @@ const indicators = () => Object.keys(content.cells[state.unit]);
 const statistics = () => Object.keys(content.cells[state.unit][state.indicator]);
 // One cell: geography, area, size, estimate, lower and upper bound, status, flag.
 const cells = () => content.cells[state.unit][state.indicator][state.statistic];
+// Modelled estimates as cells of départements, with the method behind; none where the statistic is not modelled.
+const modelled = () => (content.modelled[state.unit]?.[state.indicator]?.[state.statistic] || [])
+  .map(([area, estimate, low, high, method, flag]) => ["departement", area, "total", estimate, low, high, "V", flag, method]);
 
 function number(value) {
   const digits = isShare() ? { minimumFractionDigits: 1, maximumFractionDigits: 1 } : { maximumFractionDigits: 0 };
@@ -62,7 +73,8 @@ function interval(cell) {
 function reading(cell) {
   const value = cell[6] === "V" ? shown(cell) : texts[state.language].suppressed;
   const between = interval(cell);
-  return `${label("area_code", `${cell[0]}:${cell[1]}`)}${texts[state.language].colon}${value}${between && ` (${between})`}`;
+  const method = cell[8] ? `, ${texts[state.language].methods[cell[8]]}` : "";
+  return `${label("area_code", `${cell[0]}:${cell[1]}`)}${texts[state.language].colon}${value}${between && ` (${between})`}${method}`;
 }
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -81,6 +93,10 @@ function drawChoices() {
   options(at("unit"), Object.keys(content.cells), (code) => label("unit_type", code), state.unit);
   options(at("indicator"), all, (code) => label("indicator", `${state.unit}:${code}`), state.indicator);
   options(at("statistic"), statistics(), (code) => label("statistic", code), state.statistic);
+  const kinds = modelled().length ? ["direct", "model"] : ["direct"];
+  if (!kinds.includes(state.values)) state.values = "direct";
+  options(at("values"), kinds, (kind) => texts[state.language][kind], state.values);
+  at("model-help").hidden = state.values === "direct";
 }
 // Five classes with as many départements each: amounts are skewed, equal steps would leave one in colour.
 function classes(values) {
@@ -91,7 +107,7 @@ function classes(values) {
 }
 function drawMap() {
   // Départements that are published together show the value of their group.
-  const drawn = cells().filter((cell) => cell[0] === "departement");
+  const drawn = state.values === "model" ? modelled() : cells().filter((cell) => cell[0] === "departement");
   const own = new Map(drawn.flatMap((cell) => (content.groups[state.unit][cell[1]] || [cell[1]]).map((code) => [code, cell])));
   const values = drawn.filter((cell) => cell[6] === "V" && cell[3] !== null).map((cell) => cell[3]);
   const scale = classes(values);
@@ -232,7 +248,7 @@ function buildInset() {
 }
 buildMap();
 at("choices").addEventListener("submit", (event) => event.preventDefault());
-for (const name of ["unit", "indicator", "statistic"]) at(name).addEventListener("change", (event) => { state[name] = event.target.value; draw(); });
+for (const name of ["unit", "indicator", "statistic", "values"]) at(name).addEventListener("change", (event) => { state[name] = event.target.value; draw(); });
 at("filter").addEventListener("input", (event) => { state.filter = event.target.value; drawTable(); });
 at("download").addEventListener("click", download);
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => { state.language = button.dataset.language; draw(); });
