@@ -68,7 +68,8 @@ def pools(sums: Sums, few: int, many: int, whole: np.ndarray) -> np.ndarray:
     rarer = np.minimum(share, 1 - share)
     of_large = (is_large * sums.answers).sum(axis=2)
     of_small = (~is_large * sums.answers).sum(axis=2)
-    free = large & (rarer * of_large >= ROOM * of_small)
+    # At the threshold, the last bit of a sum must not decide.
+    free = large & (np.round(rarer * of_large, 9) >= ROOM * of_small)
     return np.where(whole[:, None], 0, np.where(free[..., None], fine, coarse))
 
 

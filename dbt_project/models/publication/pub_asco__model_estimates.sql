@@ -2,7 +2,7 @@
 with
 
 modelled as (
-    -- the direct estimate beside it is the released one, in the same digits, and null where that is suppressed
+    -- the direct estimate beside it is the released one, in the same digits, null where that is suppressed
     select
         models.*,
         cells.estimate as direct_estimate
@@ -18,8 +18,8 @@ modelled as (
 ),
 
 rounded as (
-    -- Shares to a point, communes too: with the direct share a modelled one is a second equation on the answers
-    -- of the département, and a tenth of a point would be finer than one answer.
+    -- Shares to a point, communes too: with the direct share a modelled one is a second equation on the
+    -- answers of the département, and a tenth of a point would be finer than one answer.
     select
         *,
         case when statistic = 'total' then {{ wave_value('decimals_total') }} else 2 end as decimals,
