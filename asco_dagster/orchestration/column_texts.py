@@ -8,12 +8,11 @@ that ran.
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from asco_dagster.installation import DBT_PROJECT
 from asco_dagster.releases.contract import Column, tables
+from asco_dagster.waves.yaml_file import read_yaml
 
 RECORDED, TERMS = (Path(__file__).with_name(f"{name}.yaml") for name in ("recorded_columns", "column_terms"))
 
@@ -70,7 +69,7 @@ def read_sources() -> Sources:
     """The descriptions of dbt's models, of the contract and of the terms."""
     models: dict[str, dict[str, str]] = {}
     for file in sorted(DBT_PROJECT.rglob("*.yml")):
-        content = _read(file)
+        content = read_yaml(file)
         for kind in ("models", "seeds"):
             for one in content.get(kind) or []:
                 if isinstance(one, dict):
@@ -82,7 +81,7 @@ def read_sources() -> Sources:
         for table in tables().values()
         if table.asset
     }
-    written = _read(TERMS)
+    written = read_yaml(TERMS)
     return Sources(models, released, written["columns"], written["tables"])
 
 
@@ -94,7 +93,7 @@ def column_text(column: Column) -> Text:
 @functools.cache
 def read_columns() -> dict[str, dict[str, str]]:
     """Type of each recorded column of each table."""
-    return dict(_read(RECORDED))
+    return dict(read_yaml(RECORDED))
 
 
 def undescribed() -> list[str]:
@@ -106,9 +105,3 @@ def undescribed() -> list[str]:
         for column in columns
         if sources.of(table, column) is None
     ]
-
-
-def _read(file: Path) -> Any:
-    # libyaml's parser: the definitions are loaded by each process that runs a step
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (a safe loader)
