@@ -162,10 +162,12 @@ def _direct(cells: pd.DataFrame, world: _World, indicator: str) -> _Direct:
 
 
 def _shares(wave: Wave, world: _World, cells: pd.DataFrame) -> list[pd.DataFrame]:
-    """Modelled shares of every yes-or-no indicator about all units."""
-    binary = (world.kinds == "binary").to_numpy()
-    names = world.kinds.index[binary]
+    """Modelled shares of every yes-or-no indicator about all units that has direct ones of départements."""
     cells = cells[cells["statistic"] == "share"]
+    binary = (world.kinds == "binary").to_numpy() & world.kinds.index.isin(_by_departement(cells))
+    names = world.kinds.index[binary]
+    if names.empty:
+        return []
     direct = [_direct(cells, world, name) for name in names]
     size = world.units.sum(axis=1)
     found = departement_shares(
@@ -195,7 +197,7 @@ def _totals(world: _World, cells: pd.DataFrame) -> list[pd.DataFrame]:
     cells = cells[cells["statistic"] == "total"]
     fixed = cells_of(world.covariates, world.region, 1).x[:, 0, :]
     made = []
-    for name in world.kinds.index[world.kinds != "binary"]:
+    for name in world.kinds.index[(world.kinds != "binary") & world.kinds.index.isin(_by_departement(cells))]:
         one = _direct(cells, world, name)
         total = np.where(one.open, one.numbers["estimate"], np.nan)
         usable = np.nan_to_num(total) > 0
@@ -213,6 +215,11 @@ def _totals(world: _World, cells: pd.DataFrame) -> list[pd.DataFrame]:
         measures = (shown, found.rmse * factor, found.ci_low * factor, found.ci_high * factor)
         made.append(_rows(world, name, "total", one, kept, found.weight, measures))
     return made
+
+
+def _by_departement(cells: pd.DataFrame) -> set[str]:
+    """The indicators that have cells of départements."""
+    return set(cells.loc[cells["geography"] == "departement", "indicator"])
 
 
 def _kept(direct: _Direct, estimate: np.ndarray, rmse: np.ndarray) -> np.ndarray:
