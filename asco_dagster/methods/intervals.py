@@ -7,6 +7,7 @@ From an estimate and its standard error to an interval; standard errors are made
 from statistics import NormalDist
 
 import numpy as np
+from scipy import special  # type: ignore[import-untyped]
 
 CONFIDENCE = 0.95
 EDGE = 1e-12
@@ -25,8 +26,9 @@ def normal_interval(
     *,
     least: np.ndarray | float = -np.inf,
     most: np.ndarray | float = np.inf,
+    degrees: np.ndarray | float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``estimate ± z·standard error``, within what is possible.
+    """``estimate ± z·standard error``, within what is possible; Student's at few degrees of freedom.
 
     Args:
         estimate: estimates, any shape.
@@ -35,12 +37,16 @@ def normal_interval(
         least: smallest value that the target can have, for example 0 for a count, −1 for a difference of
             shares.
         most: largest value that the target can have.
+        degrees: degrees of freedom that the standard error was estimated with.
 
     Returns:
         Lower and upper limits. Limits are never on the wrong side of the estimate: where the estimate
         itself is outside what is possible, its limit is the estimate.
     """
-    reach = _quantile(confidence) * standard_error
+    quantile = np.where(
+        np.isinf(degrees), _quantile(confidence), special.stdtrit(degrees, 0.5 + confidence / 2)
+    )
+    reach = quantile * standard_error
     low = np.maximum(estimate - reach, np.minimum(least, estimate))
     return low, np.minimum(estimate + reach, np.maximum(most, estimate))
 

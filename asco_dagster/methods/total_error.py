@@ -13,7 +13,7 @@ too little of it:
   errs by itself, and nothing in the answers of the others tells.
 
 There V is compared with M, what the model of ``model_errors`` expects, which knows the frame. Where M is
-larger, a share takes M. A total takes ``(k·M + d·V)/(k + d)``, k = 30, d its effective contributors up to k:
+larger, a share takes M. A total takes ``(k·M + d·V)/(k + d)``, k = 20, d its effective contributors up to k:
 the larger of two uncertain variances is too large on average (SE/RMSE up to 1.6 in simulations), and the more
 answers carry a total, the less its own variance needs the model. A share with enough respondents keeps V.
 
@@ -31,8 +31,10 @@ from asco_dagster.methods.estimation import STATISTICS
 from asco_dagster.methods.intervals import effective_size, half_width_error, normal_interval, share_interval
 
 LINEARISED, MODEL = "linearised", "model"
-PRIOR = 30.0
+PRIOR = 20.0
 """Contributors that the model's variance of a total counts for."""
+FEWEST = 5.0
+"""Degrees of freedom that the error of a total has at least, with what the model says of it."""
 GRID = 1.25
 """Ratio of the steps to which lower limits show what respondents reported."""
 
@@ -60,7 +62,8 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
 
     Returns:
         The estimates with another ``standard_error``, ``ci_low``, ``ci_high`` (95 %: Wilson for shares, at
-        the model's effective size where the model rules or the share is 0 or 1; normal for totals and means,
+        the model's effective size where the model rules or the share is 0 or 1; Student's for totals and
+        means, with as many degrees of freedom as effective contributors and k more where the model rules,
         not below 0 nor, coarsely, below what respondents reported), ``cv`` and, of shares,
         ``effective_size`` (that of the interval), and with ``linearised_error``
         (what R's ``survey`` gives), ``error_basis`` (``linearised``, or ``model`` where that is the larger
@@ -89,7 +92,8 @@ def with_total_errors(estimates: pd.DataFrame, components: pd.DataFrame, thin: T
     between = (PRIOR * model + heard * sampling) / (PRIOR + heard)
     variance = np.where(by_model, np.where(is_share, model, between), sampling)
     size = _sizes(table, variance, by_model)
-    low, high = _intervals(table, variance, size)
+    degrees = np.maximum(contributors.to_numpy(dtype=float), FEWEST) + PRIOR * by_model
+    low, high = _intervals(table, variance, size, degrees)
     # Squaring and taking the root must not leave less than there was.
     error = np.maximum(np.sqrt(variance), linearised)
     error = np.where(is_share, np.maximum(error, half_width_error(low, high)), error)
@@ -118,12 +122,14 @@ def _sizes(table: pd.DataFrame, variance: np.ndarray, by_model: np.ndarray) -> n
     return np.where(by_model, size, by_variance)
 
 
-def _intervals(table: pd.DataFrame, variance: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(
+    table: pd.DataFrame, variance: np.ndarray, size: np.ndarray, degrees: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     estimate = table["estimate"].to_numpy(dtype=float)
     is_share = table["statistic"].isin(STATISTICS["share"]).to_numpy()
     by_share = share_interval(np.where(is_share, estimate, np.nan), size)
     reported = _coarse(table["reported"].to_numpy(dtype=float))
-    by_amount = normal_interval(estimate, np.sqrt(variance), least=np.nan_to_num(reported))
+    by_amount = normal_interval(estimate, np.sqrt(variance), least=np.nan_to_num(reported), degrees=degrees)
     return np.where(is_share, by_share[0], by_amount[0]), np.where(is_share, by_share[1], by_amount[1])
 
 

@@ -81,3 +81,9 @@ def test_a_difference_of_shares_stays_possible() -> None:
 def test_the_error_that_an_interval_implies() -> None:
     error = half_width_error(np.array([0.0]), np.array([0.3]))
     assert error[0] == pytest.approx(0.3 / (1.5 * 2 * 1.959964), rel=1e-6)
+
+
+def test_few_degrees_of_freedom_widen_an_interval_as_r_qt_says() -> None:
+    low, high = normal_interval(np.zeros(3), np.ones(3), degrees=np.array([5.0, 10.0, np.inf]))
+    np.testing.assert_allclose(high, [2.570582, 2.228139, 1.959964], atol=1e-6)
+    np.testing.assert_allclose(low, -high)
