@@ -110,5 +110,8 @@ def undescribed() -> list[str]:
 
 def _read(file: Path) -> Any:
     # libyaml's parser: the definitions are loaded by each process that runs a step
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (a safe loader)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file.read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
