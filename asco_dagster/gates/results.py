@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JUDGED_IN = "judged in run"
 """Metadata of a gate's check: the run whose file holds the result; checks that are reused keep it."""
 SHOWN = 5  # gates that are not judged, named in a summary
-_REMEDY = "Run the wave again: the table is made and judged again"
+_REMEDY = "Run the wave again (“Materialize” or “Re-execute all”): the table is made and judged again"
 
 
 @dataclass(frozen=True)

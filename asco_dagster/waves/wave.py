@@ -262,11 +262,18 @@ def load_wave(name: str, folder: Path | None = None) -> Wave:
     Raises:
         ConfigurationError: no such wave, or a file that is not as it must be; names file, key and remedy.
     """
-    return _load(name, folder or FOLDER)
+    folder = folder or FOLDER
+    try:
+        found = (folder / f"{name}.yaml").stat()
+        state = found.st_mtime_ns, found.st_size
+    except OSError:
+        state = 0, 0
+    return _load(name, folder, state)
 
 
 @functools.lru_cache
-def _load(name: str, folder: Path) -> Wave:
+def _load(name: str, folder: Path, state: tuple[int, int]) -> Wave:
+    """The wave of a file in a state (date and size): a process that serves pages sees it edited."""
     path = folder / f"{name}.yaml"
     if name not in wave_names(folder):
         raise ConfigurationError(

@@ -67,7 +67,7 @@ def test_what_is_not_judged_is_named_by_the_next_run(told: dict[str, dict[str, A
     for run, why in (("closed", "the file is empty"), ("died", "run "), ("resumed", "run ")):
         named = [line for line in told[run]["lines"] if line.startswith(begin + why)]
         assert len(named) == 1, told[run]["lines"]
-        assert named[0].endswith(" Run the wave again: the table is made and judged again.")
+        assert named[0].endswith(" or “Re-execute all”): the table is made and judged again.")
 
 
 def test_no_stopped_run_changes_a_released_byte(told: dict[str, dict[str, Any]]) -> None:

@@ -158,7 +158,7 @@ def test_a_damaged_result_is_no_open_gate(broken: Broken, places: Places) -> Non
         read_result(folder, "raw_x__y", "2014")
     told(str(error.value), broken)
     assert str(error.value).startswith("file raw_x__y.json: the gate of raw_x__y is not judged: ")
-    assert str(error.value).endswith(" Run the wave again: the table is made and judged again.")
+    assert str(error.value).endswith(" or “Re-execute all”): the table is made and judged again.")
 
 
 @cases("release folders")
