@@ -113,7 +113,7 @@ def test_the_release_is_what_its_manifest_says(released: tuple[Path, str], asco)
     home = released[0]
     release = home / "releases" / "2014" / "latest"
     manifest = read_manifest(release)
-    assert {"asset", "address", "sha256", "bytes"} == set(manifest["inputs"][0])
+    assert {"asset", "address", "sha256", "bytes", "invented"} == set(manifest["inputs"][0])
     assert len({entry["address"] for entry in manifest["inputs"]}) == 11
     behind = {"pub_asco__release", "pub_asco__evolution"}
     assert set(manifest["gates"]) == {p.stem for p in EXPECTATIONS.rglob("*.json")} - behind

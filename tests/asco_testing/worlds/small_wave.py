@@ -64,7 +64,7 @@ def _small() -> Iterator[None]:
     """While it lasts: the bounds of a small sample, few indicators protected, a former wave known."""
     wave = small()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asco_dagster.waves.wave._load", lambda _name, _folder: wave)
+        patch.setattr("asco_dagster.waves.wave._load", lambda *_: wave)
         patch.setattr("asco_dagster.confidentiality.assets.read_table", _few_indicators)
         patch.setattr("asco_dagster.releases.compared.wave_names", lambda: [FORMER, WAVE])
         yield
