@@ -46,9 +46,16 @@ def _refused_return(returns: pd.DataFrame) -> pd.DataFrame:
     return returns
 
 
+def _modelled_total(rows: pd.DataFrame) -> pd.DataFrame:
+    """Too few départements of the small wave have a released total for one to be modelled."""
+    return pd.concat([rows, rows.head(1).assign(statistic="total")], ignore_index=True)
+
+
 # What a wave without incident has no row of.
 INCIDENTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "raw_asco__returns": _refused_return,
+    "sec_asco__model_estimates": _modelled_total,
+    "pub_asco__model_estimates": _modelled_total,
     "pub_asco__evolution": lambda rows: rows.assign(same_territory=1),  # of the former wave no map is known
 }
 
