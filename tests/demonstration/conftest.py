@@ -76,6 +76,10 @@ def small_demonstration(wave: Wave, tmp_path_factory: pytest.TempPathFactory) ->
     (places.inbox("2014") / "mine.csv").write_text("mine")
     steps: list[tuple[str, int, int]] = []
     paths = write_deliveries(
-        wave, places=places, scale=0.01, progress=lambda name, done, total: steps.append((name, done, total))
+        wave,
+        places=places,
+        scale=0.01,
+        progress=lambda name, done, total: steps.append((name, done, total)),
+        overwrite=True,
     )
     return Small(places, paths, steps)

@@ -66,7 +66,7 @@ def test_a_demonstration_cut_short_leaves_the_inbox_as_it_was(wave: Wave, tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_deliveries(wave, places=places, scale=0.2, progress=stop)
+        write_deliveries(wave, places=places, scale=0.2, progress=stop, overwrite=True)
     assert [path.name for path in places.inbox("2014").iterdir()] == [kept.name]
     assert kept.read_text() == "delivered earlier"
     assert list(places.demonstration.iterdir()) == []
