@@ -148,15 +148,20 @@ def mark_outdated(folder: Path, asset: str, wave: str, run: str, rebuilt: str) -
 def restore_result(folder: Path, asset: str) -> bool:
     """Take back a result that was put aside, whose data proved to be the same; whether there was one."""
     path = folder / f"{asset}.json"
-    try:
-        content = read_json(path)
-    except (OSError, JsonFault):
-        return False
-    former = content.get("former") if isinstance(content, dict) else None
+    former = _put_aside(path)
     if former is None:
         return False
     write_whole(path, json.dumps(former, ensure_ascii=False, indent=1))
     return True
+
+
+def _put_aside(path: Path) -> Any:
+    """The result that was put aside in a file; None where none was."""
+    try:
+        content = read_json(path)
+    except (OSError, JsonFault):
+        return None
+    return content.get("former") if isinstance(content, dict) else None
 
 
 def read_result(folder: Path, asset: str, wave: str) -> GateResult:
@@ -191,12 +196,17 @@ def read_result(folder: Path, asset: str, wave: str) -> GateResult:
 
 
 def unjudged(folder: Path, wave: str) -> Iterator[GateError]:
-    """Of each file among a wave's results that is not one, why."""
+    """Of each file among a wave's results that is not one, why; gates below a rebuilt table come last."""
+    below = []
     for path in sorted(folder.glob("*.json")):
         try:
             read_result(folder, path.stem, wave)
         except GateError as error:
-            yield error
+            if _put_aside(path) is None:
+                yield error
+            else:
+                below.append(error)
+    yield from below
 
 
 def shortened(faults: Iterable[str]) -> list[str]:

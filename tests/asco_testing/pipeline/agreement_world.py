@@ -67,9 +67,16 @@ def said() -> dict[str, dict[str, Any]]:
             "status": status.gates[asset],
             "index": _WORDS[index[asset]],
             "report": _WORDS[report[asset]] if asset in report else None,
-            "page": _WORDS[_words(page, r"<(p) class=\"state (\w+)\"").get("p", "not judged")],
+            "page": _verdict_of(page),
         }
     return found
+
+
+def _verdict_of(page: Path) -> str:
+    """The verdict on the page of a gate; none counts on a page that says that it is outdated."""
+    if page.is_file() and '<p class="outdated">' in page.read_text(encoding="utf-8"):
+        return "never"
+    return _WORDS[_words(page, r"<(p) class=\"state (\w+)\"").get("p", "not judged")]
 
 
 def _words(page: Path, pattern: str) -> dict[str, str]:
