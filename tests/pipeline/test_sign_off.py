@@ -90,9 +90,7 @@ def _leave_out(delivery: Path) -> None:
     with zipfile.ZipFile(delivery) as archive:
         returns = [(name, archive.read(name)) for name in archive.namelist()]
     books = [name for name, _ in returns if name.endswith(".xlsx")]
-    books = books[:: len(books) // LEFT_OUT][
-        :LEFT_OUT
-    ]  # from all places: some were replaced by a later return
+    books = books[:: len(books) // LEFT_OUT][:LEFT_OUT]  # some of the last were replaced later
     write_zip(delivery, [(name, content) for name, content in returns if name not in books])
 
 
