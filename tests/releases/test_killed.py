@@ -12,7 +12,7 @@ import pytest
 from asco_dagster.releases.contract import contract_of
 from asco_testing.publication import killed_publisher
 from asco_testing.publication.killed_publisher import FIRST
-from asco_testing.worlds.tiny_content import AREAS, cells, profiles
+from asco_testing.worlds.tiny_content import AREAS, cells, models, profiles
 
 pytestmark = pytest.mark.long
 
@@ -34,6 +34,7 @@ def home(tmp_path: Path) -> Path:
             "publication.pub_asco__cells": frame,
             "publication.pub_profile__departements": profiles(),
             "publication.pub_asco__revisions": revisions,
+            "publication.pub_asco__model_estimates": models(),
             "confidentiality.sec_asco__cells": frame.assign(reason="made up", numerator=1.0),
         }.items():
             database.register("incoming", rows)
