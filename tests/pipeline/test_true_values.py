@@ -37,10 +37,14 @@ def test_99_in_100_of_all_cells_hold_the_truth_within_three_errors(
 
 
 @pytest.mark.parametrize("statistic", ["share", "population_share", pytest.param("total", marks=SHORT)])
-def test_99_in_100_of_the_released_cells_do_whatever_their_flag(statistic: str, cells: pd.DataFrame) -> None:
+def test_99_in_100_of_the_released_cells_do(statistic: str, cells: pd.DataFrame) -> None:
     released = cells[cells["status"] == "V"]
     assert len(released) > 12_000
-    held = released[released["statistic"] == statistic].groupby("quality_flag")["holds"].mean()
+    assert released.loc[released["statistic"] == statistic, "holds"].mean() >= 0.99
+
+
+def test_99_in_100_of_the_released_cells_do_whatever_their_flag(cells: pd.DataFrame) -> None:
+    held = cells[cells["status"] == "V"].groupby("quality_flag")["holds"].mean()
     assert (held >= 0.99).all(), held
 
 
